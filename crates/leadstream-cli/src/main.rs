@@ -1,0 +1,3 @@
+//! The `leadstream` binary.
+
+fn main() {}

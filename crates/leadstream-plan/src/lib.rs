@@ -1,0 +1,1 @@
+//! Scoring plans: YAML to a compiled plan or to all of its diagnostics

@@ -1,0 +1,1 @@
+//! Tasks, commit protocol, timers, restore, and the log they stand on
