@@ -1,0 +1,149 @@
+//! Identities: of events, plan versions and derived events, all made by one keyed-length hash (S3, S47, S54).
+
+use std::fmt;
+
+/// H of SEMANTICS: the first 16 bytes of BLAKE3.
+pub type Hash = [u8; 16];
+
+/// Builds H over a sequence of parts, each with its length in front where S3 and S54 say `lp`.
+#[derive(Default)]
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// An empty hash.
+    pub fn new() -> Hasher {
+        Hasher::default()
+    }
+
+    /// Adds `lp(text)`: the length as a big-endian u32, then the bytes.
+    pub fn text(mut self, text: &str) -> Hasher {
+        self.0.update(&(text.len() as u32).to_be_bytes());
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    /// Adds a big-endian u64.
+    pub fn number(mut self, number: u64) -> Hasher {
+        self.0.update(&number.to_be_bytes());
+        self
+    }
+
+    /// Adds bytes as they are.
+    pub fn bytes(mut self, bytes: &[u8]) -> Hasher {
+        self.0.update(bytes);
+        self
+    }
+
+    /// The first 16 bytes of the hash.
+    pub fn finish(self) -> Hash {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&self.0.finalize().as_bytes()[..16]);
+        hash
+    }
+}
+
+/// The identity of an event: H(lp(source) lp(id)) (S3). Ordered by its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Uid(pub Hash);
+
+impl Uid {
+    /// The identity of the event `id` of `source`.
+    pub fn of(source: &str, id: &str) -> Uid {
+        // Sources and ids are short: one buffer and one call are several times cheaper than an incremental hash.
+        let length = 8 + source.len() + id.len();
+        let mut buffer = [0u8; 256];
+        if length > buffer.len() {
+            return Uid(Hasher::new().text(source).text(id).finish());
+        }
+        buffer[..4].copy_from_slice(&(source.len() as u32).to_be_bytes());
+        buffer[4..4 + source.len()].copy_from_slice(source.as_bytes());
+        let at = 4 + source.len();
+        buffer[at..at + 4].copy_from_slice(&(id.len() as u32).to_be_bytes());
+        buffer[at + 4..length].copy_from_slice(id.as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&blake3::hash(&buffer[..length]).as_bytes()[..16]);
+        Uid(hash)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+/// The version of a plan: H of its file's bytes with line feeds only (S47).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct PlanVersion(pub Hash);
+
+impl PlanVersion {
+    /// The version of a plan file's text.
+    pub fn of(text: &str) -> PlanVersion {
+        let unix = text.replace("\r\n", "\n");
+        PlanVersion(Hasher::new().bytes(unix.as_bytes()).finish())
+    }
+}
+
+impl fmt::Display for PlanVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+impl fmt::Debug for PlanVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// A name compared by a 64-bit hash of its text: event types, property and attribute names, rules and plans in tables that a fold searches.
+///
+/// It is never stored: stored forms carry the text, and the hash is made anew on reading, so its function may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Name(pub u64);
+
+impl Name {
+    /// The name of a text.
+    #[inline]
+    pub fn of(text: &str) -> Name {
+        Name(rapidhash::v3::rapidhash_v3(text.as_bytes()))
+    }
+
+    /// The name of a pair of texts, such as a plan and a rule of it.
+    pub fn of_pair(first: &str, second: &str) -> Name {
+        Name(Name::of(first).0.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ Name::of(second).0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_ids_hash_the_same_way_s3() {
+        for id in ["", "e1", &"x".repeat(500)] {
+            assert_eq!(Uid::of("shop", id).0, Hasher::new().text("shop").text(id).finish());
+        }
+        assert_ne!(Uid::of("a", "bc"), Uid::of("ab", "c"));
+    }
+
+    #[test]
+    fn the_published_example_of_a_derived_id_s54() {
+        let id = Hasher::new().text("leadstream/1").text("c1").text("cars").text("qualify").number(1).finish();
+        assert_eq!(format!("{:?}", Uid(id)), "beb6447c9bcd962e235d541a05a7869d");
+    }
+
+    #[test]
+    fn a_version_does_not_depend_on_line_ends_s47() {
+        assert_eq!(PlanVersion::of("a\r\nb\r\n"), PlanVersion::of("a\nb\n"));
+    }
+}
