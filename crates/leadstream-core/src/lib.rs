@@ -4,7 +4,9 @@
 //! events, the plans in force and the instants it is told (L1, L7).
 
 pub mod event;
+pub mod expr;
 pub mod id;
+pub mod plan;
 pub mod points;
 pub mod time;
 

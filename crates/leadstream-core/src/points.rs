@@ -80,8 +80,7 @@ fn decompose(number: f64) -> (i64, i32) {
     let bits = number.to_bits();
     let exponent = ((bits >> 52) & 0x7ff) as i32;
     let fraction = (bits & ((1 << 52) - 1)) as i64;
-    let (mantissa, exponent) =
-        if exponent == 0 { (fraction, -1074) } else { (fraction | (1 << 52), exponent - 1075) };
+    let (mantissa, exponent) = if exponent == 0 { (fraction, -1074) } else { (fraction | (1 << 52), exponent - 1075) };
     if bits >> 63 == 1 { (-mantissa, exponent) } else { (mantissa, exponent) }
 }
 

@@ -1,0 +1,273 @@
+//! The compiled scoring plan: what `leadstream-plan` makes of a YAML file, ready for the fold.
+//!
+//! A plan holds no text to parse and nothing that can fail to load. Places for later kinds of rules are variants of [`Trigger`] and fields of
+//! [`Plan`]; nothing here is stored, so adding them changes no stored byte.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::event::{Term, Verdict};
+use crate::expr::{Expr, ScoreRef};
+use crate::id::{Name, PlanVersion};
+use crate::points::Points;
+use crate::time::{Span, Timestamp};
+
+/// One compiled plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The plan's id, unique in a set.
+    pub id: Arc<str>,
+    /// `Name::of(id)`.
+    pub key: Name,
+    /// The version, made of the file's bytes (S47).
+    pub version: PlanVersion,
+    /// Who takes part; `None`: everyone (S10, S23).
+    pub members: Option<Expr>,
+    /// Whether the plan's score counts in the contact's global score (S24).
+    pub global: bool,
+    /// Where calendar periods begin and end (S19).
+    pub time_zone: TimeZone,
+    /// Rules in file order.
+    pub rules: Vec<Rule>,
+    /// Fit rules in file order (S16).
+    pub fit: Vec<FitRule>,
+    /// Floor and ceiling (S22).
+    pub limits: Limits,
+    /// The threshold of the plan, if any (S31).
+    pub qualify: Option<Qualify>,
+    /// The stages of the plan, if any (S36, S37).
+    pub pipeline: Option<Pipeline>,
+    /// Every fact that a condition of the plan counts, named or inline (S12).
+    pub facts: Vec<Fact>,
+    /// What becomes of machine and suspect events (S56).
+    pub verdicts: VerdictPolicies,
+}
+
+/// One rule of a plan.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// The rule's id, unique in its plan.
+    pub id: Arc<str>,
+    /// `Name::of_pair(plan id, rule id)`: rule state is kept by it (S45).
+    pub key: Name,
+    /// What makes the rule look.
+    pub trigger: Trigger,
+    /// The condition.
+    pub when: Option<Expr>,
+    /// What a firing is worth.
+    pub points: PointsOf,
+    /// The cap (S19).
+    pub cap: Option<Cap>,
+    /// How often it may fire (S11).
+    pub once_per: Option<OncePer>,
+    /// Tags that a firing sets, with points of their own or the applied ones (S25).
+    pub tags: Vec<TagEffect>,
+    /// Tags that a firing removes.
+    pub untag: Vec<Arc<str>>,
+    /// Only events at or after this instant (S10).
+    pub valid_from: Option<Timestamp>,
+    /// Only events before this instant.
+    pub valid_until: Option<Timestamp>,
+    /// The rule's own policy for machine and suspect events; `None`: the plan's (S56).
+    pub verdicts: Option<VerdictPolicies>,
+}
+
+/// What makes a rule look at a contact.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// An event of one of these types (S10).
+    Event(Vec<Term>),
+    /// No activity for a while (S14).
+    Idle {
+        /// After how long without activity.
+        idle: Span,
+        /// Again after each further span; `None`: once.
+        every: Option<Span>,
+        /// At most so many times for one silence (S14: 12 when absent; 1 without `every`).
+        times: u32,
+    },
+}
+
+/// What a firing is worth before weight, cap and limits.
+#[derive(Clone, Debug)]
+pub enum PointsOf {
+    /// Always the same.
+    Fixed(Points),
+    /// Computed from the event and the contact (S8, S9).
+    Computed(Expr),
+}
+
+/// A cap (S19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// The cap in points, positive.
+    pub points: Points,
+    /// Over which period.
+    pub period: CapPeriod,
+}
+
+/// The period of a cap (S19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapPeriod {
+    /// No `per`: each award by itself.
+    Award,
+    /// A calendar day of the plan's time zone.
+    Day,
+    /// An ISO week of the plan's time zone.
+    Week,
+    /// A calendar month of the plan's time zone.
+    Month,
+    /// Rolling: (t - span, t].
+    Rolling(Span),
+    /// For ever.
+    Ever,
+}
+
+/// How often a rule may fire (S11).
+#[derive(Clone, Debug)]
+pub enum OncePer {
+    /// Again once the span has passed since the last firing.
+    Span(Span),
+    /// Once for each value of the expression, again after the horizon.
+    Key(Expr),
+    /// Once for good.
+    Ever,
+}
+
+/// A tag that a firing sets (S25).
+#[derive(Clone, Debug)]
+pub struct TagEffect {
+    /// The tag.
+    pub tag: Arc<str>,
+    /// Points of the tag's own, outside caps and limits; `None`: the applied points.
+    pub points: Option<Points>,
+}
+
+/// A rule on present attributes (S16).
+#[derive(Clone, Debug)]
+pub struct FitRule {
+    /// The rule's id, unique in its plan.
+    pub id: Arc<str>,
+    /// Counts while this is true.
+    pub when: Expr,
+    /// What it counts.
+    pub points: PointsOf,
+}
+
+/// Bounds of a plan's engagement and score (S22).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Never below.
+    pub floor: Option<Points>,
+    /// Never above.
+    pub ceiling: Option<Points>,
+}
+
+/// The threshold of a plan (S31).
+#[derive(Clone, Debug)]
+pub struct Qualify {
+    /// The score that is read.
+    pub score: ScoreRef,
+    /// On at or above.
+    pub at: Points,
+    /// Off below; at most `at`.
+    pub release: Points,
+    /// Whether it can come on again.
+    pub rearm: Rearm,
+    /// Not on again before this has passed since it last came on (S32).
+    pub cooldown: Span,
+    /// A further condition on attributes, tags, fit and levels.
+    pub when: Option<Expr>,
+}
+
+/// Whether a threshold that went off can come on again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rearm {
+    /// After it was released.
+    OnRelease,
+    /// Never.
+    Never,
+}
+
+/// The stages of a plan, lowest first.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// The score that `enter` reads: stage (default), engagement or plan.
+    pub by: ScoreRef,
+    /// At least one stage.
+    pub stages: Vec<Stage>,
+}
+
+/// One stage (S36, S37).
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Its name, unique in the plan.
+    pub name: Arc<str>,
+    /// Entered from the stage before at or above this score.
+    pub enter: Option<Points>,
+    /// Entered from the stage before when this holds.
+    pub enter_when: Option<Expr>,
+    /// Left for the stage before below this stage score, once reached in this stage.
+    pub leave_below: Option<Points>,
+    /// Left for the stage before when this holds.
+    pub leave_when: Option<Expr>,
+    /// Left for the stage before after so long without activity.
+    pub leave_idle: Option<Span>,
+    /// Left by feedback only.
+    pub is_final: bool,
+}
+
+/// A set of events that conditions count (S12).
+#[derive(Clone, Debug)]
+pub struct Fact {
+    /// Identifies the fact by what it matches, across plans and versions: kept statistics are found by it.
+    pub key: Name,
+    /// The text that `key` is made of, in the plan's spelling; stored with the statistics.
+    pub text: Arc<str>,
+    /// The event types that count.
+    pub types: Vec<Term>,
+    /// A prefix of `path` where it begins with `/`, else of `url`.
+    pub prefix: Option<Arc<str>>,
+    /// A condition on the event only.
+    pub when: Option<Expr>,
+}
+
+/// What becomes of events that a machine caused (S56).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VerdictPolicies {
+    /// Policy for machine events; ignored by default.
+    pub machine: VerdictPolicy,
+    /// Policy for suspect events; counted by default.
+    pub suspect: VerdictPolicy,
+    /// Policy for human events; counted by default.
+    pub human: VerdictPolicy,
+}
+
+/// One policy of [`VerdictPolicies`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum VerdictPolicy {
+    /// No booking, no fact, no activity.
+    Ignore,
+    /// As any event.
+    Count,
+    /// As any event, its points multiplied by a weight in 0..=1.
+    Weight(f64),
+}
+
+impl Default for VerdictPolicies {
+    fn default() -> VerdictPolicies {
+        VerdictPolicies { machine: VerdictPolicy::Ignore, suspect: VerdictPolicy::Count, human: VerdictPolicy::Count }
+    }
+}
+
+impl VerdictPolicies {
+    /// The policy for a verdict.
+    pub fn of(&self, verdict: Verdict) -> VerdictPolicy {
+        match verdict {
+            Verdict::Human => self.human,
+            Verdict::Suspect => self.suspect,
+            Verdict::Machine => self.machine,
+        }
+    }
+}
