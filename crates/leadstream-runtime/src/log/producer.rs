@@ -1,0 +1,124 @@
+//! Producing in transactions.
+//!
+//! begin, produce as often as needed, then commit or abort; one transaction at a time. The order of the calls is the caller's duty; a call out of
+//! order is [`LogError::Fatal`].
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::{Header, LogError, TopicIndex, TopicPartition};
+
+/// How to open a producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerOptions {
+    /// Identity of this producer, the same after a restart: opening it fences the one before.
+    pub transactional_id: String,
+    /// The topics it may write; [`TopicIndex`] counts in this list.
+    pub topics: Vec<String>,
+    /// How long a transaction may stay open before the cluster aborts it. Until then it holds up every `ReadCommitted` reader.
+    pub transaction_timeout: Duration,
+    /// Most records of one transaction that wait in memory for their acknowledgement; `produce` waits when it is reached.
+    pub queue_records: usize,
+}
+
+/// Where in its topic a record goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To this partition.
+    Partition(u32),
+    /// To the partition of its key, as Kafka's Java clients compute it ([`super::partition_for_key`]); without a key, to any.
+    ByKey,
+}
+
+/// A record to produce. Copied by the call.
+#[derive(Debug, Clone, Copy)]
+pub struct OutputRecord<'a> {
+    /// Which of the producer's topics.
+    pub topic: TopicIndex,
+    /// Where in the topic.
+    pub destination: Destination,
+    /// Key; may be null.
+    pub key: Option<&'a [u8]>,
+    /// Value; null is a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Headers, in order.
+    pub headers: &'a [Header<'a>],
+    /// Timestamp in milliseconds since the epoch; `None`: the time of the call, as the log sees it.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// An input offset that commits with the transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputOffset {
+    /// The input partition.
+    pub partition: TopicPartition,
+    /// The next offset to read: last consumed + 1.
+    pub next_offset: u64,
+    /// Kept beside the offset; at most 4096 bytes.
+    pub metadata: String,
+}
+
+/// The last offset that a committed transaction wrote in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProducedOffset {
+    /// Which of the producer's topics.
+    pub topic: TopicIndex,
+    /// Partition number.
+    pub partition: u32,
+    /// Offset of the last record of the transaction there. A reader that has everything up to it starts at `last_offset + 1`.
+    pub last_offset: u64,
+}
+
+/// What a commit wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// One entry per partition written, sorted by topic and partition.
+    pub produced: Vec<ProducedOffset>,
+}
+
+/// A transactional producer, owned by one worker. Dropping it never hangs; what it left open is aborted by the next one with its id or by the
+/// cluster's timeout.
+pub trait Producer: Send {
+    /// Proof of ownership, from [`Membership::token`](super::Membership::token).
+    type Token: Clone + Debug + Send + Sync + 'static;
+
+    /// Opens a transaction.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] (the producer had to be replaced and the coordinator cannot be reached), [`LogError::Fenced`], [`LogError::Fatal`].
+    fn begin(&mut self) -> Result<(), LogError>;
+
+    /// Adds a record to the open transaction. It may be refused later, which the commit reports.
+    ///
+    /// # Errors
+    /// [`LogError::AbortAndRewind`] (no room in the queue for longer than the transaction may last, or a partition that does not exist),
+    /// [`LogError::Fatal`] for a record larger than the limits allow or a topic index that does not exist, [`LogError::Fenced`].
+    fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError>;
+
+    /// Commits the records together with the offsets, which must be those of **every** task written, even unchanged ones: the cluster checks
+    /// the token only where there are offsets. `Ok` means that the commit is decided; readers may see it a moment later.
+    ///
+    /// # Errors
+    /// [`LogError::AbortAndRewind`], [`LogError::AbortAndAwaitAssignment`], [`LogError::UnknownOutcome`], [`LogError::Fenced`];
+    /// [`LogError::Fatal`] for an empty list of offsets.
+    fn commit(&mut self, token: &Self::Token, offsets: &[InputOffset]) -> Result<Committed, LogError>;
+
+    /// Commits records alone. **Not fenced by any generation**: for tools and for what no task owns, such as registering plans.
+    ///
+    /// # Errors
+    /// As for [`commit`](Self::commit), without the token's.
+    fn commit_without_offsets(&mut self) -> Result<Committed, LogError>;
+
+    /// Aborts the open transaction; none of its records is ever visible. Without an open transaction it does nothing.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownOutcome`] where the cluster does not answer (then [`reopen`](Self::reopen)), [`LogError::Fenced`].
+    fn abort(&mut self) -> Result<(), LogError>;
+
+    /// Replaces the producer by a new one with the same id. When this returns `Ok`, the last transaction is settled, committed or aborted, and a
+    /// reader can find out which.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] while the coordinator cannot be reached, [`LogError::Fatal`] where it refuses.
+    fn reopen(&mut self) -> Result<(), LogError>;
+}
