@@ -18,6 +18,10 @@ pub enum EventKind {
     Attributes,
     /// Each property is a tag of the contact: true adds it, false removes it (S25).
     Tags,
+    /// The properties are all attributes of the contact: every attribute that is not named is unset (S16).
+    Snapshot,
+    /// The text property `with` names another id of the same contact. Kept, without effect on a score, until identities merge (S48).
+    Link,
 }
 
 /// Who is taken to have caused an event (S56). Ordered as S3 compares them.
