@@ -3,11 +3,15 @@
 //! `leadstream-plan` parses and type-checks CEL and lowers it to [`Expr`]; here it is only evaluated. All numbers are binary64 (S8), there
 //! is no clock, and evaluation never panics: what has no value is an [`EvalError`], which means "no firing" (S9).
 
+mod eval;
+
 use std::sync::Arc;
 
 use crate::event::Value;
 use crate::id::Name;
 use crate::time::Span;
+
+pub use eval::{EvalError, Evaluated};
 
 /// A compiled condition or computation.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +68,10 @@ pub enum Expr {
     Size(Box<Expr>),
     /// `text.lowerAscii()`.
     Lower(Box<Expr>),
-    /// `int(x)`, `double(x)`: a number from a number or a text.
+    /// `double(x)`: a number from a number or a text.
     ToNumber(Box<Expr>),
+    /// `int(x)`: a whole number from a number, cut toward zero, or from a text.
+    ToWhole(Box<Expr>),
     /// `string(x)`.
     ToText(Box<Expr>),
 }
