@@ -1,0 +1,171 @@
+//! A real Apache Kafka broker for a test, with its own ports and data.
+//!
+//! Owns: the broker's life and its folder. Never: how a broker is configured and started, which is `scripts/kafka`'s, so that the
+//! tests run the very broker that the demo runs.
+//!
+//! Invariants: ports and data stay the same over [`Broker::kill`] and [`Broker::restart`]; nothing is left behind by the process.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use crate::error::SupportError;
+use crate::watchdog::Watchdog;
+
+/// Ends the broker of the data folder `$1` with the script `$2`, and removes the folder.
+const END_BROKER: &str = r#""$2" kill --data "$1"; rm -rf "$1""#;
+
+/// Starting is tried this often, because another program may take a port between the choice and its use.
+const START_ATTEMPTS: u32 = 3;
+
+/// What a test wants of its broker beyond the defaults of `scripts/kafka`.
+#[derive(Debug, Clone, Default)]
+pub struct BrokerOptions {
+    /// Broker properties, as in Kafka's `server.properties`.
+    pub properties: Vec<(String, String)>,
+}
+
+/// A running broker. Dropping it kills it and removes its data.
+#[derive(Debug)]
+pub struct Broker {
+    data: PathBuf,
+    port: u16,
+    controller_port: u16,
+    options: BrokerOptions,
+    // Ends the broker when dropped.
+    _watchdog: Watchdog,
+}
+
+impl Broker {
+    /// The broker that all tests of this process share, started by the first that asks. Tests keep apart by topic names.
+    ///
+    /// # Panics
+    /// If it could not be started: no test that needs it can go on.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Broker> = OnceLock::new();
+        SHARED.get_or_init(|| match Self::start(BrokerOptions::default()) {
+            Ok(broker) => broker,
+            Err(error) => panic!("the shared broker could not be started: {error}"),
+        })
+    }
+
+    /// Starts a broker for one test, on free ports of 127.0.0.1 and with an empty folder. Returns when it answers.
+    ///
+    /// # Errors
+    /// When `scripts/kafka` refuses, with what it said.
+    pub fn start(options: BrokerOptions) -> Result<Self, SupportError> {
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(options.clone()) {
+                Err(SupportError::Command { .. }) if attempt < START_ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    fn start_once(options: BrokerOptions) -> Result<Self, SupportError> {
+        let data = tempfile::Builder::new()
+            .prefix("leadstream-broker-")
+            .tempdir()
+            .map_err(SupportError::io("creating a folder for a broker"))?
+            .keep();
+        let watchdog = Watchdog::start(END_BROKER, &[&data, &kafka_script()])?;
+        let [port, controller_port] = free_ports()?;
+        let broker = Self { data, port, controller_port, options, _watchdog: watchdog };
+        broker.run_script("start")?;
+        Ok(broker)
+    }
+
+    /// `HOST:PORT`, as clients want it in `bootstrap.servers`.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The folder with the broker's data and its log (`kafka.log`).
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Kills the broker with SIGKILL, as a power cut would, and returns when it is gone. Its data stay; [`Broker::restart`] brings it
+    /// back.
+    ///
+    /// # Errors
+    /// When `scripts/kafka` refuses.
+    pub fn kill(&self) -> Result<(), SupportError> {
+        self.run_script("kill")
+    }
+
+    /// Stops the broker in order. Clients see closed connections; its data stay.
+    ///
+    /// # Errors
+    /// When `scripts/kafka` refuses.
+    pub fn stop(&self) -> Result<(), SupportError> {
+        self.run_script("stop")
+    }
+
+    /// Starts the broker again on the same ports and data, stopping it in order first if it runs. Returns when it answers.
+    ///
+    /// # Errors
+    /// When `scripts/kafka` refuses, with what it said.
+    pub fn restart(&self) -> Result<(), SupportError> {
+        self.run_script("restart")
+    }
+
+    fn run_script(&self, action: &str) -> Result<(), SupportError> {
+        let script = kafka_script();
+        let mut command = Command::new(&script);
+        command.arg(action).arg("--data").arg(&self.data);
+        command.args(["--port", &self.port.to_string(), "--controller-port", &self.controller_port.to_string()]);
+        for (key, value) in &self.options.properties {
+            command.arg("--set").arg(format!("{key}={value}"));
+        }
+        // Many brokers may run at once on a small machine, and tests hold little.
+        command.env("KAFKA_HEAP", "-Xms128m -Xmx512m");
+        let output = command.output().map_err(SupportError::io(format!("running {}", script.display())))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(SupportError::Command {
+            command: format!("scripts/kafka {action}"),
+            output: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+}
+
+/// Two free ports below those that the operating system gives to outgoing connections. One of the latter would be unsafe: while a
+/// killed broker is away, a client that tries its port again and again can be given that very port as its own, meets itself, and
+/// the broker cannot come back.
+fn free_ports() -> Result<[u16; 2], SupportError> {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Test processes that run at once start at different places.
+    let offset = (std::process::id().wrapping_mul(7919) % u32::from(COUNT)) as u16;
+    let mut held = Vec::new();
+    for _ in 0..COUNT {
+        let port = FIRST + (offset + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            held.push((port, listener));
+        }
+        if let [(first, _), (second, _)] = held[..] {
+            return Ok([first, second]);
+        }
+    }
+    Err(SupportError::Command {
+        command: "looking for two free ports".to_owned(),
+        output: format!("none between {FIRST} and {}", FIRST + COUNT),
+    })
+}
+
+fn kafka_script() -> PathBuf {
+    repository_root().join("scripts/kafka")
+}
+
+/// The root of the repository, two folders above this package.
+pub(crate) fn repository_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

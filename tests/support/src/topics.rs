@@ -1,0 +1,145 @@
+//! Topics and input records of a test.
+//!
+//! Writing goes through the same client library as the product, since nothing is proven by it; reading results does not
+//! (see [`crate::foreign`]).
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::error::SupportError;
+
+/// How long a request to the broker may take.
+const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// A topic to create, with one replica.
+#[derive(Debug, Clone)]
+pub struct NewTopic<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// How many partitions.
+    pub partitions: i32,
+    /// Topic settings, such as `("cleanup.policy", "compact")`.
+    pub settings: &'a [(&'a str, &'a str)],
+}
+
+/// Creates topics and returns when the broker knows them. One that exists already is an error.
+///
+/// # Errors
+/// When the broker refuses one of them or does not answer.
+pub fn create_topics(bootstrap: &str, topics: &[NewTopic<'_>]) -> Result<(), SupportError> {
+    let requests: Vec<_> = topics.iter().map(admin_topic).collect();
+    let client: AdminClient<DefaultClientContext> =
+        config(bootstrap).create().map_err(SupportError::kafka("connecting to create topics"))?;
+    let answer = client.create_topics(&requests, &admin_options());
+    each_done(pollster::block_on(answer).map_err(SupportError::kafka("creating topics"))?)
+}
+
+/// Deletes topics.
+///
+/// # Errors
+/// When the broker refuses one of them or does not answer.
+pub fn delete_topics(bootstrap: &str, names: &[&str]) -> Result<(), SupportError> {
+    let client: AdminClient<DefaultClientContext> =
+        config(bootstrap).create().map_err(SupportError::kafka("connecting to delete topics"))?;
+    let answer = client.delete_topics(names, &admin_options());
+    each_done(pollster::block_on(answer).map_err(SupportError::kafka("deleting topics"))?)
+}
+
+/// A record to write. What is `None` is left to Kafka: no key, a tombstone, the partition by key, the time of writing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewRecord {
+    /// The partition; by default the one of the key's murmur2 hash, as Kafka's own clients choose it.
+    pub partition: Option<i32>,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value.
+    pub value: Option<Vec<u8>>,
+    /// Headers, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Kafka's timestamp, in milliseconds since 1970.
+    pub timestamp_ms: Option<i64>,
+}
+
+impl NewRecord {
+    /// A record with a key and a value.
+    #[must_use]
+    pub fn keyed(key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), value: Some(value.into()), ..Self::default() }
+    }
+}
+
+/// Writes records in order, each partition's without gap or repeat, and returns when the broker has all of them.
+///
+/// # Errors
+/// When the broker refuses a record or does not answer.
+pub fn produce(bootstrap: &str, topic: &str, records: &[NewRecord]) -> Result<(), SupportError> {
+    let producer: BaseProducer = config(bootstrap)
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("linger.ms", "5")
+        .create()
+        .map_err(SupportError::kafka("connecting to produce"))?;
+    for record in records {
+        send(&producer, topic, record)?;
+    }
+    producer.flush(REQUEST_LIMIT).map_err(SupportError::kafka(format!("writing to {topic}")))
+}
+
+/// Hands one record to a producer of the test's own (a transactional one, say), waiting while the producer's queue is full.
+///
+/// # Errors
+/// When the client refuses the record.
+pub fn send(producer: &BaseProducer, topic: &str, record: &NewRecord) -> Result<(), SupportError> {
+    let mut headers = OwnedHeaders::new();
+    for (key, value) in &record.headers {
+        headers = headers.insert(Header { key, value: Some(value) });
+    }
+    let mut message: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).headers(headers);
+    message.key = record.key.as_deref();
+    message.payload = record.value.as_deref();
+    message.partition = record.partition;
+    message.timestamp = record.timestamp_ms;
+    loop {
+        match producer.send(message) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
+                producer.poll(Duration::from_millis(50));
+                message = refused;
+            }
+            Err((error, _)) => return Err(SupportError::kafka(format!("writing to {topic}"))(error)),
+        }
+    }
+}
+
+/// A client configuration for a broker of a test, to build one's own clients from.
+#[must_use]
+pub fn config(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap);
+    config
+}
+
+fn admin_topic<'a>(topic: &'a NewTopic<'a>) -> AdminTopic<'a> {
+    let request = AdminTopic::new(topic.name, topic.partitions, TopicReplication::Fixed(1));
+    topic.settings.iter().fold(request, |request, (key, value)| request.set(key, value))
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(REQUEST_LIMIT)).operation_timeout(Some(REQUEST_LIMIT))
+}
+
+fn each_done(answers: Vec<Result<String, (String, RDKafkaErrorCode)>>) -> Result<(), SupportError> {
+    for answer in answers {
+        if let Err((topic, code)) = answer {
+            return Err(SupportError::kafka(format!("topic {topic}"))(KafkaError::AdminOp(code)));
+        }
+    }
+    Ok(())
+}
