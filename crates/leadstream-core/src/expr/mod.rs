@@ -4,6 +4,7 @@
 //! is no clock, and evaluation never panics: what has no value is an [`EvalError`], which means "no firing" (S9).
 
 mod eval;
+mod visit;
 
 use std::sync::Arc;
 

@@ -3,6 +3,10 @@
 //! A plan holds no text to parse and nothing that can fail to load. Places for later kinds of rules are variants of [`Trigger`] and fields of
 //! [`Plan`]; nothing here is stored, so adding them changes no stored byte.
 
+mod index;
+mod prefixes;
+mod set;
+
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -12,6 +16,8 @@ use crate::expr::{Expr, ScoreRef};
 use crate::id::{Name, PlanVersion};
 use crate::points::Points;
 use crate::time::{Span, Timestamp};
+
+pub use set::{Candidate, PlanSet};
 
 /// One compiled plan.
 #[derive(Clone, Debug)]
@@ -229,6 +235,9 @@ pub struct Fact {
     pub types: Vec<Term>,
     /// A prefix of `path` where it begins with `/`, else of `url`.
     pub prefix: Option<Arc<str>>,
+    /// The longest window in which a condition of the plan counts it; zero where only ever() reads it. What leaves the horizon keeps
+    /// its instants for so long.
+    pub window: Span,
     /// A condition on the event only.
     pub when: Option<Expr>,
 }
