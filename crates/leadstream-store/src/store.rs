@@ -1,0 +1,373 @@
+//! One store: opening, reading, writing in batches, wiping.
+
+use std::path::{Path, PathBuf};
+
+use leadstream_core::Timestamp;
+use rocksdb::{
+    BlockBasedOptions, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice, DBRecoveryMode, DataBlockIndexType,
+    Direction, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, PROGRESS_KEY};
+use crate::{Identity, Progress, StoreError, StoreMemory, version};
+
+/// How to open a store.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The store's folder; made where it is missing. Nothing else may live in it.
+    pub folder: PathBuf,
+    /// What the store has to belong to.
+    pub identity: Identity,
+    /// The memory shared with the other stores.
+    pub memory: StoreMemory,
+    /// The wall clock, in milliseconds since the epoch.
+    pub now_ms: i64,
+    /// A store written to longer ago than this is rebuilt: half of the changelog's `delete.retention.ms`.
+    pub oldest_ms: i64,
+}
+
+/// The bytes stored for a contact.
+pub struct StoredValue<'a>(DBPinnableSlice<'a>);
+
+impl std::ops::Deref for StoredValue<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// An entry of the due index. It may be outdated: the contact itself says when it is due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DueEntry {
+    /// When.
+    pub due: Timestamp,
+    /// Who.
+    pub contact: String,
+}
+
+/// Writes that become visible together.
+#[derive(Default)]
+pub struct Batch {
+    contacts: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    due: Vec<(Vec<u8>, bool)>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Batch {
+        Batch::default()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.contacts.is_empty() && self.due.is_empty()
+    }
+
+    /// About how many bytes are in it.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Stores a contact.
+    pub fn put(&mut self, contact: &str, value: &[u8]) {
+        self.bytes += contact.len() + value.len();
+        self.contacts.push((contact.as_bytes().to_vec(), Some(value.to_vec())));
+    }
+
+    /// Forgets a contact. Its index entries are forgotten one by one.
+    pub fn delete(&mut self, contact: &str) {
+        self.bytes += contact.len();
+        self.contacts.push((contact.as_bytes().to_vec(), None));
+    }
+
+    /// Adds an entry to the due index.
+    pub fn add_due(&mut self, due: Timestamp, contact: &str) {
+        self.push_due(due, contact, true);
+    }
+
+    /// Removes an entry from the due index; one that is not there does no harm.
+    pub fn remove_due(&mut self, due: Timestamp, contact: &str) {
+        self.push_due(due, contact, false);
+    }
+
+    fn push_due(&mut self, due: Timestamp, contact: &str, add: bool) {
+        let mut key = Vec::with_capacity(8 + contact.len());
+        keys::due_key(due, contact.as_bytes(), &mut key);
+        self.bytes += key.len();
+        self.due.push((key, add));
+    }
+}
+
+/// An open store of one task, used by one thread.
+pub struct TaskStore {
+    db: DB,
+    folder: PathBuf,
+    progress: Progress,
+    write_options: WriteOptions,
+}
+
+impl TaskStore {
+    /// Opens the store, or makes an empty one.
+    ///
+    /// # Errors
+    /// [`StoreError::Rebuild`] where a store is there that cannot be used: [`wipe`] it and open again. The others are a person's business.
+    pub fn open(options: &OpenOptions) -> Result<TaskStore, StoreError> {
+        let folder = &options.folder;
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::of_io(folder, "make its folder", &error))?;
+        let families = [
+            ColumnFamilyDescriptor::new("default", contact_options(&options.memory)),
+            ColumnFamilyDescriptor::new(DUE_FAMILY, due_options(&options.memory)),
+            ColumnFamilyDescriptor::new(META_FAMILY, Options::default()),
+        ];
+        let db = DB::open_cf_descriptors(&database_options(&options.memory), folder, families)
+            .map_err(|error| StoreError::of_rocksdb(folder, "open", &error))?;
+        version::check(folder)?;
+        // Without a sync a power cut can lose the newest batches, whole ones and from the end: they are read again from the changelog.
+        let mut write_options = WriteOptions::default();
+        write_options.set_sync(false);
+        let mut store = TaskStore { db, folder: folder.clone(), progress: Progress::default(), write_options };
+        store.check_identity(&options.identity)?;
+        store.progress = store.read_progress()?;
+        let age_ms = options.now_ms.saturating_sub(store.progress.written_at_ms);
+        if store.progress != Progress::default() && age_ms > options.oldest_ms {
+            return Err(StoreError::Rebuild {
+                folder: folder.clone(),
+                reason: format!("it was last written {age_ms} ms ago and may have missed deletions"),
+            });
+        }
+        Ok(store)
+    }
+
+    fn check_identity(&self, identity: &Identity) -> Result<(), StoreError> {
+        let meta = self.family(META_FAMILY)?;
+        let stored = self.db.get_cf(meta, IDENTITY_KEY).map_err(|error| self.error("read its identity", &error))?;
+        match stored {
+            Some(stored) => identity.check(&self.folder, &stored),
+            None => self
+                .db
+                .put_cf(meta, IDENTITY_KEY, identity.encode())
+                .map_err(|error| self.error("write its identity", &error)),
+        }
+    }
+
+    fn read_progress(&self) -> Result<Progress, StoreError> {
+        let meta = self.family(META_FAMILY)?;
+        let stored = self.db.get_cf(meta, PROGRESS_KEY).map_err(|error| self.error("read its progress", &error))?;
+        let Some(stored) = stored else { return Ok(Progress::default()) };
+        Progress::decode(&stored).ok_or_else(|| StoreError::Rebuild {
+            folder: self.folder.clone(),
+            reason: "its progress cannot be read".to_owned(),
+        })
+    }
+
+    /// How far the store is.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// The store's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The bytes stored for a contact.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn get(&self, contact: &str) -> Result<Option<StoredValue<'_>>, StoreError> {
+        let value = self.db.get_pinned(contact).map_err(|error| self.error("read a contact", &error))?;
+        Ok(value.map(StoredValue))
+    }
+
+    /// The bytes stored for each of the contacts, in their order. One pass over the store: cheaper than single reads; cheapest where the
+    /// contacts are sorted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn multi_get(&self, contacts: &[&str], sorted: bool) -> Result<Vec<Option<StoredValue<'_>>>, StoreError> {
+        let contacts_family = self.family("default")?;
+        self.db
+            .batched_multi_get_cf(contacts_family, contacts.iter().copied(), sorted)
+            .into_iter()
+            .map(|value| value.map(|value| value.map(StoredValue)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| self.error("read contacts", &error))
+    }
+
+    /// Writes a batch together with the progress it makes.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. Nothing of the batch was written; what is in memory is ahead of the store, so the task has to be restored.
+    pub fn write(&mut self, batch: &Batch, progress: Progress) -> Result<(), StoreError> {
+        let (due, meta) = (self.family(DUE_FAMILY)?, self.family(META_FAMILY)?);
+        let mut writes = WriteBatch::default();
+        for (contact, value) in &batch.contacts {
+            match value {
+                Some(value) => writes.put(contact, value),
+                None => writes.delete(contact),
+            }
+        }
+        for (key, add) in &batch.due {
+            if *add {
+                writes.put_cf(due, key, []);
+            } else {
+                writes.delete_cf(due, key);
+            }
+        }
+        writes.put_cf(meta, PROGRESS_KEY, progress.encode());
+        self.db.write_opt(writes, &self.write_options).map_err(|error| self.error("write a batch", &error))?;
+        self.progress = progress;
+        Ok(())
+    }
+
+    /// The entries of the due index up to `until`, in order, at most `limit` of them, behind `after` where it is given.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn due(&self, after: Option<&DueEntry>, until: Timestamp, limit: usize) -> Result<Vec<DueEntry>, StoreError> {
+        let mut start = Vec::new();
+        if let Some(after) = after {
+            keys::due_key(after.due, after.contact.as_bytes(), &mut start);
+            // The least key behind another one is that one with a zero byte at its end.
+            start.push(0);
+        }
+        let family = self.family(DUE_FAMILY)?;
+        let mut found = Vec::new();
+        for entry in self.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
+            let (key, _) = entry.map_err(|error| self.error("read the due index", &error))?;
+            let (due, contact) = keys::split_due_key(&key).ok_or_else(|| self.rebuild("its due index cannot be read"))?;
+            if due > until || found.len() >= limit {
+                break;
+            }
+            found.push(DueEntry { due, contact: contact.to_owned() });
+        }
+        Ok(found)
+    }
+
+    /// The earliest instant in the due index.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn first_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.due(None, Timestamp::MAX, 1)?.first().map(|entry| entry.due))
+    }
+
+    /// Visits every contact in the order of the ids' bytes, until the visitor says false.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn for_each(&self, mut visit: impl FnMut(&str, &[u8]) -> bool) -> Result<(), StoreError> {
+        let mut options = ReadOptions::default();
+        // A pass over everything must not push the hot blocks out of the cache.
+        options.fill_cache(false);
+        for entry in self.db.iterator_opt(IteratorMode::Start, options) {
+            let (contact, value) = entry.map_err(|error| self.error("read all contacts", &error))?;
+            let contact = std::str::from_utf8(&contact).map_err(|_| self.rebuild("a contact's id is not text"))?;
+            if !visit(contact, &value) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// About how many contacts there are.
+    pub fn estimated_contacts(&self) -> u64 {
+        self.db.property_int_value("rocksdb.estimate-num-keys").ok().flatten().unwrap_or(0)
+    }
+
+    /// Hands what is in memory to the disk, so that the next opening has no log to read, and closes.
+    ///
+    /// # Errors
+    /// See [`StoreError`]. The store is closed all the same.
+    pub fn close(self) -> Result<(), StoreError> {
+        self.db.flush_wal(false).map_err(|error| self.error("flush its log", &error))
+    }
+
+    fn family(&self, name: &'static str) -> Result<&rocksdb::ColumnFamily, StoreError> {
+        self.db.cf_handle(name).ok_or_else(|| self.rebuild("a column family is missing"))
+    }
+
+    fn rebuild(&self, reason: &str) -> StoreError {
+        StoreError::Rebuild { folder: self.folder.clone(), reason: reason.to_owned() }
+    }
+
+    fn error(&self, operation: &'static str, error: &rocksdb::Error) -> StoreError {
+        StoreError::of_rocksdb(&self.folder, operation, error)
+    }
+}
+
+/// Deletes a store that nobody has open. What it held is read again from the changelog.
+///
+/// # Errors
+/// [`StoreError::InUse`], [`StoreError::Broken`].
+pub fn wipe(folder: &Path) -> Result<(), StoreError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    // RocksDB deletes what is its own and refuses while somebody holds the lock; the folder goes afterwards, with what a torn store left.
+    match DB::destroy(&Options::default(), folder).map_err(|error| StoreError::of_rocksdb(folder, "wipe", &error)) {
+        Err(error @ StoreError::InUse { .. }) => return Err(error),
+        // A store too damaged to be destroyed in order is removed like any folder.
+        Err(_) | Ok(()) => {}
+    }
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::of_io(folder, "delete its folder", &error)),
+        _ => Ok(()),
+    }
+}
+
+const MEMTABLE_BYTES: usize = 16 << 20;
+const LOG_BYTES: u64 = 64 << 20;
+const BLOCK_BYTES: usize = 4 << 10;
+const FILTER_BITS_PER_KEY: f64 = 10.0;
+const OPEN_FILES: i32 = 256;
+
+fn database_options(memory: &StoreMemory) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_write_buffer_manager(&memory.memtables);
+    options.set_max_total_wal_size(LOG_BYTES);
+    options.set_max_open_files(OPEN_FILES);
+    options.set_keep_log_file_num(2);
+    options.set_log_level(LogLevel::Warn);
+    options.set_stats_dump_period_sec(0);
+    // A log torn by a power cut ends at its last whole batch; the rest is read again.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options
+}
+
+fn table_options(memory: &StoreMemory) -> BlockBasedOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(&memory.cache);
+    table.set_block_size(BLOCK_BYTES);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_format_version(6);
+    table
+}
+
+fn contact_options(memory: &StoreMemory) -> Options {
+    let mut table = table_options(memory);
+    table.set_bloom_filter(FILTER_BITS_PER_KEY, false);
+    table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_write_buffer_size(MEMTABLE_BYTES);
+    options.set_memtable_prefix_bloom_ratio(0.05);
+    options.set_memtable_whole_key_filtering(true);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    // A cold read is what a store is slow at, and decompressing is most of it.
+    options.set_compression_type(DBCompressionType::None);
+    options
+}
+
+fn due_options(memory: &StoreMemory) -> Options {
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table_options(memory));
+    options.set_write_buffer_size(MEMTABLE_BYTES / 4);
+    options.set_compression_type(DBCompressionType::None);
+    options
+}
