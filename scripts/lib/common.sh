@@ -11,7 +11,7 @@ LEADSTREAM_CACHE=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/leadstream
 KAFKA_JARS=$LEADSTREAM_CACHE/kafka/$KAFKA_VERSION
 ROCKSDB_DIR=$LEADSTREAM_CACHE/rocksdb/$ROCKSDB_VERSION
 
-say() { printf '%s: %s\n' "${LEADSTREAM_SCRIPT:-$(basename "$0")}" "$*" >&2; }
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
 # The java command to use: JAVA_HOME's where it is set and holds one, else the one on the path.
