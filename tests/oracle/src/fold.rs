@@ -1,0 +1,228 @@
+//! The fold: every event of the contact in order, timers between them, from the beginning each time (S1, S3, S5, S6, S7).
+//!
+//! Never numbers or announces: it returns its steps with their edges. Invariant: the result depends on its inputs only, not on how they
+//! arrived.
+
+use crate::edge::Edge;
+use crate::event::{Kind, Row, Uid};
+use crate::firing::{crm_writes, fire, write_tags};
+use crate::levels::Settling;
+use crate::limits::Limits;
+use crate::plan::{Plan, Policy, Trigger};
+use crate::scope::{Place, Scope};
+use crate::scores::{Boundary, PlanSet};
+use crate::state::{Cause, State, TimerKind};
+use crate::timers::{Timer, next_timer};
+
+/// What a fold reads.
+pub(crate) struct Inputs<'a> {
+    pub(crate) contact: &'a str,
+    pub(crate) limits: &'a Limits,
+    /// Plan sets with the instant from which each is in force, ascending; the first is in force from the beginning of time.
+    pub(crate) timeline: &'a [(i64, PlanSet)],
+    /// Distinct events in their order.
+    pub(crate) rows: &'a [Row],
+    /// Timers due by this instant fire after the last event.
+    pub(crate) until: i64,
+    pub(crate) boundary: Boundary,
+}
+
+/// One step of a fold.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// Its place: timers of an instant go before its events (S5).
+    pub(crate) position: (i64, Option<Uid>),
+    pub(crate) edges: Vec<Edge>,
+    /// Whether a rule fired.
+    pub(crate) fired: bool,
+}
+
+/// The result of a fold.
+pub(crate) struct Folded {
+    pub(crate) state: State,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Folds the whole history.
+pub(crate) fn fold(inputs: &Inputs) -> Folded {
+    let mut fold = Fold { inputs, state: State::default(), steps: Vec::new() };
+    for row in inputs.rows {
+        fold.fire_timers(row.time);
+        fold.step_event(row);
+    }
+    fold.fire_timers(inputs.until);
+    Folded { state: fold.state, steps: fold.steps }
+}
+
+struct Fold<'a> {
+    inputs: &'a Inputs<'a>,
+    state: State,
+    steps: Vec<Step>,
+}
+
+impl<'a> Fold<'a> {
+    fn plans(&self) -> &'a PlanSet {
+        &self.inputs.timeline[self.state.plan_set].1
+    }
+
+    /// S5: everything due by this instant, in order, each timer a step that may make others due.
+    fn fire_timers(&mut self, until: i64) {
+        while let Some(timer) = next_timer(&self.state, self.inputs.timeline).filter(|timer| timer.due <= until) {
+            self.step_timer(&timer);
+        }
+    }
+
+    /// S7.
+    fn step_event(&mut self, row: &Row) {
+        if self.state.began.is_none() {
+            self.begin(row.time);
+        }
+        let pre = self.state.clone();
+        self.state.seen += 1;
+        if row.kind == Kind::Attributes {
+            for (name, value) in &row.properties {
+                if value.is_empty() {
+                    self.state.attributes.remove(name);
+                } else {
+                    self.state.attributes.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        let plans = self.plans();
+        for plan in plans.values() {
+            if self.is_activity(plan, row) {
+                self.state.plan_mut(&plan.id).last_activity = Some(row.time);
+            }
+        }
+        let mut writes = crm_writes(row);
+        let mut fired = false;
+        for plan in plans.values() {
+            for rule in &plan.rules {
+                let listens = matches!(&rule.trigger, Trigger::On(types) if types.contains(&row.event_type));
+                if listens && let Some(written) = self.fire(&pre, plan, &rule.id, Some(row), row.time) {
+                    fired = true;
+                    writes.extend(written);
+                }
+            }
+        }
+        write_tags(&mut self.state, writes, self.inputs.limits);
+        let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
+        let marks = if row.clamped { vec!["clamped".to_owned()] } else { Vec::new() };
+        self.settle(&pre, cause, marks, (row.time, Some(row.uid)), fired);
+    }
+
+    /// Before its first event a contact is blank; plans in force by then say who is a member (S10, S26).
+    fn begin(&mut self, instant: i64) {
+        let later = self.inputs.timeline.iter().take_while(|(from, _)| *from <= instant).count();
+        self.state.plan_set = later.saturating_sub(1);
+        self.state.began = Some(instant);
+        for plan in self.plans().values() {
+            let member = {
+                let scope = self.scope(&self.state, plan, None, instant, Place::Members);
+                plan.members.as_ref().is_none_or(|members| members.holds(&scope))
+            };
+            if member {
+                self.state.plan_mut(&plan.id).member_since = Some(instant);
+                if let Some(pipeline) = &plan.pipeline {
+                    self.state.enter_stage(&plan.id, &pipeline.stages[0].name, instant, false);
+                }
+            }
+        }
+    }
+
+    /// S14: an event that the plan does not ignore and whose type is not passive.
+    fn is_activity(&self, plan: &Plan, row: &Row) -> bool {
+        row.kind == Kind::Interaction
+            && !self.inputs.limits.passive_types.contains(&row.event_type)
+            && plan.policies.of_plan(row.verdict) != Policy::Ignore
+    }
+
+    fn step_timer(&mut self, timer: &Timer) {
+        let pre = self.state.clone();
+        let mut marks = Vec::new();
+        let mut fired = false;
+        match timer.kind {
+            TimerKind::PlanChange => {
+                self.state.plan_set += 1;
+                marks.push("plan".to_owned());
+            }
+            TimerKind::Idle => {
+                let plan = &self.plans()[&timer.plan];
+                let served = &mut self.state.plan_mut(&timer.plan).idle_served;
+                served.insert(timer.rule.clone(), timer.due);
+                if let Some(writes) = self.fire(&pre, plan, &timer.rule, None, timer.due) {
+                    fired = true;
+                    write_tags(&mut self.state, writes, self.inputs.limits);
+                }
+            }
+            TimerKind::Check => {}
+        }
+        let named = |name: &String| (timer.kind == TimerKind::Idle).then(|| name.clone());
+        let cause = Cause::Timer {
+            due: timer.due,
+            kind: timer.kind,
+            plan: named(&timer.plan),
+            rule: named(&timer.rule),
+        };
+        self.settle(&pre, cause, marks, (timer.due, None), fired);
+    }
+
+    fn fire(
+        &mut self,
+        pre: &State,
+        plan: &Plan,
+        rule: &str,
+        event: Option<&Row>,
+        instant: i64,
+    ) -> Option<Vec<crate::firing::TagWrite>> {
+        // The state grows as rules book, while conditions read attributes of this step and everything else from before it.
+        let now = self.state.clone();
+        let scope = Scope { now: &now, ..self.scope(pre, plan, event, instant, Place::Rule) };
+        let step = self.steps.len();
+        fire(&mut self.state, plan.rule(rule)?, &scope, step, self.inputs.limits)
+    }
+
+    fn scope<'s>(
+        &self,
+        pre: &'s State,
+        plan: &'s Plan,
+        event: Option<&'s Row>,
+        instant: i64,
+        place: Place,
+    ) -> Scope<'s>
+    where
+        'a: 's,
+    {
+        Scope {
+            place,
+            contact: self.inputs.contact,
+            plans: self.plans(),
+            plan,
+            now: pre,
+            tags: pre,
+            pre,
+            event,
+            seen: &self.inputs.rows[..self.state.seen],
+            instant,
+        }
+    }
+
+    fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, position: (i64, Option<Uid>), fired: bool) {
+        let settling = Settling {
+            contact: self.inputs.contact,
+            plans: self.plans(),
+            pre,
+            seen: &self.inputs.rows[..self.state.seen],
+            state: &mut self.state,
+            instant: position.0,
+            step: self.steps.len(),
+            cause,
+            marks,
+            boundary: self.inputs.boundary,
+            edges: Vec::new(),
+        };
+        let edges = settling.settle();
+        self.state.tau = position.0;
+        self.steps.push(Step { position, edges, fired });
+    }
+}

@@ -1,0 +1,43 @@
+//! The oracle of the scoring semantics: short, slow and obviously right.
+//!
+//! Owns a second implementation of the clauses S1 to S60 that decide scores, ledgers and derived events, written from the semantics and
+//! never from the fold. It folds a contact's whole history from the beginning for each command and adds up every score from its
+//! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
+//!
+//! Covered: S1 to S12, S14, S16, S18, S19, S21 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
+//! Not covered, and refused in plans: decay, absence, sequences, adjustments, bands, grades, actions, routing, feedback, recompute,
+//! merging, erasure, held verdicts.
+//!
+//! Invariants: no clock, no randomness, no floating point in state; the result of a fold depends on the set of events, the plans and the
+//! instant only.
+
+pub mod calendar;
+pub mod case;
+pub mod condition;
+pub mod number;
+
+mod derived;
+mod edge;
+mod event;
+mod firing;
+mod fold;
+mod levels;
+mod limits;
+mod oracle;
+mod plan;
+mod scope;
+mod scorecard;
+mod scores;
+mod spelling;
+mod state;
+mod timers;
+
+pub use derived::{DerivedEvent, derived_id};
+pub use edge::{DerivedType, Level};
+pub use event::{Kind, OracleEvent, Row, Scalar, Uid, Verdict, canonical, hash, hex, length_prefixed};
+pub use limits::{DAY_MS, Limits};
+pub use oracle::{Effect, ForwardError, Oracle, Outcome};
+pub use plan::{Plan, PlanError};
+pub use scorecard::{LedgerRecord, PlanCard, Scorecard, TagCard};
+pub use scores::{Contribution, LineKind};
+pub use state::{Cause, Cut, TimerKind};

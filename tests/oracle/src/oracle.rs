@@ -1,0 +1,260 @@
+//! Commands in the order of their arrival: what is accepted, what is late, what is announced (S1, S3, S6, S39 to S45, S54, S55).
+//!
+//! Owns what no fold can rebuild: the task clock, tau, the levels announced, their numbers and the contact's seq (trap 5). Folds from
+//! the beginning for each command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::derived::{Announced, DerivedEvent, announce, reconcile};
+use crate::event::{Kind, OracleEvent, Row, Uid, Verdict};
+use crate::fold::{Folded, Inputs, fold};
+use crate::limits::Limits;
+use crate::plan::{Plan, PlanError, Policy};
+use crate::scores::PlanSet;
+use crate::state::Cause;
+
+/// What became of an event (L5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A rule fired, or the event changed attributes or tags.
+    Applied,
+    /// Known already, with the same or a greater content.
+    Duplicate,
+    /// Accepted, and no rule fired.
+    Unmatched,
+    /// Accepted, and ignored for its verdict by every plan in force.
+    Suppressed,
+    /// Before the rows that departed, or before the horizon.
+    TooLate,
+}
+
+/// What a command led to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Effect {
+    /// What became of the event; none for other commands.
+    pub outcome: Option<Outcome>,
+    /// The derived events, in order.
+    pub derived: Vec<DerivedEvent>,
+}
+
+/// Why a change of plans is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// A plan cannot be read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The change would begin before the task clock or not after the change before it.
+    #[error("a change at {from} is not after what was decided")]
+    TooEarly {
+        /// The instant of the change.
+        from: i64,
+    },
+    /// A plan in force is missing from the new set: retiring is not covered.
+    #[error("the plan {plan} is missing from the new set")]
+    Retired {
+        /// The plan's id.
+        plan: String,
+    },
+}
+
+/// One contact's oracle.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    pub(crate) contact: String,
+    pub(crate) limits: Limits,
+    pub(crate) timeline: Vec<(i64, PlanSet)>,
+    /// Accepted events inside the horizon.
+    pub(crate) rows: BTreeMap<Uid, Row>,
+    /// Accepted events that left it: the base is their fold.
+    pub(crate) departed: Vec<Row>,
+    /// The task clock; none before the first clock command.
+    pub(crate) clock: Option<i64>,
+    /// The place of the latest instant stepped.
+    pub(crate) tau: Option<(i64, Option<Uid>)>,
+    steps_taken: usize,
+    pub(crate) announced: BTreeMap<(String, String), Announced>,
+    pub(crate) seq: u64,
+}
+
+impl Oracle {
+    /// An oracle for one contact, with the plans in force from the beginning, default limits.
+    pub fn new(contact: &str, plans: &[&str]) -> Result<Oracle, PlanError> {
+        Oracle::with_limits(contact, plans, Limits::default())
+    }
+
+    /// An oracle for one contact with limits of one's own.
+    pub fn with_limits(contact: &str, plans: &[&str], limits: Limits) -> Result<Oracle, PlanError> {
+        Ok(Oracle {
+            contact: contact.to_owned(),
+            limits,
+            timeline: vec![(i64::MIN, plan_set(plans)?)],
+            rows: BTreeMap::new(),
+            departed: Vec::new(),
+            clock: None,
+            tau: None,
+            steps_taken: 0,
+            announced: BTreeMap::new(),
+            seq: 0,
+        })
+    }
+
+    /// An event arrives.
+    pub fn event(&mut self, event: &OracleEvent) -> Effect {
+        let row = Row::keep(event, &self.limits);
+        let known = self.rows.get(&row.uid);
+        if known.is_some_and(|known| row.content() >= known.content()) {
+            return Effect { outcome: Some(Outcome::Duplicate), derived: Vec::new() };
+        }
+        if self.is_too_late(&row) {
+            return Effect { outcome: Some(Outcome::TooLate), derived: Vec::new() };
+        }
+        // S40: a duplicate that replaces what was folded is late wherever it stands.
+        let late = known.is_some() || self.tau.is_some_and(|tau| (row.time, Some(row.uid)) < tau);
+        let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
+        let marks = if row.clamped { vec!["clamped"] } else { Vec::new() };
+        self.rows.insert(row.uid, row.clone());
+        let (folded, derived) = self.command(late, &cause, &marks);
+        let outcome = self.outcome(&row, &folded);
+        self.depart();
+        Effect { outcome: Some(outcome), derived }
+    }
+
+    /// The task clock reaches an instant. It never goes back.
+    pub fn clock(&mut self, instant: i64) -> Effect {
+        self.clock = Some(self.clock.map_or(instant, |clock| clock.max(instant)));
+        let cause = Cause::Timer { due: instant, kind: crate::state::TimerKind::Check, plan: None, rule: None };
+        let (_, derived) = self.command(false, &cause, &[]);
+        Effect { outcome: None, derived }
+    }
+
+    /// A forward change: these plans are in force from an instant on (S45).
+    pub fn forward(&mut self, from: i64, plans: &[&str]) -> Result<Effect, ForwardError> {
+        let plans = plan_set(plans)?;
+        let (last_from, last) = &self.timeline[self.timeline.len() - 1];
+        if self.clock.is_some_and(|clock| from < clock) || from <= *last_from {
+            return Err(ForwardError::TooEarly { from });
+        }
+        if let Some(missing) = last.keys().find(|id| !plans.contains_key(*id)) {
+            return Err(ForwardError::Retired { plan: missing.clone() });
+        }
+        self.timeline.push((from, plans));
+        // Events do not move the task clock, so the contact may have been stepped beyond the change.
+        let late = self.tau.is_some_and(|(tau, _)| from <= tau);
+        let cause =
+            Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
+        let (_, derived) = self.command(late, &cause, &["plan"]);
+        Ok(Effect { outcome: None, derived })
+    }
+
+    /// Folds, then emits the edges of the new steps or, after a late command, reconciles (S40, S41).
+    fn command(&mut self, late: bool, cause: &Cause, marks: &[&str]) -> (Folded, Vec<DerivedEvent>) {
+        let folded = self.fold(i64::MAX, self.until());
+        let last = folded.steps.last().map(|step| step.position);
+        self.tau = match (self.tau, last) {
+            // The fold of a late command may end before tau, which never goes back.
+            (Some((tau, _)), last) if last.is_none_or(|(time, _)| time < tau) => Some((tau, None)),
+            (_, last) => last,
+        };
+        let plans = &self.timeline[folded.state.plan_set].1;
+        let mut derived = Vec::new();
+        if late {
+            let mut marks: BTreeSet<String> = marks.iter().map(|mark| (*mark).to_owned()).collect();
+            marks.insert("late".to_owned());
+            let tau = self.tau.map_or(i64::MIN, |(tau, _)| tau);
+            let edges = reconcile(&self.announced, &folded.state, plans, cause, tau, self.boundary());
+            for mut edge in edges {
+                edge.marks = marks.iter().cloned().collect();
+                derived.push(announce(&self.contact, &mut self.announced, &mut self.seq, edge, true));
+            }
+        } else {
+            for edge in folded.steps[self.steps_taken..].iter().flat_map(|step| step.edges.iter().cloned()) {
+                derived.push(announce(&self.contact, &mut self.announced, &mut self.seq, edge, false));
+            }
+        }
+        self.steps_taken = folded.steps.len();
+        // A first stage is entered, and left for none, in silence; it is announced all the same.
+        for (id, plan) in &folded.state.plans {
+            let level = plan.stay.as_ref().map_or(crate::edge::Level::None, |stay| {
+                crate::edge::Level::Named(stay.stage.clone())
+            });
+            self.announced.entry((id.clone(), "stage".to_owned())).or_default().level = Some(level);
+        }
+        (folded, derived)
+    }
+
+    /// A fold of the events up to an instant, with the timers due by another.
+    pub(crate) fn fold(&self, events_until: i64, timers_until: i64) -> Folded {
+        let mut rows: Vec<Row> = self.departed.iter().chain(self.rows.values()).cloned().collect();
+        rows.sort_by_key(Row::order);
+        rows.retain(|row| row.time <= events_until);
+        fold(&Inputs {
+            contact: &self.contact,
+            limits: &self.limits,
+            timeline: &self.timeline,
+            rows: &rows,
+            until: timers_until,
+            boundary: self.boundary(),
+        })
+    }
+
+    /// S40: max(tau, task clock).
+    pub(crate) fn until(&self) -> i64 {
+        let tau = self.tau.map_or(i64::MIN, |(tau, _)| tau);
+        self.clock.map_or(tau, |clock| clock.max(tau))
+    }
+
+    /// The order of the newest row that departed.
+    pub(crate) fn boundary(&self) -> Option<(i64, Uid)> {
+        self.departed.iter().map(Row::order).max()
+    }
+
+    fn newest(&self) -> Option<i64> {
+        self.departed.iter().chain(self.rows.values()).map(|row| row.time).max()
+    }
+
+    /// S6: by the contact's data alone, no clock.
+    fn is_too_late(&self, row: &Row) -> bool {
+        self.boundary().is_some_and(|newest_departed| row.order() <= newest_departed)
+            || self.newest().is_some_and(|newest| row.time < newest - self.limits.horizon_ms)
+    }
+
+    /// S6: rows leave, oldest first, when they are older than the horizon or too many.
+    fn depart(&mut self) {
+        let Some(newest) = self.newest() else { return };
+        while let Some(oldest) = self.rows.values().min_by_key(|row| row.order()).cloned() {
+            if oldest.time >= newest - self.limits.horizon_ms && self.rows.len() <= self.limits.rows {
+                return;
+            }
+            self.rows.remove(&oldest.uid);
+            self.departed.push(oldest);
+        }
+    }
+
+    fn outcome(&self, row: &Row, folded: &Folded) -> Outcome {
+        let position = (row.time, Some(row.uid));
+        let fired = folded.steps.iter().any(|step| step.position == position && step.fired);
+        let plans = self.timeline.iter().rev().find(|(from, _)| *from <= row.time).map(|(_, plans)| plans);
+        let ignored = |plan: &Plan| plan.policies.of_plan(row.verdict) == Policy::Ignore;
+        let suppressed = row.verdict != Verdict::Human
+            && plans.is_some_and(|plans| !plans.is_empty() && plans.values().all(ignored));
+        match (fired || row.kind != Kind::Interaction, suppressed) {
+            (true, _) => Outcome::Applied,
+            (false, true) => Outcome::Suppressed,
+            (false, false) => Outcome::Unmatched,
+        }
+    }
+}
+
+fn plan_set(plans: &[&str]) -> Result<PlanSet, PlanError> {
+    let mut set = PlanSet::new();
+    for text in plans {
+        let plan = Plan::parse(text)?;
+        if let Some(twice) = set.insert(plan.id.clone(), plan) {
+            return Err(PlanError::Value { what: "plan, which is there twice", value: twice.id });
+        }
+    }
+    Ok(set)
+}

@@ -1,0 +1,203 @@
+//! The YAML spelling of a plan, as serde types (DESIGN, section 3), limited to the clauses the oracle covers.
+//!
+//! Owns key names only. Never interprets: [`crate::plan`] turns these into a plan. An unknown key is an error.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::number::Decimal;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanFile {
+    pub(crate) plan: String,
+    pub(crate) members: Option<String>,
+    #[serde(default)]
+    pub(crate) global: bool,
+    pub(crate) time_zone: Option<String>,
+    #[serde(default)]
+    pub(crate) facts: BTreeMap<String, FactEntry>,
+    #[serde(default)]
+    pub(crate) verdicts: Verdicts,
+    #[serde(default)]
+    pub(crate) rules: Vec<RuleEntry>,
+    #[serde(default)]
+    pub(crate) fit: Vec<FitEntry>,
+    #[serde(default)]
+    pub(crate) limits: LimitsEntry,
+    pub(crate) qualify: Option<QualifyEntry>,
+    pub(crate) pipeline: Option<PipelineEntry>,
+    /// The author's own examples are accepted, and not the oracle's business.
+    #[serde(default, rename = "tests")]
+    pub(crate) _tests: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FactEntry {
+    pub(crate) on: OneOrMany,
+    pub(crate) when: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Verdicts {
+    pub(crate) machine: Option<PolicyEntry>,
+    pub(crate) suspect: Option<PolicyEntry>,
+    pub(crate) human: Option<PolicyEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PolicyEntry {
+    Word(PolicyWord),
+    Weight(WeightEntry),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PolicyWord {
+    Ignore,
+    Count,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WeightEntry {
+    pub(crate) weight: Decimal,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PointsEntry {
+    Literal(Decimal),
+    Expression(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RuleEntry {
+    pub(crate) id: String,
+    pub(crate) on: Option<OneOrMany>,
+    pub(crate) idle: Option<String>,
+    pub(crate) every: Option<String>,
+    pub(crate) times: Option<u32>,
+    pub(crate) when: Option<String>,
+    pub(crate) points: Option<PointsEntry>,
+    pub(crate) cap: Option<CapEntry>,
+    pub(crate) once_per: Option<String>,
+    pub(crate) valid: Option<(Option<String>, Option<String>)>,
+    pub(crate) tag: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Vec<TagEntry>,
+    pub(crate) untag: Option<OneOrMany>,
+    #[serde(default)]
+    pub(crate) verdicts: Verdicts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CapEntry {
+    pub(crate) points: Decimal,
+    pub(crate) per: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum TagEntry {
+    Name(String),
+    WithPoints(TagPoints),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TagPoints {
+    pub(crate) tag: String,
+    pub(crate) points: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FitEntry {
+    pub(crate) id: String,
+    pub(crate) when: String,
+    pub(crate) points: Option<PointsEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LimitsEntry {
+    pub(crate) floor: Option<Decimal>,
+    pub(crate) ceiling: Option<Decimal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct QualifyEntry {
+    pub(crate) score: Option<String>,
+    pub(crate) at: Decimal,
+    pub(crate) release: Option<Decimal>,
+    #[serde(default)]
+    pub(crate) rearm: RearmEntry,
+    pub(crate) cooldown: Option<String>,
+    pub(crate) when: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RearmEntry {
+    #[default]
+    OnRelease,
+    Never,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PipelineEntry {
+    #[serde(default)]
+    pub(crate) by: StageScore,
+    pub(crate) stages: Vec<StageEntry>,
+}
+
+/// The score that stages are entered and left by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StageScore {
+    /// The points booked in the present stage.
+    #[default]
+    Stage,
+    /// The plan's engagement.
+    Engagement,
+    /// The plan's score.
+    Plan,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageEntry {
+    pub(crate) name: String,
+    pub(crate) enter: Option<Decimal>,
+    pub(crate) enter_when: Option<String>,
+    pub(crate) leave_below: Option<Decimal>,
+    pub(crate) leave_when: Option<String>,
+    pub(crate) leave_idle: Option<String>,
+    #[serde(default, rename = "final")]
+    pub(crate) is_final: bool,
+}
