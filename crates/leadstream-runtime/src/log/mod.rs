@@ -19,6 +19,7 @@
 
 mod error;
 mod membership;
+pub mod model;
 mod partitioner;
 mod producer;
 mod reader;
