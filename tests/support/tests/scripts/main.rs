@@ -1,0 +1,231 @@
+//! What the scripts say when a machine lacks something, and that an interrupted first run is repaired by the next.
+//!
+//! Each test makes a machine out of a folder: the only commands there are those that the test puts into it, so nothing of the real
+//! machine is installed, fetched or changed.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What every Debian has.
+const BASE: [&str; 20] = [
+    "awk",
+    "basename",
+    "bash",
+    "cat",
+    "chmod",
+    "dirname",
+    "env",
+    "flock",
+    "grep",
+    "head",
+    "mkdir",
+    "mv",
+    "rm",
+    "sed",
+    "setsid",
+    "sha256sum",
+    "sleep",
+    "tail",
+    "touch",
+    "tr",
+];
+/// What `scripts/setup` wants installed besides Java.
+const TOOLS: [&str; 8] = ["g++", "make", "cmake", "pkg-config", "unzip", "patchelf", "kcat", "shellcheck"];
+
+/// A machine with a file system of its own as far as the scripts look.
+struct Machine {
+    folder: tempfile::TempDir,
+}
+
+impl Machine {
+    /// A machine with cargo, everything that setup installs, and a disk with room; root, as in a container.
+    fn complete() -> Self {
+        let machine = Self { folder: tempfile::tempdir().unwrap() };
+        fs::create_dir(machine.bin()).unwrap();
+        for name in BASE {
+            let places = ["/bin", "/usr/bin"].map(|place| Path::new(place).join(name));
+            let place = places.iter().find(|place| place.exists()).unwrap();
+            symlink(place, machine.bin().join(name)).unwrap();
+        }
+        machine.command("cargo", "exit 0");
+        machine.command("id", "echo 0");
+        machine.command("uname", "echo x86_64");
+        machine.command("df", "echo header; echo 'disk 1 1 999999 1% /'");
+        machine.command("java", "echo 'openjdk version \"17.0.15\"' >&2");
+        machine.command("dpkg-query", "echo installed");
+        machine.command("apt-get", "echo apt-get \"$@\" >>\"$HOME/calls\"");
+        machine.command("mvn", MAVEN);
+        TOOLS.iter().for_each(|name| machine.command(name, "exit 0"));
+        machine
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.folder.path().join("bin")
+    }
+
+    fn kafka_jars(&self) -> PathBuf {
+        self.folder.path().join("cache/leadstream/kafka/4.3.0")
+    }
+
+    fn command(&self, name: &str, script: &str) {
+        let path = self.bin().join(name);
+        fs::write(&path, format!("#!/bin/bash\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn without(self, name: &str) -> Self {
+        fs::remove_file(self.bin().join(name)).unwrap();
+        self
+    }
+
+    /// Runs a script; gives its exit code and what it said.
+    fn run(&self, script: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(script);
+        let output = Command::new(script)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", self.bin())
+            .env("HOME", self.folder.path())
+            .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// Runs a script that must fail, and gives what it said.
+    fn fails(&self, script: &str, arguments: &[&str]) -> String {
+        let (code, said) = self.run(script, arguments);
+        assert_eq!(code, Some(1), "{said}");
+        said
+    }
+}
+
+/// A Maven that brings Kafka's jar. While the file `$HOME/offline` exists it fails after half of its work.
+const MAVEN: &str = r#"
+for argument; do case $argument in -DoutputDirectory=*) folder=${argument#*=} ;; esac; done
+[ ! -e "$HOME/offline" ] || { touch "$folder/half.jar"; echo "Unknown host"; exit 1; }
+touch "$folder/kafka_2.13-4.3.0.jar" "$folder/rocksdbjni-11.8.1.jar"
+"#;
+
+#[test]
+fn setup_without_rust_says_where_to_get_it() {
+    let said = Machine::complete().without("cargo").fails("setup", &[]);
+    assert_eq!(said, "setup: error: cargo is missing: install Rust from https://rustup.rs and try again\n");
+}
+
+#[test]
+fn setup_without_root_and_sudo_names_the_packages_to_ask_for() {
+    let machine = Machine::complete().without("kcat").without("java");
+    machine.command("id", "echo 1000");
+    let said = machine.fails("setup", &[]);
+    assert!(said.contains("neither root nor a user with sudo"), "{said}");
+    assert!(said.contains("apt-get install default-jre-headless kcat\n"), "{said}");
+    assert!(!machine.folder.path().join("calls").exists());
+}
+
+#[test]
+fn setup_uses_sudo_where_it_is_not_root_and_installs_only_what_is_missing() {
+    let machine = Machine::complete().without("kcat");
+    machine.command("id", "echo 1000");
+    machine.command("sudo", "echo sudo >>\"$HOME/calls\"; exec \"$@\"");
+    let install = "[ \"$1\" = update ] || { echo apt-get \"$@\" >>\"$HOME/calls\"; ln=$(dirname \"$0\")/kcat; echo >\"$ln\"; chmod +x \"$ln\"; }";
+    machine.command("apt-get", install);
+    let (_, said) = machine.run("setup", &[]);
+    assert!(said.starts_with("setup: installing Debian packages: kcat\n"), "{said}");
+    let calls = fs::read_to_string(machine.folder.path().join("calls")).unwrap();
+    assert_eq!(calls, "sudo\nsudo\napt-get install -y -qq --no-install-recommends kcat\n");
+
+    let (_, said) = machine.run("setup", &[]);
+    assert!(!said.contains("installing"), "{said}");
+    assert_eq!(
+        fs::read_to_string(machine.folder.path().join("calls")).unwrap(),
+        calls,
+        "a second run must install nothing"
+    );
+}
+
+#[test]
+fn setup_says_what_apt_said_when_packages_cannot_be_had() {
+    let machine = Machine::complete().without("kcat");
+    machine.command("apt-get", "echo 'Could not resolve deb.debian.org'; exit 100");
+    let said = machine.fails("setup", &[]);
+    assert!(said.contains("Could not resolve deb.debian.org\n"), "{said}");
+    assert!(said.contains("the packages could not be installed (network?"), "{said}");
+}
+
+#[test]
+fn setup_says_that_a_java_is_too_old_where_debian_has_no_newer() {
+    let machine = Machine::complete();
+    machine.command("java", "echo 'openjdk version \"11.0.2\"' >&2");
+    let said = machine.fails("setup", &[]);
+    assert!(
+        said.contains("still missing after installing: default-jre-headless; Apache Kafka needs Java 17 or later"),
+        "{said}"
+    );
+}
+
+#[test]
+fn setup_on_a_full_disk_says_how_much_is_needed_before_it_begins() {
+    let machine = Machine::complete();
+    machine.command("df", "echo header; echo 'disk 1 1 10 99% /'");
+    let said = machine.fails("setup", &[]);
+    assert!(said.contains("no disk space: the first build needs 8192 MiB below"), "{said}");
+    assert!(said.contains("and 10 MiB are free"), "{said}");
+}
+
+#[test]
+fn a_fetch_that_was_cut_short_leaves_nothing_that_looks_whole_and_the_next_run_repairs_it() {
+    let machine = Machine::complete();
+    let offline = machine.folder.path().join("offline");
+    fs::write(&offline, "").unwrap();
+    let said = machine.fails("setup", &[]);
+    assert!(said.contains("Unknown host\n"), "{said}");
+    assert!(said.contains("Apache Kafka could not be fetched from Maven (network?"), "{said}");
+    assert!(!machine.kafka_jars().exists());
+
+    fs::remove_file(offline).unwrap();
+    let said = machine.fails("setup", &[]);
+    let jars: Vec<_> = fs::read_dir(machine.kafka_jars()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(jars.iter().any(|name| name == "kafka_2.13-4.3.0.jar"), "{jars:?}");
+    assert!(!jars.iter().any(|name| name == "half.jar"), "{jars:?}");
+    // This machine's unzip unpacks nothing, so the library is not the expected one.
+    assert!(said.contains("librocksdbjni-linux64.so is not the file that was expected; nothing was kept"), "{said}");
+    assert!(!machine.folder.path().join("cache/leadstream/rocksdb/11.8.1/librocksdb.so").exists());
+}
+
+#[test]
+fn a_broker_without_java_or_with_a_taken_port_says_so() {
+    let machine = Machine::complete();
+    fs::create_dir_all(machine.kafka_jars()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let said = machine.fails("kafka", &["start", "--port", &port]);
+    assert!(said.contains(&format!("port {port} of 127.0.0.1 is in use by another program")), "{said}");
+
+    let said = machine.without("java").fails("kafka", &["start", "--port", &port]);
+    assert!(said.contains("no Java 17 or later: install default-jre-headless, or set JAVA_HOME"), "{said}");
+}
+
+#[test]
+fn a_demo_that_cannot_run_says_so_before_anything_is_installed_or_built() {
+    let machine = Machine::complete();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let said = machine.fails("demo", &["--port", &address.port().to_string()]);
+    let expected = format!(
+        "demo: error: port {} of 127.0.0.1 is in use: choose another with --port, or use the Kafka that runs there with --bootstrap {address}\n",
+        address.port()
+    );
+    assert_eq!(said, expected);
+    let said = machine.fails("demo", &["--bootstrap", "127.0.0.1:1"]);
+    assert_eq!(said, "demo: error: nothing answers at 127.0.0.1:1: is Kafka running there?\n");
+    let said = machine.fails("demo", &["--bootstrap", "localhost"]);
+    assert_eq!(said, "demo: error: --bootstrap wants HOST:PORT, not 'localhost'\n");
+    let (code, said) = machine.run("demo", &["--speed", "9"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("demo: error: unknown option --speed\nusage: scripts/demo"), "{said}");
+}
