@@ -3,14 +3,24 @@
 //! Nothing here does I/O, reads a clock, draws a random number or runs asynchronously; the state of a contact is a function of its set of
 //! events, the plans in force and the instants it is told (L1, L7).
 
+mod canonical;
+pub mod contact;
+pub mod derived;
 pub mod event;
 pub mod expr;
+pub mod fold;
 pub mod id;
 pub mod plan;
 pub mod points;
 pub mod time;
+mod timeline;
 
+pub use canonical::canonical_bytes;
+pub use contact::Contact;
+pub use derived::DerivedEvent;
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
+pub use fold::{Fold, HistoryLimits, Outcome};
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use time::{Span, Timestamp};
+pub use timeline::{InForce, Timeline};

@@ -1,0 +1,229 @@
+//! The fold state of a contact after its last step: a plain value, cheap to copy, that knows nothing of rows.
+//!
+//! Texts and rarely changed tables are shared, so that a copy taken at the first touch of an epoch costs a few small vectors. Instants at which
+//! something is due are not kept here: they follow from the state and the plans (S14, S33).
+
+use std::sync::Arc;
+
+use crate::contact::RuleIndex;
+use crate::event::{Value, Verdict};
+use crate::id::{Name, Uid};
+use crate::points::Points;
+use crate::time::Timestamp;
+
+/// The complete fold state of one contact.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The latest instant stepped (S1); `None` before the first step.
+    pub tau: Option<Timestamp>,
+    /// The order of the last event stepped.
+    pub last_event: Option<(Timestamp, Uid)>,
+    /// The time of the first event of any type (S14).
+    pub first_event: Option<Timestamp>,
+    /// The last activity by the verdict of its event (S14): human, suspect, machine. A plan reads those that its policy counts.
+    pub activity: [Option<Timestamp>; 3],
+    /// When the newest plan change that the contact has stepped came into force (S45).
+    pub plans_since: Option<Timestamp>,
+    /// Present attributes, by name.
+    pub attributes: Arc<Vec<Attribute>>,
+    /// Present tags, by text.
+    pub tags: Arc<Vec<TagState>>,
+    /// One entry for each plan that was in force at a step, by plan id.
+    pub plans: Vec<PlanState>,
+    /// One entry for each rule that fired and whose next firing depends on it.
+    pub rules: Vec<RuleState>,
+    /// Keys of once-per rules (S11), oldest first.
+    pub once: Arc<Vec<OnceKey>>,
+    /// Bookings inside rolling caps (S19), oldest first.
+    pub rolling: Arc<Vec<RollingBooking>>,
+    /// What departed rows left for count() and ever() (S12): only in a base and what was folded from it.
+    pub facts: Arc<Vec<FactStatistics>>,
+    /// How many contributions were ever booked: the ordinal of the next one.
+    pub booked: u64,
+}
+
+/// A present attribute (S16).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribute {
+    /// The hash of `text`.
+    pub name: Name,
+    /// The attribute's name.
+    pub text: Arc<str>,
+    /// Its value.
+    pub value: AttributeValue,
+    /// When the event that set it happened.
+    pub time: Timestamp,
+    /// The source of that event.
+    pub source: Arc<str>,
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttributeValue {
+    /// A truth value.
+    Bool(bool),
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(Arc<str>),
+}
+
+impl AttributeValue {
+    /// The value as conditions see it.
+    pub fn as_value(&self) -> Value<'_> {
+        match self {
+            AttributeValue::Bool(value) => Value::Bool(*value),
+            AttributeValue::Number(value) => Value::Number(*value),
+            AttributeValue::Text(value) => Value::Text(value),
+        }
+    }
+}
+
+/// A tag that the contact carries, with its score (S25).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagState {
+    /// The tag.
+    pub tag: Arc<str>,
+    /// Since when it is carried.
+    pub since: Timestamp,
+    /// Its score.
+    pub points: Points,
+    /// The ordinal of the first contribution that can count in it.
+    pub first_contribution: u64,
+}
+
+/// What one plan holds of a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanState {
+    /// The plan's id.
+    pub plan: Arc<str>,
+    /// The hash of `plan`.
+    pub key: Name,
+    /// Whether the contact takes part (S23).
+    pub member: bool,
+    /// Since when it takes part; only meaningful for members.
+    pub member_since: Timestamp,
+    /// Points earned by behaviour, inside the limits (S22).
+    pub engagement: Points,
+    /// The ordinal of the first contribution that counts in the engagement: later than the first where the plan was retired in between.
+    pub first_contribution: u64,
+    /// Points of present attributes (S16).
+    pub fit: Points,
+    /// The threshold (S31).
+    pub qualify: QualifyState,
+    /// The stage, while the plan has a pipeline and the contact takes part (S36, S37).
+    pub stage: Option<StageState>,
+    /// Since when there is no stage, where there was one.
+    pub stage_left: Option<Timestamp>,
+}
+
+/// The threshold of one plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QualifyState {
+    /// Whether the contact is qualified.
+    pub on: bool,
+    /// Since when it is as it is; `None` before the first change.
+    pub since: Option<Timestamp>,
+    /// When it last came on.
+    pub last_on: Option<Timestamp>,
+    /// Everything but the cooldown says on (S32).
+    pub held: bool,
+}
+
+/// The present stage of one plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageState {
+    /// The stage's name.
+    pub stage: Arc<str>,
+    /// When it was entered.
+    pub entered: Timestamp,
+    /// The stage score: applied points booked in it (S26).
+    pub points: Points,
+    /// The ordinal of the first contribution that counts in it.
+    pub first_contribution: u64,
+    /// The stage score has reached `leave_below` in this stage (S36).
+    pub armed: bool,
+    /// It was entered by leaving a higher one, and no later step has booked points since: no advance yet (S37).
+    pub resting: bool,
+}
+
+/// What one rule remembers of its firings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RuleState {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// When it last fired; for an idle rule the last due instant fired.
+    pub last_fired: Timestamp,
+    /// The first instant after the calendar period that `capped` counts; unused without a calendar cap.
+    pub period_end: Timestamp,
+    /// Points applied in the present calendar period, or ever (S19).
+    pub capped: Points,
+}
+
+/// A value of a once-per expression that has fired (S11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnceKey {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// The first 8 bytes of H of the value.
+    pub key: u64,
+    /// When it fired.
+    pub fired: Timestamp,
+}
+
+/// One booking that a rolling cap still counts (S19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollingBooking {
+    /// The rule.
+    pub rule: RuleIndex,
+    /// When it was booked.
+    pub time: Timestamp,
+    /// What was applied.
+    pub applied: Points,
+}
+
+/// Count, first and last of departed events that match a fact (S12).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactStatistics {
+    /// The hash of `text`.
+    pub key: Name,
+    /// The fact in the plan's spelling, or an event type.
+    pub text: Arc<str>,
+    /// The verdict of the events counted, since plans differ in which they count.
+    pub verdict: Verdict,
+    /// How many events.
+    pub count: u64,
+    /// The first.
+    pub first: Timestamp,
+    /// The last.
+    pub last: Timestamp,
+    /// The instants of those that a window of a plan in force could still count when the newest of them departed, oldest first.
+    pub recent: Vec<Timestamp>,
+}
+
+impl State {
+    /// The present value of an attribute.
+    pub fn attribute(&self, name: Name) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// A tag, if the contact carries it.
+    pub fn tag(&self, tag: &str) -> Option<&TagState> {
+        self.tags.binary_search_by(|state| (*state.tag).cmp(tag)).ok().map(|at| &self.tags[at])
+    }
+
+    /// What a plan holds of the contact.
+    pub fn plan(&self, key: Name) -> Option<&PlanState> {
+        self.plans.iter().find(|plan| plan.key == key)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.attributes.capacity() * (size_of::<Attribute>() + 32)
+            + self.tags.capacity() * (size_of::<TagState>() + 16)
+            + self.plans.capacity() * size_of::<PlanState>()
+            + self.rules.capacity() * size_of::<RuleState>()
+            + self.once.capacity() * size_of::<OnceKey>()
+            + self.rolling.capacity() * size_of::<RollingBooking>()
+            + self.facts.capacity() * (size_of::<FactStatistics>() + 24)
+    }
+}

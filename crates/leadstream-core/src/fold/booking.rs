@@ -1,0 +1,254 @@
+//! Booking one firing: weight, cap, limits, then the dimensions (S18, S19, S22, S25, S26).
+
+use std::sync::Arc;
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::contact::{
+    Cause, Contribution, Dimension, LimitReason, OnceKey, RollingBooking, RuleIndex, RuleState, RuleTable, State,
+    TagState,
+};
+use crate::fold::step::{Firing, TagOperation};
+use crate::plan::{CapPeriod, OncePer, Plan, Rule, Trigger};
+use crate::points::Points;
+use crate::time::Timestamp;
+
+/// The most once keys a contact keeps; beyond them the oldest ends (S58).
+pub(crate) const ONCE_KEYS_MAX: usize = 2000;
+/// The most tags a contact carries; further ones are not set (S58).
+pub(crate) const TAGS_MAX: usize = 200;
+
+/// What a booking changes.
+pub(crate) struct Books<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) rules: &'a mut RuleTable,
+    /// Where contributions go; `None` while a base is folded, which keeps sums only.
+    pub(crate) ledger: Option<&'a mut crate::contact::Ledger>,
+    pub(crate) tags: &'a mut Vec<TagOperation>,
+    /// Tags that were set or removed, with whether the contact carried them before the step.
+    pub(crate) touched_tags: &'a mut Vec<(Arc<str>, bool)>,
+}
+
+impl Books<'_> {
+    /// Books one firing at an instant.
+    pub(crate) fn book(
+        &mut self,
+        plan: &Plan,
+        plan_at: usize,
+        rule: &Rule,
+        firing: &Firing,
+        now: Timestamp,
+        cause: Cause,
+    ) {
+        let booked_as = self.rules.insert(rule.key, &plan.id, &rule.id, plan.version);
+        let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
+        let mut reason = None;
+        let weighted = match firing.weight {
+            None => firing.raw,
+            Some(weight) => {
+                reason = Some(LimitReason::Weight);
+                firing.raw.weighted(weight)
+            }
+        };
+        let capped = self.cap(rule, state_index, weighted, now);
+        if capped != weighted {
+            reason = Some(LimitReason::Cap);
+        }
+        let engagement = self.state.plans[plan_at].engagement;
+        let applied = limited(plan, engagement, capped);
+        if applied != capped {
+            reason = Some(LimitReason::Limit);
+        }
+        self.remember(rule, state_index, firing, applied, now);
+        self.add(plan_at, applied);
+        self.record(Contribution {
+            time: now,
+            cause,
+            rule: booked_as,
+            dimension: Dimension::Plan,
+            raw: firing.raw,
+            applied,
+            reason,
+        });
+        for effect in &rule.tags {
+            let points = effect.points.unwrap_or(applied);
+            let raw = effect.points.unwrap_or(firing.raw);
+            let tagged = TagOperation::Book { tag: effect.tag.clone(), points, raw, rule: booked_as };
+            self.tags.push(tagged);
+        }
+        self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
+    }
+
+    /// What a cap leaves of `points`: `clip(c + p) - c`, never against the sign of p (S19).
+    fn cap(&self, rule: &Rule, state_index: RuleIndex, points: Points, now: Timestamp) -> Points {
+        let Some(cap) = rule.cap else { return points };
+        let held = self.state.rules.iter().find(|state| state.rule == state_index);
+        let already = match cap.period {
+            CapPeriod::Award => Points::ZERO,
+            CapPeriod::Ever => held.map_or(Points::ZERO, |held| held.capped),
+            CapPeriod::Day | CapPeriod::Week | CapPeriod::Month => {
+                held.filter(|held| now < held.period_end).map_or(Points::ZERO, |held| held.capped)
+            }
+            CapPeriod::Rolling(span) => {
+                let after = now - span;
+                let inside = self.state.rolling.iter().filter(|b| b.rule == state_index && b.time > after);
+                inside.map(|booking| booking.applied).sum()
+            }
+        };
+        (already + points).clamp(already.min(-cap.points), already.max(cap.points)) - already
+    }
+
+    /// Keeps what later firings of the rule depend on.
+    fn remember(&mut self, rule: &Rule, state_index: RuleIndex, firing: &Firing, applied: Points, now: Timestamp) {
+        let period = rule.cap.map(|cap| cap.period);
+        let calendar = matches!(period, Some(CapPeriod::Day | CapPeriod::Week | CapPeriod::Month));
+        let remembers_firing = matches!(rule.once_per, Some(OncePer::Span(_) | OncePer::Ever));
+        let idle = matches!(rule.trigger, Trigger::Idle { .. });
+        if calendar || remembers_firing || idle || period == Some(CapPeriod::Ever) {
+            let held = rule_state(&mut self.state.rules, state_index);
+            held.last_fired = now;
+            if calendar && now >= held.period_end {
+                held.capped = Points::ZERO;
+                held.period_end = firing.period_end;
+            }
+            held.capped += applied;
+        }
+        if let Some(CapPeriod::Rolling(span)) = period {
+            let rolling = Arc::make_mut(&mut self.state.rolling);
+            rolling.retain(|booking| booking.rule != state_index || booking.time > now - span);
+            rolling.push(RollingBooking { rule: state_index, time: now, applied });
+        }
+        if let Some(key) = firing.once_key {
+            let once = Arc::make_mut(&mut self.state.once);
+            once.retain(|known| known.rule != state_index || known.key != key);
+            if once.len() >= ONCE_KEYS_MAX {
+                once.remove(0);
+            }
+            once.push(OnceKey { rule: state_index, key, fired: now });
+        }
+    }
+
+    fn add(&mut self, plan_at: usize, applied: Points) {
+        let held = &mut self.state.plans[plan_at];
+        held.engagement = (held.engagement + applied).saturated();
+        if let Some(stage) = &mut held.stage {
+            stage.points = (stage.points + applied).saturated();
+            stage.resting &= applied == Points::ZERO;
+        }
+    }
+
+    fn record(&mut self, contribution: Contribution) {
+        self.state.booked += 1;
+        if let Some(ledger) = &mut self.ledger {
+            ledger.push(contribution);
+        }
+    }
+
+    /// Sets, scores and removes tags in the order of the rules that said so: the last write wins (S7, S25).
+    pub(crate) fn tag(&mut self, operations: &[TagOperation], now: Timestamp, cause: Cause) {
+        for operation in operations {
+            match operation {
+                TagOperation::Add(tag) => {
+                    self.carry(tag, now);
+                }
+                TagOperation::Book { tag, points, raw, rule } => {
+                    let Some(at) = self.carry(tag, now) else { continue };
+                    let held = &mut Arc::make_mut(&mut self.state.tags)[at];
+                    held.points = (held.points + *points).saturated();
+                    let dimension = Dimension::Tag(tag.clone());
+                    let (applied, raw, rule) = (*points, *raw, *rule);
+                    let reason = (applied != raw).then_some(LimitReason::Cap);
+                    self.record(Contribution { time: now, cause, rule, dimension, raw, applied, reason });
+                }
+                TagOperation::Remove(tag) => {
+                    if let Ok(at) = self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
+                        self.touch(tag, true);
+                        Arc::make_mut(&mut self.state.tags).remove(at);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The place of a tag of the contact, set if it was not; `None` where the contact already carries as many as it may.
+    fn carry(&mut self, tag: &Arc<str>, now: Timestamp) -> Option<usize> {
+        match self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
+            Ok(at) => Some(at),
+            Err(_) if self.state.tags.len() >= TAGS_MAX => None,
+            Err(at) => {
+                self.touch(tag, false);
+                let first_contribution = self.state.booked;
+                let held = TagState { tag: tag.clone(), since: now, points: Points::ZERO, first_contribution };
+                Arc::make_mut(&mut self.state.tags).insert(at, held);
+                Some(at)
+            }
+        }
+    }
+
+    fn touch(&mut self, tag: &Arc<str>, carried_before: bool) {
+        if !self.touched_tags.iter().any(|(known, _)| known == tag) {
+            self.touched_tags.push((tag.clone(), carried_before));
+        }
+    }
+}
+
+/// What a rule remembers, added if it is new.
+pub(crate) fn rule_state(rules: &mut Vec<RuleState>, rule: RuleIndex) -> &mut RuleState {
+    let at = match rules.iter().position(|state| state.rule == rule) {
+        Some(at) => at,
+        None => {
+            let blank =
+                RuleState { rule, last_fired: Timestamp::MIN, period_end: Timestamp::MIN, capped: Points::ZERO };
+            rules.push(blank);
+            rules.len() - 1
+        }
+    };
+    &mut rules[at]
+}
+
+/// What the plan's floor and ceiling leave of `points`, by the engagement so far (S22).
+fn limited(plan: &Plan, engagement: Points, points: Points) -> Points {
+    if points > Points::ZERO {
+        let room = plan.limits.ceiling.map(|ceiling| (ceiling - engagement).max(Points::ZERO));
+        room.map_or(points, |room| points.min(room))
+    } else {
+        let room = plan.limits.floor.map(|floor| (engagement - floor).max(Points::ZERO));
+        room.map_or(points, |room| -((-points).min(room)))
+    }
+}
+
+/// The first instant after the calendar period that holds `now` (S19): periods are local dates, so a day may have 23 or 25 hours.
+pub(crate) fn period_end(period: CapPeriod, zone: &TimeZone, now: Timestamp) -> Timestamp {
+    let Ok(instant) = jiff::Timestamp::from_millisecond(now.millis()) else { return Timestamp::MAX };
+    let today: Date = instant.to_zoned(zone.clone()).date();
+    let next = match period {
+        CapPeriod::Day => today.checked_add(1.day()),
+        CapPeriod::Week => today.nth_weekday(1, Weekday::Monday),
+        CapPeriod::Month => today.last_of_month().checked_add(1.day()),
+        CapPeriod::Award | CapPeriod::Rolling(_) | CapPeriod::Ever => return Timestamp::MAX,
+    };
+    let midnight = next.and_then(|date| date.to_zoned(zone.clone()));
+    midnight.map_or(Timestamp::MAX, |zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(period: CapPeriod, zone: &str, at: &str) -> String {
+        let now = Timestamp::from_millis(at.parse::<jiff::Timestamp>().unwrap().as_millisecond());
+        period_end(period, &TimeZone::get(zone).unwrap(), now).to_string()
+    }
+
+    #[test]
+    fn calendar_periods_end_at_local_midnight_s19() {
+        assert_eq!(end(CapPeriod::Day, "UTC", "2026-03-28T23:59:59.999Z"), "2026-03-29T00:00:00.000Z");
+        // The night of the change to summer time: the day of 2026-03-29 in Warsaw has 23 hours.
+        assert_eq!(end(CapPeriod::Day, "Europe/Warsaw", "2026-03-28T23:00:00Z"), "2026-03-29T22:00:00.000Z");
+        assert_eq!(end(CapPeriod::Week, "UTC", "2026-11-22T12:00:00Z"), "2026-11-23T00:00:00.000Z");
+        assert_eq!(end(CapPeriod::Week, "UTC", "2026-11-23T00:00:00Z"), "2026-11-30T00:00:00.000Z");
+        assert_eq!(end(CapPeriod::Month, "UTC", "2026-02-10T00:00:00Z"), "2026-03-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,267 @@
+//! count() and ever() over a contact's history (S12): departed events by the statistics of the base, rows by remembered matches.
+//!
+//! Rows are looked at once per fact: what matched is remembered beside the contact, extended when rows are appended, and forgotten when rows in
+//! the past change. It follows from the rows and is never stored.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::contact::{Contact, FactStatistics, Row, Rows, State, Words};
+use crate::event::{Event, Value, Verdict};
+use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
+use crate::id::Name;
+use crate::plan::{Fact, Plan, PlanSet, VerdictPolicies, VerdictPolicy};
+use crate::time::{Span, Timestamp};
+
+/// Remembered matches of facts among a contact's rows.
+#[derive(Clone, Debug, Default)]
+pub struct FactCaches {
+    matches: RefCell<Vec<FactMatches>>,
+}
+
+#[derive(Clone, Debug)]
+struct FactMatches {
+    fact: Name,
+    counted: CountedVerdicts,
+    /// How many rows were looked at.
+    seen: usize,
+    /// The instants of those that match, in order.
+    times: Vec<Timestamp>,
+}
+
+/// The verdicts whose events a plan counts as facts and activity (S56): a bit for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CountedVerdicts(u8);
+
+impl CountedVerdicts {
+    pub(crate) fn of(policies: &VerdictPolicies) -> CountedVerdicts {
+        let mut bits = 0;
+        for verdict in [Verdict::Human, Verdict::Suspect, Verdict::Machine] {
+            if policies.of(verdict) != VerdictPolicy::Ignore {
+                bits |= 1 << verdict as u8;
+            }
+        }
+        CountedVerdicts(bits)
+    }
+
+    pub(crate) fn contains(self, verdict: Verdict) -> bool {
+        self.0 & (1 << verdict as u8) != 0
+    }
+}
+
+impl FactCaches {
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.matches.borrow_mut().clear();
+    }
+
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let matches = self.matches.borrow();
+        matches.capacity() * size_of::<FactMatches>() + matches.iter().map(|m| m.times.capacity() * 8).sum::<usize>()
+    }
+}
+
+/// The history that conditions may count: statistics of what departed, and the rows up to the present step.
+#[derive(Clone, Copy)]
+pub(crate) struct History<'a> {
+    pub(crate) departed: &'a [FactStatistics],
+    pub(crate) rows: &'a Rows,
+    pub(crate) words: &'a Words,
+    /// Rows from the first up to here are visible; this event's own row is the last of them.
+    pub(crate) visible: usize,
+    pub(crate) caches: &'a FactCaches,
+}
+
+impl History<'_> {
+    /// How many matching events lie in `(until - window, until]`.
+    pub(crate) fn count(&self, plan: &Plan, fact: &Fact, window: Span, until: Timestamp) -> u64 {
+        let after = until - window;
+        let counted = CountedVerdicts::of(&plan.verdicts);
+        let departed: usize = self
+            .statistics(fact, counted)
+            .map(|statistics| statistics.recent.iter().filter(|time| **time > after && **time <= until).count())
+            .sum();
+        let in_rows = self.with_matches(fact, counted, |times| {
+            times.partition_point(|time| *time <= until) - times.partition_point(|time| *time <= after)
+        });
+        (departed + in_rows) as u64
+    }
+
+    /// Whether any event matched, however long ago.
+    pub(crate) fn ever(&self, plan: &Plan, fact: &Fact) -> bool {
+        let counted = CountedVerdicts::of(&plan.verdicts);
+        self.statistics(fact, counted).any(|statistics| statistics.count > 0)
+            || self.with_matches(fact, counted, |times| !times.is_empty())
+    }
+
+    fn statistics<'s>(&'s self, fact: &Fact, counted: CountedVerdicts) -> impl Iterator<Item = &'s FactStatistics> {
+        let key = fact.key;
+        self.departed.iter().filter(move |statistics| statistics.key == key && counted.contains(statistics.verdict))
+    }
+
+    fn with_matches<R>(&self, fact: &Fact, counted: CountedVerdicts, read: impl FnOnce(&[Timestamp]) -> R) -> R {
+        let mut caches = self.caches.matches.borrow_mut();
+        let at = match caches.iter().position(|m| m.fact == fact.key && m.counted == counted) {
+            Some(at) => at,
+            None => {
+                caches.push(FactMatches { fact: fact.key, counted, seen: 0, times: Vec::new() });
+                caches.len() - 1
+            }
+        };
+        let matches = &mut caches[at];
+        for row in &self.rows.as_slice()[matches.seen.min(self.visible)..self.visible] {
+            if counted.contains(row.verdict) && row_matches(fact, row, self.rows, self.words) {
+                matches.times.push(row.time);
+            }
+        }
+        matches.seen = matches.seen.max(self.visible);
+        read(&matches.times)
+    }
+}
+
+/// Whether a row is an event that a fact counts.
+pub(crate) fn row_matches(fact: &Fact, row: &Row, rows: &Rows, words: &Words) -> bool {
+    let event_type = words.name(row.event_type);
+    if !fact.types.iter().any(|known| known.name() == event_type) {
+        return false;
+    }
+    if let Some(prefix) = &fact.prefix {
+        let field = if prefix.starts_with('/') { "path" } else { "url" };
+        match rows.properties(row, words).get(Name::of(field)) {
+            Some(Value::Text(text)) if text.starts_with(&**prefix) => {}
+            _ => return false,
+        }
+    }
+    match &fact.when {
+        None => true,
+        Some(when) => {
+            let scope = RowScope { row, rows, words };
+            when.eval_bool(&scope).unwrap_or(false)
+        }
+    }
+}
+
+/// What a fact's own condition sees: the event and nothing else (S12).
+struct RowScope<'a> {
+    row: &'a Row,
+    rows: &'a Rows,
+    words: &'a Words,
+}
+
+impl Scope for RowScope<'_> {
+    fn event(&self, property: Name) -> Option<Value<'_>> {
+        self.rows.properties(self.row, self.words).get(property)
+    }
+    fn event_type(&self) -> Option<&str> {
+        Some(self.words.text(self.row.event_type))
+    }
+    fn attribute(&self, _attribute: Name) -> Option<Value<'_>> {
+        None
+    }
+    fn contact_id(&self) -> &str {
+        ""
+    }
+    fn has_tag(&self, _tag: &str) -> bool {
+        false
+    }
+    fn tag_count(&self) -> usize {
+        0
+    }
+    fn count(&self, _fact: FactRef, _window: Span) -> u64 {
+        0
+    }
+    fn ever(&self, _fact: FactRef) -> bool {
+        false
+    }
+    fn score(&self, _score: &ScoreRef) -> f64 {
+        0.0
+    }
+    fn level(&self, _level: &LevelRef) -> Value<'_> {
+        Value::Null
+    }
+}
+
+/// Adds a departing row to the statistics of the base: of its type, and of every fact of the plans in force that it matches.
+pub(crate) fn depart(base: &mut State, contact: &Contact, row: &Row, plans: &PlanSet) {
+    let type_text = contact.words.text(row.event_type);
+    let mut matched: Vec<(Name, &str, Span)> = vec![(Name::of(type_text), type_text, Span::ZERO)];
+    for fact in plans.plans().iter().flat_map(|plan| &plan.facts) {
+        if !row_matches(fact, row, &contact.rows, &contact.words) {
+            continue;
+        }
+        // Two plans may count one fact in windows of different length: the instants are kept for the longest.
+        match matched.iter_mut().find(|(key, _, _)| *key == fact.key) {
+            Some((_, _, window)) => *window = (*window).max(fact.window),
+            None => matched.push((fact.key, &fact.text, fact.window)),
+        }
+    }
+    let facts = Arc::make_mut(&mut base.facts);
+    for (key, text, window) in matched {
+        add(facts, key, text, row, window);
+    }
+}
+
+fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window: Span) {
+    let at = match facts.iter().position(|known| known.key == key && known.verdict == row.verdict) {
+        Some(at) => at,
+        None => {
+            let (time, verdict) = (row.time, row.verdict);
+            let text = Arc::from(text);
+            facts.push(FactStatistics { key, text, verdict, count: 0, first: time, last: time, recent: Vec::new() });
+            facts.len() - 1
+        }
+    };
+    let known = &mut facts[at];
+    known.count += 1;
+    known.first = known.first.min(row.time);
+    known.last = known.last.max(row.time);
+    if window > Span::ZERO {
+        known.recent.retain(|time| *time > row.time - window);
+        known.recent.push(row.time);
+    }
+}
+
+/// The scope of a step: the state just before it, and its event (S7, S59).
+pub(crate) struct StepScope<'a> {
+    pub(crate) contact: &'a str,
+    pub(crate) view: super::scores::Scores<'a>,
+    pub(crate) plan: &'a Plan,
+    pub(crate) event: Option<&'a Event>,
+    pub(crate) history: History<'a>,
+    pub(crate) now: Timestamp,
+    pub(crate) levels: &'a super::levels::PreLevels,
+}
+
+impl Scope for StepScope<'_> {
+    #[inline]
+    fn event(&self, property: Name) -> Option<Value<'_>> {
+        self.event?.properties.get(property)
+    }
+    fn event_type(&self) -> Option<&str> {
+        self.event.map(|event| event.event_type.as_str())
+    }
+    fn attribute(&self, attribute: Name) -> Option<Value<'_>> {
+        self.view.state.attribute(attribute).map(|attribute| attribute.value.as_value())
+    }
+    fn contact_id(&self) -> &str {
+        self.contact
+    }
+    fn has_tag(&self, tag: &str) -> bool {
+        self.view.state.tag(tag).is_some()
+    }
+    fn tag_count(&self) -> usize {
+        self.view.state.tags.len()
+    }
+    fn count(&self, fact: FactRef, window: Span) -> u64 {
+        self.plan.facts.get(usize::from(fact.0)).map_or(0, |fact| self.history.count(self.plan, fact, window, self.now))
+    }
+    fn ever(&self, fact: FactRef) -> bool {
+        self.plan.facts.get(usize::from(fact.0)).is_some_and(|fact| self.history.ever(self.plan, fact))
+    }
+    fn score(&self, score: &ScoreRef) -> f64 {
+        self.view.read(self.plan, score).as_number()
+    }
+    fn level(&self, level: &LevelRef) -> Value<'_> {
+        self.levels.read(self.plan, level)
+    }
+}

@@ -1,0 +1,321 @@
+//! The last part of every step: fit, membership, thresholds; and the edges that they leave (S16, S23, S30-S32).
+
+use std::sync::Arc;
+
+use crate::contact::{Level, PlanState, QualifyState, State, SubjectId};
+use crate::derived::Reason;
+use crate::event::Value;
+use crate::expr::{LevelRef, LevelSubject, ScoreRef};
+use crate::fold::scores::Scores;
+use crate::fold::step::Stepper;
+use crate::id::Name;
+use crate::plan::{Plan, PointsOf, Qualify, Rearm};
+use crate::points::Points;
+use crate::time::Timestamp;
+use crate::timeline::InForce;
+
+/// A change of a subject's level in one step.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    pub(crate) subject: SubjectId,
+    pub(crate) old: Level,
+    pub(crate) new: Level,
+    pub(crate) since: Timestamp,
+    /// The score that was read, and which it was.
+    pub(crate) score: Option<(ScoreRef, Points)>,
+    pub(crate) threshold: Option<Points>,
+    pub(crate) reason: Reason,
+    /// Entering the first stage is not told (S37).
+    pub(crate) silent: bool,
+}
+
+/// The levels just before a step, for conditions that read them (S59). Taken only where some condition of the set does.
+#[derive(Debug, Default)]
+pub(crate) struct PreLevels {
+    plans: Vec<(Name, bool, Option<Arc<str>>)>,
+    tags: Vec<Arc<str>>,
+}
+
+impl PreLevels {
+    /// The levels of a state, if some condition in force reads any.
+    pub(crate) fn take(&mut self, in_force: &InForce, state: &State) {
+        if in_force.reads_levels {
+            *self = PreLevels::of(state);
+        }
+    }
+
+    /// The levels of a state.
+    pub(crate) fn of(state: &State) -> PreLevels {
+        let stage = |held: &PlanState| held.stage.as_ref().map(|stage| stage.stage.clone());
+        PreLevels {
+            plans: state.plans.iter().map(|held| (held.key, held.qualify.on, stage(held))).collect(),
+            tags: state.tags.iter().map(|held| held.tag.clone()).collect(),
+        }
+    }
+
+    pub(crate) fn read(&self, asking: &Plan, level: &LevelRef) -> Value<'_> {
+        let key = level.plan.as_ref().map_or(asking.key, |plan| Name::of(plan));
+        let held = self.plans.iter().find(|(known, _, _)| *known == key);
+        match &level.subject {
+            LevelSubject::Qualify => Value::Bool(held.is_some_and(|(_, on, _)| *on)),
+            LevelSubject::Stage => match held.and_then(|(_, _, stage)| stage.as_deref()) {
+                Some(stage) => Value::Text(stage),
+                None => Value::Null,
+            },
+            LevelSubject::Tag(tag) => Value::Bool(self.tags.iter().any(|known| known == tag)),
+        }
+    }
+}
+
+impl Stepper<'_> {
+    /// Adds what a newly met plan set needs: an entry for each of its plans, and the end of those that it no longer has (S47).
+    ///
+    /// Before its first event a contact is blank (S10): membership at entry is judged without attributes and tags then, and a member begins in the
+    /// first stage just before the step (S26).
+    pub(crate) fn enter_plans(&mut self, now: Timestamp, first_event: bool) {
+        for plan in self.plans.plans() {
+            if self.state.plan(plan.key).is_some() {
+                continue;
+            }
+            let at = self.state.plans.partition_point(|held| *held.plan < *plan.id);
+            let blank = PlanState {
+                plan: plan.id.clone(),
+                key: plan.key,
+                member: false,
+                member_since: now,
+                engagement: Points::ZERO,
+                first_contribution: self.state.booked,
+                fit: Points::ZERO,
+                qualify: QualifyState::default(),
+                stage: None,
+                stage_left: None,
+            };
+            self.state.plans.insert(at, blank);
+            if first_event && self.says_member(plan, now) {
+                self.state.plans[at].member = true;
+                self.state.plans[at].fit = self.fit(plan, now);
+                self.enter_first_stage(plan, at, now);
+            }
+        }
+    }
+
+    /// Fit, members and levels after everything else of the step (S7); leaves the edges in the order of S39.
+    pub(crate) fn settle(&mut self, now: Timestamp, attributes_changed: bool) {
+        self.state.tau = Some(now);
+        self.tag_edges(now);
+        let attributes_changed = attributes_changed || !self.buffers.touched_tags.is_empty();
+        let plan_count = self.plans.plans().len();
+        for index in 0..plan_count {
+            self.settle_membership(index, now, attributes_changed);
+        }
+        self.retire_others(now);
+        for index in 0..plan_count {
+            self.settle_stage(index, now);
+            self.settle_qualify(index, now);
+        }
+        if self.buffers.edges.len() > 1 {
+            // Tags by name, then by plan: stage, threshold. Stable, so that the stages passed through stay in their order.
+            self.buffers.edges.sort_by(|a, b| emission_rank(&a.subject).cmp(&emission_rank(&b.subject)));
+        }
+    }
+
+    fn tag_edges(&mut self, now: Timestamp) {
+        self.buffers.touched_tags.sort();
+        for (tag, before) in std::mem::take(&mut self.buffers.touched_tags) {
+            let after = self.state.tag(&tag).is_some();
+            if before != after {
+                let (old, new) = if after { (Level::None, Level::On) } else { (Level::On, Level::None) };
+                let score = Some((ScoreRef::Tag(tag.clone()), self.state.tag(&tag).map_or(Points::ZERO, |t| t.points)));
+                let (subject, reason) = (SubjectId::Tag(tag), Reason::Tag);
+                self.buffers.edges.push(Edge {
+                    subject,
+                    old,
+                    new,
+                    since: now,
+                    score,
+                    threshold: None,
+                    reason,
+                    silent: false,
+                });
+            }
+        }
+    }
+
+    /// Fit and membership of one plan (S16, S23).
+    fn settle_membership(&mut self, index: usize, now: Timestamp, attributes_changed: bool) {
+        let plans = self.plans;
+        let plan = &plans.plans()[index];
+        let Some(at) = self.plan_at(plan) else { return };
+        let was_member = self.state.plans[at].member;
+        let is_member = if attributes_changed { self.says_member(plan, now) } else { was_member };
+        if is_member && !was_member {
+            self.state.plans[at].member = true;
+            self.state.plans[at].member_since = now;
+            self.state.plans[at].fit = self.fit(plan, now);
+            self.enter_first_stage(plan, at, now);
+        } else if !is_member && was_member {
+            self.state.plans[at].member = false;
+            self.state.plans[at].fit = Points::ZERO;
+        } else if is_member && !plan.fit.is_empty() && (attributes_changed || self.in_force.fit_follows_history[index])
+        {
+            self.state.plans[at].fit = self.fit(plan, now);
+        }
+    }
+
+    /// Plans that are not in force any more: levels off, engagement ends (S47).
+    fn retire_others(&mut self, now: Timestamp) {
+        if self.state.plans.len() == self.plans.plans().len() {
+            return;
+        }
+        for at in 0..self.state.plans.len() {
+            let key = self.state.plans[at].key;
+            if self.plans.plans().iter().any(|plan| plan.key == key) {
+                continue;
+            }
+            let held = &mut self.state.plans[at];
+            held.member = false;
+            held.engagement = Points::ZERO;
+            held.fit = Points::ZERO;
+            held.first_contribution = self.state.booked;
+            let plan = held.plan.clone();
+            if let Some(stage) = held.stage.take() {
+                held.stage_left = Some(now);
+                let (old, subject) = (Level::Stage(stage.stage), SubjectId::Stage(plan.clone()));
+                self.push_plan_edge(subject, old, Level::None, now);
+            }
+            if self.state.plans[at].qualify.on {
+                self.state.plans[at].qualify = switched(self.state.plans[at].qualify, false, now);
+                self.push_plan_edge(SubjectId::Qualify(plan), Level::On, Level::None, now);
+            }
+        }
+    }
+
+    pub(crate) fn push_plan_edge(&mut self, subject: SubjectId, old: Level, new: Level, now: Timestamp) {
+        let reason = Reason::Plan;
+        self.buffers.edges.push(Edge {
+            subject,
+            old,
+            new,
+            since: now,
+            score: None,
+            threshold: None,
+            reason,
+            silent: false,
+        });
+    }
+
+    /// The threshold of one plan (S31, S32).
+    fn settle_qualify(&mut self, index: usize, now: Timestamp) {
+        let plans = self.plans;
+        let plan = &plans.plans()[index];
+        let Some(at) = self.plan_at(plan) else { return };
+        let held = self.state.plans[at].qualify;
+        let Some(qualify) = &plan.qualify else {
+            if held.on {
+                self.state.plans[at].qualify = switched(held, false, now);
+                self.push_plan_edge(SubjectId::Qualify(plan.id.clone()), Level::On, Level::None, now);
+            }
+            return;
+        };
+        let score = Scores { state: self.state, plans }.read(plan, &qualify.score);
+        if held.on {
+            if let Some(reason) = self.reason_to_release(plan, at, qualify, score, now) {
+                self.state.plans[at].qualify = switched(held, false, now);
+                self.push_qualify_edge(plan, qualify, score, false, reason, now);
+            }
+            return;
+        }
+        let wanted = score >= qualify.at
+            && self.state.plans[at].member
+            && (qualify.rearm == Rearm::OnRelease || held.last_on.is_none())
+            && self.holds(plan, qualify, now);
+        let ready = held.last_on.is_none_or(|last| now >= last + qualify.cooldown);
+        if wanted && ready {
+            let reason = if held.held { Reason::Cooldown } else { Reason::Score };
+            self.state.plans[at].qualify = switched(held, true, now);
+            self.push_qualify_edge(plan, qualify, score, true, reason, now);
+        } else {
+            self.state.plans[at].qualify.held = wanted;
+        }
+    }
+
+    fn reason_to_release(
+        &self,
+        plan: &Plan,
+        at: usize,
+        qualify: &Qualify,
+        score: Points,
+        now: Timestamp,
+    ) -> Option<Reason> {
+        if !self.state.plans[at].member {
+            Some(Reason::NotMember)
+        } else if score < qualify.release {
+            Some(Reason::Score)
+        } else if !self.holds(plan, qualify, now) {
+            Some(Reason::Condition)
+        } else {
+            None
+        }
+    }
+
+    fn push_qualify_edge(
+        &mut self,
+        plan: &Plan,
+        qualify: &Qualify,
+        score: Points,
+        on: bool,
+        reason: Reason,
+        now: Timestamp,
+    ) {
+        let (old, new, threshold) =
+            if on { (Level::None, Level::On, qualify.at) } else { (Level::On, Level::None, qualify.release) };
+        self.buffers.edges.push(Edge {
+            subject: SubjectId::Qualify(plan.id.clone()),
+            old,
+            new,
+            since: now,
+            score: Some((qualify.score.clone(), score)),
+            threshold: Some(threshold),
+            reason,
+            silent: false,
+        });
+    }
+
+    fn holds(&self, plan: &Plan, qualify: &Qualify, now: Timestamp) -> bool {
+        qualify.when.as_ref().is_none_or(|when| when.eval_bool(&self.scope(plan, None, now)).unwrap_or(false))
+    }
+
+    pub(crate) fn says_member(&self, plan: &Plan, now: Timestamp) -> bool {
+        plan.members.as_ref().is_none_or(|members| members.eval_bool(&self.scope(plan, None, now)).unwrap_or(false))
+    }
+
+    /// The sum of the fit rules that are true now (S16).
+    fn fit(&self, plan: &Plan, now: Timestamp) -> Points {
+        let scope = self.scope(plan, None, now);
+        let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(&scope).unwrap_or(false));
+        let points = true_now.filter_map(|rule| match &rule.points {
+            PointsOf::Fixed(points) => Some(*points),
+            PointsOf::Computed(expression) => expression.eval_points(&scope).ok(),
+        });
+        points.sum::<Points>().saturated()
+    }
+
+    pub(crate) fn plan_at(&self, plan: &Plan) -> Option<usize> {
+        self.state.plans.iter().position(|held| held.key == plan.key)
+    }
+}
+
+/// The place of a subject in the order of emission (S39).
+pub(crate) fn emission_rank(subject: &SubjectId) -> (u8, &str, u8) {
+    match subject {
+        SubjectId::Tag(tag) => (0, tag, 0),
+        SubjectId::Stage(plan) => (1, plan, 0),
+        SubjectId::Qualify(plan) => (1, plan, 1),
+    }
+}
+
+/// A threshold that has just been switched.
+fn switched(held: QualifyState, on: bool, now: Timestamp) -> QualifyState {
+    let last_on = if on { Some(now) } else { held.last_on };
+    QualifyState { on, since: Some(now), last_on, held: false }
+}

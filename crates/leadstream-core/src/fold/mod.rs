@@ -1,0 +1,518 @@
+//! The fold: from a contact, an event or a clock, and the plans in force to the contact after it, and to what the world is told (L1).
+//!
+//! Owns the order of a contact's steps (S5), lateness (S6, S40), duplicates (S3), the horizon (S6) and corrections (S41). It never reads a clock, and
+//! its result never depends on how events were batched or in which order they arrived.
+
+mod announce;
+mod booking;
+mod facts;
+mod levels;
+mod reconcile;
+mod scores;
+mod stages;
+mod step;
+mod timers;
+
+use std::sync::Arc;
+
+use crate::canonical::canonical_bytes;
+use crate::contact::{Base, Contact, Ledger, Row, Rows, State};
+use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
+use crate::event::{Event, EventKind, Verdict};
+use crate::fold::announce::Announcement;
+use crate::fold::levels::Edge;
+use crate::fold::step::{StepBuffers, Stepper, Timer};
+use crate::id::Uid;
+use crate::plan::{Plan, PlanSet, PointsOf, VerdictPolicy};
+use crate::points::Points;
+use crate::time::{Span, Timestamp};
+use crate::timeline::{InForce, Timeline};
+
+pub use announce::CONTRIBUTIONS_SHOWN;
+pub use facts::FactCaches;
+
+/// How much history a contact keeps (S6, S58).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// How far back rows reach, behind the contact's newest event.
+    pub horizon: Span,
+    /// How many rows there may be.
+    pub rows: usize,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> HistoryLimits {
+        HistoryLimits { horizon: Span::days(400), rows: 2000 }
+    }
+}
+
+/// What became of an event (L5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// A rule fired, or it set attributes or tags.
+    Applied,
+    /// It is part of the history, and no rule fired.
+    Unmatched,
+    /// The contact had it already.
+    Duplicate,
+    /// Every plan ignores events with its verdict (S56). It is part of the history all the same.
+    Suppressed,
+    /// It is older than what is kept (S6).
+    TooLate,
+}
+
+/// Folds events into contacts. Holds the plans in force and reusable buffers, but nothing of any contact.
+#[derive(Debug)]
+pub struct Fold {
+    timeline: Timeline,
+    limits: HistoryLimits,
+    /// Put on every derived event, such as [`Mark::Replay`].
+    marks: Vec<Mark>,
+    row: Event,
+    buffers: StepBuffers,
+    /// The last change of each subject in the present silent fold.
+    noted: Vec<Edge>,
+}
+
+impl Fold {
+    /// A fold under a timeline of plan sets.
+    pub fn new(timeline: Timeline, limits: HistoryLimits) -> Fold {
+        Fold {
+            timeline,
+            limits,
+            marks: Vec::new(),
+            row: Event::default(),
+            buffers: StepBuffers::default(),
+            noted: Vec::new(),
+        }
+    }
+
+    /// Marks every derived event, as an offline run does.
+    #[must_use]
+    pub fn marked(mut self, mark: Mark) -> Fold {
+        self.marks.push(mark);
+        self
+    }
+
+    /// The plan sets in force.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Puts another plan set in force from an instant on, at or after the task clock (S45). Returns false where the instant is not later than
+    /// every earlier change.
+    #[must_use]
+    pub fn change_plans(&mut self, from: Timestamp, plans: Arc<PlanSet>) -> bool {
+        self.timeline.change(from, plans)
+    }
+
+    /// Whether [`Fold::apply`] would change the past of the contact, not only append to it: then only a whole copy can undo it.
+    pub fn rewrites(&self, contact: &Contact, event: &Event) -> bool {
+        self.is_late(contact, event)
+            || contact.rows.len() >= self.limits.rows
+            || contact.rows.as_slice().first().is_some_and(|row| row.time < event.time - self.limits.horizon)
+            || self.missed_plan_change(contact)
+    }
+
+    /// Takes one event of the contact. Timers due up to the event, and after it up to the task clock, fire in it (S40).
+    pub fn apply(
+        &mut self,
+        contact: &mut Contact,
+        event: &Event,
+        clock: Timestamp,
+        out: &mut Vec<DerivedEvent>,
+    ) -> Outcome {
+        let order = (event.time, event.uid);
+        if self.is_too_late(contact, order) {
+            return Outcome::TooLate;
+        }
+        if let Some(at) = contact.rows.find(event.uid) {
+            if replaces(contact, at, event) {
+                contact.rows.remove(at);
+                contact.rows.insert(event, &mut contact.words);
+                self.apply_late(contact, event, clock, out);
+            }
+            return Outcome::Duplicate;
+        }
+        let fired = if self.is_late(contact, event) || self.missed_plan_change(contact) {
+            contact.rows.insert(event, &mut contact.words);
+            self.apply_late(contact, event, clock, out)
+        } else {
+            self.fire_due(contact, event.time, out);
+            contact.rows.insert(event, &mut contact.words);
+            let fired = self.step_last(contact, event, out);
+            self.fire_due(contact, clock, out);
+            fired
+        };
+        self.depart(contact);
+        self.refresh(contact);
+        self.outcome(event, fired)
+    }
+
+    /// Fires the contact's timers due at or before the task clock. Returns whether anything stepped.
+    pub fn advance(&mut self, contact: &mut Contact, clock: Timestamp, out: &mut Vec<DerivedEvent>) -> bool {
+        if self.missed_plan_change(contact) {
+            let cause = plan_change_cause(&self.timeline, contact);
+            self.refold_and_correct(contact, clock, cause, Mark::Plan, out);
+            self.refresh(contact);
+            return true;
+        }
+        let stepped = self.fire_due(contact, clock, out);
+        if stepped {
+            self.refresh(contact);
+        }
+        stepped
+    }
+
+    /// Computes when the contact's next timer is due, as after loading it.
+    pub fn refresh(&self, contact: &mut Contact) {
+        contact.next_due = timers::next_timer(&self.timeline, &contact.state, &contact.rules).map(|timer| timer.due);
+    }
+
+    /// Folds the oldest half of the rows into the base: for a contact whose record has become too large. Returns false where there is
+    /// nothing left to fold.
+    pub fn shrink(&mut self, contact: &mut Contact) -> bool {
+        let count = contact.rows.len().div_ceil(2);
+        self.depart_oldest(contact, count);
+        count > 0
+    }
+
+    /// The contact as it was after all steps up to an instant, folded anew from the base (L1). `None` where the instant lies before the base.
+    pub fn at(&mut self, contact: &Contact, instant: Timestamp) -> Option<Contact> {
+        if contact.base.as_ref().is_some_and(|base| instant < base.boundary.0) {
+            return None;
+        }
+        let mut past = contact.clone();
+        let visible = past.rows.as_slice().partition_point(|row| row.time <= instant);
+        past.rows.keep_oldest(visible);
+        self.refold(&mut past, instant, None);
+        self.refresh(&mut past);
+        Some(past)
+    }
+
+    fn is_too_late(&self, contact: &Contact, order: (Timestamp, Uid)) -> bool {
+        contact.base.as_ref().is_some_and(|base| order <= base.boundary)
+            || contact.rows.last().is_some_and(|newest| order.0 < newest.time - self.limits.horizon)
+    }
+
+    /// Whether an event is ordered before a step already taken (S40).
+    fn is_late(&self, contact: &Contact, event: &Event) -> bool {
+        contact.state.tau.is_some_and(|tau| event.time < tau)
+            || contact.state.last_event.is_some_and(|last| (event.time, event.uid) < last)
+    }
+
+    /// Whether a plan change lies before a step that was taken without it.
+    fn missed_plan_change(&self, contact: &Contact) -> bool {
+        match (contact.state.tau, contact.state.plans_since) {
+            (Some(tau), Some(since)) => self.timeline.next_change(since).is_some_and(|change| change <= tau),
+            _ => false,
+        }
+    }
+
+    /// Fires timers due at or before `until`, announcing what they change.
+    fn fire_due(&mut self, contact: &mut Contact, until: Timestamp, out: &mut Vec<DerivedEvent>) -> bool {
+        let mut stepped = false;
+        while let Some(timer) = self.next_due(contact, until) {
+            let in_force = self.in_force_for(timer, contact.state.plans_since);
+            self.step_timer(contact, timer, &in_force);
+            stepped = true;
+            if !self.buffers.edges.is_empty() {
+                let cause = timer_cause(timer, &in_force);
+                let mark = (timer.kind == TimerKind::PlanChange).then_some(Mark::Plan);
+                self.announce_edges(contact, &in_force, cause, timer.due, mark, out);
+            }
+        }
+        stepped
+    }
+
+    fn next_due(&self, contact: &Contact, until: Timestamp) -> Option<Timer> {
+        timers::next_timer(&self.timeline, &contact.state, &contact.rules).filter(|timer| timer.due <= until)
+    }
+
+    /// The plan set that a timer is stepped under: a plan change under the new one, any other under the one stepped last.
+    fn in_force_for(&self, timer: Timer, stepped: Option<Timestamp>) -> Arc<InForce> {
+        let instant = match timer.kind {
+            TimerKind::PlanChange => timer.due,
+            TimerKind::Idle | TimerKind::Check => stepped.unwrap_or(timer.due),
+        };
+        Arc::clone(self.timeline.at(instant))
+    }
+
+    fn step_timer(&mut self, contact: &mut Contact, timer: Timer, in_force: &InForce) {
+        let visible = contact
+            .rows
+            .as_slice()
+            .partition_point(|row| row.time < timer.due || Some(row.order()) <= contact.state.last_event);
+        step::stepper(contact, in_force, self.limits.horizon, visible, &mut self.buffers).timer(timer);
+    }
+
+    /// Steps the event whose row was just appended, announcing what it changes. Returns how many rules fired.
+    fn step_last(&mut self, contact: &mut Contact, event: &Event, out: &mut Vec<DerivedEvent>) -> usize {
+        let in_force = Arc::clone(self.timeline.at(event.time));
+        let visible = contact.rows.len();
+        let fired = step::stepper(contact, &in_force, self.limits.horizon, visible, &mut self.buffers).event(event);
+        if !self.buffers.edges.is_empty() {
+            let mark = event.clamped.then_some(Mark::Clamped);
+            self.announce_edges(contact, &in_force, event_cause(event), event.time, mark, out);
+        }
+        fired
+    }
+
+    fn announce_edges(
+        &mut self,
+        contact: &mut Contact,
+        in_force: &InForce,
+        cause: DerivedCause,
+        time: Timestamp,
+        mark: Option<Mark>,
+        out: &mut Vec<DerivedEvent>,
+    ) {
+        let mut marks = self.marks.clone();
+        marks.extend(mark);
+        marks.sort();
+        let announcement = Announcement { plans: &in_force.plans, cause, time, marks: &marks, corrects: false };
+        let edges = std::mem::take(&mut self.buffers.edges);
+        for edge in &edges {
+            announcement.tell(contact, edge, Vec::new(), out);
+        }
+        self.buffers.edges = edges;
+    }
+
+    /// A command ordered before a step already taken (S40): the contact is folded anew, silently, and corrected. The event's row is in place.
+    fn apply_late(
+        &mut self,
+        contact: &mut Contact,
+        event: &Event,
+        clock: Timestamp,
+        out: &mut Vec<DerivedEvent>,
+    ) -> usize {
+        let before = contact.state.tau.unwrap_or(event.time);
+        contact.rewrites += 1;
+        let fired = self.refold(contact, before.max(clock).max(event.time), Some(event.uid));
+        let mut marks = self.marks.clone();
+        marks.push(Mark::Late);
+        if event.clamped {
+            marks.push(Mark::Clamped);
+        }
+        self.correct(contact, event_cause(event), event.time, marks, out);
+        fired
+    }
+
+    fn refold_and_correct(
+        &mut self,
+        contact: &mut Contact,
+        clock: Timestamp,
+        cause: DerivedCause,
+        mark: Mark,
+        out: &mut Vec<DerivedEvent>,
+    ) {
+        let before = contact.state.tau.unwrap_or(clock);
+        contact.rewrites += 1;
+        self.refold(contact, before.max(clock), None);
+        let mut marks = self.marks.clone();
+        marks.push(mark);
+        self.correct(contact, cause, before, marks, out);
+    }
+
+    /// Folds the rows anew from the base, then fires timers up to an instant; nothing is announced. Returns how many rules fired for the event
+    /// `watched`.
+    fn refold(&mut self, contact: &mut Contact, until: Timestamp, watched: Option<Uid>) -> usize {
+        contact.state = contact.base.as_ref().map(|base| base.state.clone()).unwrap_or_default();
+        contact.ledger = Ledger::starting_at(contact.state.booked);
+        contact.facts.clear();
+        self.noted.clear();
+        let mut row = std::mem::take(&mut self.row);
+        let mut watched_fired = 0;
+        for at in 0..contact.rows.len() {
+            contact.rows.load(at, &contact.words, &contact.id, &mut row);
+            self.fire_silently(contact, row.time);
+            let in_force = Arc::clone(self.timeline.at(row.time));
+            let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
+            let fired = stepper.event(&row);
+            self.note_edges();
+            if watched == Some(row.uid) {
+                watched_fired = fired;
+            }
+        }
+        self.row = row;
+        self.fire_silently(contact, until);
+        watched_fired
+    }
+
+    fn fire_silently(&mut self, contact: &mut Contact, until: Timestamp) {
+        while let Some(timer) = self.next_due(contact, until) {
+            let in_force = self.in_force_for(timer, contact.state.plans_since);
+            self.step_timer(contact, timer, &in_force);
+            self.note_edges();
+        }
+    }
+
+    /// Remembers the last change of each subject in a silent fold, for the correction after it.
+    fn note_edges(&mut self) {
+        for edge in self.buffers.edges.drain(..) {
+            match self.noted.iter_mut().find(|known| known.subject == edge.subject) {
+                Some(known) => *known = edge,
+                None => self.noted.push(edge),
+            }
+        }
+    }
+
+    /// Lets rows beyond the horizon go into the base (S6).
+    fn depart(&mut self, contact: &mut Contact) {
+        let Some(newest) = contact.rows.last().map(|row| row.time) else { return };
+        let rows = contact.rows.as_slice();
+        let old = rows.partition_point(|row| row.time < newest - self.limits.horizon);
+        let many = rows.len().saturating_sub(self.limits.rows);
+        let count = old.max(many);
+        if count > 0 {
+            self.depart_oldest(contact, count);
+        }
+    }
+
+    fn depart_oldest(&mut self, contact: &mut Contact, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let mut base = match contact.base.take() {
+            Some(base) => base.state,
+            None => Default::default(),
+        };
+        let departing: Vec<Row> = contact.rows.as_slice()[..count].to_vec();
+        let mut row = std::mem::take(&mut self.row);
+        for (at, departed) in departing.iter().enumerate() {
+            contact.rows.load(at, &contact.words, &contact.id, &mut row);
+            self.step_base(contact, &mut base, &row, at);
+            let in_force = Arc::clone(self.timeline.at(departed.time));
+            facts::depart(&mut base, contact, departed, &in_force.plans);
+        }
+        self.row = row;
+        let Some(last) = departing.last() else { return };
+        contact.ledger.remove_oldest(base.booked - contact.ledger.first);
+        contact.rows.remove_oldest(count);
+        contact.facts.clear();
+        contact.state.facts = Arc::clone(&base.facts);
+        contact.base = Some(Box::new(Base { boundary: last.order(), state: base }));
+        contact.rewrites += 1;
+    }
+
+    /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger. The only visible row is
+    /// the departing one; what departed before it is in the statistics.
+    fn step_base(&mut self, contact: &mut Contact, base: &mut State, row: &Event, at: usize) {
+        let single = contact.rows.single(at);
+        let caches = FactCaches::default();
+        while let Some(timer) = timers::next_timer(&self.timeline, base, &contact.rules) {
+            if timer.due > row.time {
+                break;
+            }
+            let in_force = self.in_force_for(timer, base.plans_since);
+            let parts = BaseParts { single: &single, visible: 0, caches: &caches, horizon: self.limits.horizon };
+            base_stepper(contact, base, &in_force, parts, &mut self.buffers).timer(timer);
+        }
+        let in_force = Arc::clone(self.timeline.at(row.time));
+        let parts = BaseParts { single: &single, visible: 1, caches: &caches, horizon: self.limits.horizon };
+        base_stepper(contact, base, &in_force, parts, &mut self.buffers).event(row);
+    }
+
+    fn outcome(&self, event: &Event, fired: usize) -> Outcome {
+        if event.kind != EventKind::Interaction || fired > 0 {
+            return Outcome::Applied;
+        }
+        let plans = self.timeline.at(event.time).plans.plans();
+        let ignored = event.verdict != Verdict::Human
+            && !plans.is_empty()
+            && plans.iter().all(|plan| plan.verdicts.of(event.verdict) == VerdictPolicy::Ignore);
+        if ignored { Outcome::Suppressed } else { Outcome::Unmatched }
+    }
+}
+
+/// What a step over a base sees of history.
+struct BaseParts<'a> {
+    single: &'a Rows,
+    visible: usize,
+    caches: &'a FactCaches,
+    horizon: Span,
+}
+
+fn base_stepper<'a>(
+    contact: &'a mut Contact,
+    base: &'a mut State,
+    in_force: &'a InForce,
+    parts: BaseParts<'a>,
+    buffers: &'a mut StepBuffers,
+) -> Stepper<'a> {
+    Stepper {
+        contact: &contact.id,
+        in_force,
+        plans: &in_force.plans,
+        horizon: parts.horizon,
+        departed: Arc::clone(&base.facts),
+        state: base,
+        rules: &mut contact.rules,
+        ledger: None,
+        rows: parts.single,
+        words: &contact.words,
+        caches: parts.caches,
+        visible: parts.visible,
+        buffers,
+    }
+}
+
+/// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).
+fn replaces(contact: &Contact, at: usize, event: &Event) -> bool {
+    let row = &contact.rows.as_slice()[at];
+    let kept = (row.time, contact.words.text(row.event_type), row.verdict);
+    let offered = (event.time, event.event_type.as_str(), event.verdict);
+    offered.cmp(&kept).then_with(|| {
+        let mut held = Event::default();
+        contact.rows.load(at, &contact.words, &contact.id, &mut held);
+        canonical_bytes(&event.properties).cmp(&canonical_bytes(&held.properties))
+    }) == std::cmp::Ordering::Less
+}
+
+fn event_cause(event: &Event) -> DerivedCause {
+    DerivedCause::Event { uid: event.uid, event_type: Arc::from(event.event_type.as_str()), time: event.time }
+}
+
+fn timer_cause(timer: Timer, in_force: &InForce) -> DerivedCause {
+    let rule = match timer.kind {
+        TimerKind::Idle => Some(in_force.plans.plans()[timer.plan].rules[timer.rule].id.clone()),
+        TimerKind::PlanChange | TimerKind::Check => None,
+    };
+    DerivedCause::Timer { kind: timer.kind, rule, due: timer.due }
+}
+
+fn plan_change_cause(timeline: &Timeline, contact: &Contact) -> DerivedCause {
+    let due = contact.state.plans_since.and_then(|since| timeline.next_change(since)).unwrap_or(Timestamp::MIN);
+    DerivedCause::Timer { kind: TimerKind::PlanChange, rule: None, due }
+}
+
+/// The fit rules of a plan that are true for a contact now, with what each is worth.
+pub(crate) fn fit_values<'a>(
+    contact: &'a Contact,
+    plans: &'a PlanSet,
+    plan: &'a Plan,
+    now: Timestamp,
+) -> Vec<(Arc<str>, Points)> {
+    let levels = levels::PreLevels::of(&contact.state);
+    let scope = facts::StepScope {
+        contact: &contact.id,
+        view: scores::Scores { state: &contact.state, plans },
+        plan,
+        event: None,
+        history: facts::History {
+            departed: &contact.state.facts,
+            rows: &contact.rows,
+            words: &contact.words,
+            visible: contact.rows.len(),
+            caches: &contact.facts,
+        },
+        now: contact.state.tau.unwrap_or(now),
+        levels: &levels,
+    };
+    let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(&scope).unwrap_or(false));
+    let values = true_now.filter_map(|rule| match &rule.points {
+        PointsOf::Fixed(points) => Some((rule.id.clone(), *points)),
+        PointsOf::Computed(expression) => Some((rule.id.clone(), expression.eval_points(&scope).ok()?)),
+    });
+    values.collect()
+}

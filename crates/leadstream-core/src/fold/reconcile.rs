@@ -1,0 +1,148 @@
+//! Correcting what was announced after a silent fold: at most one derived event per subject, from the level announced to the level now (S41).
+
+use std::sync::Arc;
+
+use crate::contact::{Contact, Level, State, SubjectId};
+use crate::derived::{DerivedCause, DerivedEvent, Mark, Reason};
+use crate::expr::ScoreRef;
+use crate::fold::Fold;
+use crate::fold::announce::{Announcement, stage_place};
+use crate::fold::levels::{Edge, emission_rank};
+use crate::fold::scores::Scores;
+use crate::plan::Plan;
+use crate::points::Points;
+use crate::time::Timestamp;
+
+/// The score that was read, the threshold it was compared with, and why a level is what it is.
+type Explained = (Option<(ScoreRef, Points)>, Option<Points>, Reason);
+
+impl Fold {
+    /// Announces the differences between what was announced and the state, which the caller has just folded anew.
+    pub(super) fn correct(
+        &mut self,
+        contact: &mut Contact,
+        cause: DerivedCause,
+        cause_time: Timestamp,
+        mut marks: Vec<Mark>,
+        out: &mut Vec<DerivedEvent>,
+    ) {
+        marks.sort();
+        let Some(tau) = contact.state.tau else { return };
+        let in_force = Arc::clone(self.timeline.at(contact.state.plans_since.unwrap_or(tau)));
+        let plans = &in_force.plans;
+        let announcement = Announcement { plans, cause, time: tau, marks: &marks, corrects: true };
+        for subject in subjects(contact) {
+            let old = contact.announced.subject(&subject).map_or(Level::None, |state| state.level.clone());
+            let new = level(&contact.state, &subject);
+            if old == new {
+                continue;
+            }
+            let plan = plans.plans().iter().find(|plan| *plan.id == *subject.plan()).map(|plan| &**plan);
+            let noted = self.noted.iter().find(|edge| edge.subject == subject && edge.new == new);
+            let since = noted.map(|edge| edge.since).or_else(|| since(&contact.state, &subject)).unwrap_or(cause_time);
+            let scores = Scores { state: &contact.state, plans };
+            let (score, threshold, reason) = explain(scores, plan, &subject, &old, &new);
+            let via = passed_through(plan, &old, &new);
+            // Whoever was in no stage and now is in the first has entered it silently, as in order (S37).
+            let silent = matches!(subject, SubjectId::Stage(_)) && old == Level::None && stage_place(plan, &new) == 0;
+            let edge = Edge { subject, old, new, since, score, threshold, reason, silent };
+            announcement.tell(contact, &edge, via, out);
+        }
+    }
+}
+
+/// Every subject that was announced or has a level, in the order of S39.
+fn subjects(contact: &Contact) -> Vec<SubjectId> {
+    let mut subjects: Vec<SubjectId> = contact.announced.subjects.iter().map(|state| state.subject.clone()).collect();
+    subjects.extend(contact.state.tags.iter().map(|tag| SubjectId::Tag(tag.tag.clone())));
+    for plan in &contact.state.plans {
+        subjects.push(SubjectId::Stage(plan.plan.clone()));
+        subjects.push(SubjectId::Qualify(plan.plan.clone()));
+    }
+    subjects.sort_by(|a, b| emission_rank(a).cmp(&emission_rank(b)));
+    subjects.dedup();
+    subjects
+}
+
+/// The level of a subject in a fold state.
+pub(crate) fn level(state: &State, subject: &SubjectId) -> Level {
+    let plan = |id: &str| state.plans.iter().find(|plan| *plan.plan == *id);
+    match subject {
+        SubjectId::Tag(tag) => state.tag(tag).map_or(Level::None, |_| Level::On),
+        SubjectId::Stage(id) => {
+            plan(id).and_then(|plan| plan.stage.as_ref()).map_or(Level::None, |stage| Level::Stage(stage.stage.clone()))
+        }
+        SubjectId::Qualify(id) => match plan(id) {
+            Some(plan) if plan.qualify.on => Level::On,
+            _ => Level::None,
+        },
+    }
+}
+
+/// When the present level of a subject began, as far as the state knows.
+fn since(state: &State, subject: &SubjectId) -> Option<Timestamp> {
+    let plan = |id: &str| state.plans.iter().find(|plan| *plan.plan == *id);
+    match subject {
+        SubjectId::Tag(tag) => state.tag(tag).map(|tag| tag.since),
+        SubjectId::Stage(id) => {
+            let plan = plan(id)?;
+            plan.stage.as_ref().map(|stage| stage.entered).or(plan.stage_left)
+        }
+        SubjectId::Qualify(id) => plan(id)?.qualify.since,
+    }
+}
+
+/// The score, threshold and reason that a correction shows: those of the level now.
+fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &Level, new: &Level) -> Explained {
+    match subject {
+        SubjectId::Tag(tag) => {
+            let points = scores.state.tag(tag).map_or(Points::ZERO, |tag| tag.points);
+            (Some((ScoreRef::Tag(tag.clone()), points)), None, Reason::Tag)
+        }
+        SubjectId::Qualify(_) => match plan.and_then(|plan| Some((plan, plan.qualify.as_ref()?))) {
+            Some((plan, qualify)) => {
+                let member = scores.state.plan(plan.key).is_some_and(|held| held.member);
+                let score = scores.read(plan, &qualify.score);
+                let threshold = if *new == Level::On { qualify.at } else { qualify.release };
+                let reason = match new {
+                    _ if !member => Reason::NotMember,
+                    Level::On => Reason::Score,
+                    _ if score < qualify.release => Reason::Score,
+                    _ => Reason::Condition,
+                };
+                (Some((qualify.score.clone(), score)), Some(threshold), reason)
+            }
+            None => (None, None, Reason::Plan),
+        },
+        SubjectId::Stage(_) => match plan.and_then(|plan| Some((plan, plan.pipeline.as_ref()?))) {
+            Some((plan, pipeline)) => {
+                let member = scores.state.plan(plan.key).is_some_and(|held| held.member);
+                let advanced = stage_place(Some(plan), new) > stage_place(Some(plan), old);
+                let stage_of = |level: &Level| match level {
+                    Level::Stage(name) => pipeline.stages.iter().find(|stage| stage.name == *name),
+                    Level::None | Level::On => None,
+                };
+                let threshold = if advanced {
+                    stage_of(new).and_then(|s| s.enter)
+                } else {
+                    stage_of(old).and_then(|s| s.leave_below)
+                };
+                let reason = if member { Reason::Score } else { Reason::NotMember };
+                (Some((pipeline.by.clone(), scores.read(plan, &pipeline.by))), threshold, reason)
+            }
+            None => (None, None, Reason::Plan),
+        },
+    }
+}
+
+/// The stages between two levels, in the order in which they were passed (S41).
+fn passed_through(plan: Option<&Plan>, old: &Level, new: &Level) -> Vec<Arc<str>> {
+    let Some(pipeline) = plan.and_then(|plan| plan.pipeline.as_ref()) else { return Vec::new() };
+    let (from, to) = (stage_place(plan, old), stage_place(plan, new));
+    let last = pipeline.stages.len() as i64;
+    if from < 0 || to < 0 || from >= last || to >= last {
+        return Vec::new();
+    }
+    let between = |place: i64| pipeline.stages[place as usize].name.clone();
+    if from < to { (from + 1..to).map(between).collect() } else { (to + 1..from).rev().map(between).collect() }
+}

@@ -1,0 +1,407 @@
+//! One step of the fold: an event or a timer (S5, S7).
+//!
+//! The order inside a step is fixed: attributes; conditions and points over the state before the step; bookings; tags; fit, members and levels. What
+//! changed is left as edges; whether they are announced is the caller's affair.
+
+use std::sync::Arc;
+
+use crate::contact::{
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, Rows, RuleTable, State, Words,
+};
+use crate::derived::TimerKind;
+use crate::event::{Event, EventKind, Term, Value, Verdict};
+use crate::fold::booking::{self, Books};
+use crate::fold::facts::{CountedVerdicts, FactCaches, History, StepScope};
+use crate::fold::levels::{Edge, PreLevels};
+use crate::fold::scores::Scores;
+use crate::id::Hasher;
+use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger, VerdictPolicy};
+use crate::points::Points;
+use crate::time::{Span, Timestamp};
+use crate::timeline::InForce;
+
+/// Reused buffers of a step.
+#[derive(Debug, Default)]
+pub(crate) struct StepBuffers {
+    candidates: Vec<Candidate>,
+    firings: Vec<Firing>,
+    tags: Vec<TagOperation>,
+    /// Tags that were set or removed in this step, with whether the contact carried them before it.
+    pub(crate) touched_tags: Vec<(Arc<str>, bool)>,
+    pub(crate) edges: Vec<Edge>,
+    pub(crate) pre_levels: PreLevels,
+}
+
+/// A rule that fires in this step, decided on the state before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Firing {
+    pub(crate) plan: usize,
+    pub(crate) rule: usize,
+    pub(crate) raw: Points,
+    pub(crate) weight: Option<f64>,
+    pub(crate) once_key: Option<u64>,
+    /// The end of the calendar period of the rule's cap.
+    pub(crate) period_end: Timestamp,
+}
+
+/// What a step does to a tag.
+#[derive(Clone, Debug)]
+pub(crate) enum TagOperation {
+    Add(Arc<str>),
+    Book { tag: Arc<str>, points: Points, raw: Points, rule: u32 },
+    Remove(Arc<str>),
+}
+
+/// A timer that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timer {
+    pub(crate) due: Timestamp,
+    pub(crate) kind: TimerKind,
+    /// The places of plan and rule in the set in force, so that timers of one instant fire in (plan, file) order.
+    pub(crate) plan: usize,
+    pub(crate) rule: usize,
+}
+
+/// What a step works on: a fold state with the tables it shares, and the plans in force.
+pub(crate) struct Stepper<'a> {
+    pub(crate) contact: &'a str,
+    pub(crate) in_force: &'a InForce,
+    /// The plans of `in_force`.
+    pub(crate) plans: &'a PlanSet,
+    pub(crate) horizon: Span,
+    pub(crate) state: &'a mut State,
+    pub(crate) rules: &'a mut RuleTable,
+    pub(crate) ledger: Option<&'a mut Ledger>,
+    pub(crate) rows: &'a Rows,
+    pub(crate) words: &'a Words,
+    pub(crate) caches: &'a FactCaches,
+    pub(crate) departed: Arc<Vec<FactStatistics>>,
+    /// Rows up to here are visible to conditions.
+    pub(crate) visible: usize,
+    pub(crate) buffers: &'a mut StepBuffers,
+}
+
+/// The parts of a contact that a step over its present state works on.
+pub(crate) fn stepper<'a>(
+    contact: &'a mut Contact,
+    in_force: &'a InForce,
+    horizon: Span,
+    visible: usize,
+    buffers: &'a mut StepBuffers,
+) -> Stepper<'a> {
+    Stepper {
+        contact: &contact.id,
+        in_force,
+        plans: &in_force.plans,
+        horizon,
+        departed: contact.state.facts.clone(),
+        state: &mut contact.state,
+        rules: &mut contact.rules,
+        ledger: Some(&mut contact.ledger),
+        rows: &contact.rows,
+        words: &contact.words,
+        caches: &contact.facts,
+        visible,
+        buffers,
+    }
+}
+
+impl Stepper<'_> {
+    /// Steps an event. Returns how many rules fired.
+    pub(crate) fn event(&mut self, event: &Event) -> usize {
+        let now = event.time;
+        self.buffers.edges.clear();
+        self.enter(now);
+        self.buffers.pre_levels.take(self.in_force, self.state);
+        let attributes_changed = self.set_attributes(event);
+        self.find_firings(event);
+        let fired = self.book_firings(now, Cause::Event(event.uid), event_tags(event));
+        self.note_activity(event);
+        self.state.last_event = Some((now, event.uid));
+        self.settle(now, attributes_changed);
+        fired
+    }
+
+    /// Steps a timer.
+    pub(crate) fn timer(&mut self, timer: Timer) {
+        let now = timer.due;
+        self.buffers.edges.clear();
+        self.buffers.pre_levels.take(self.in_force, self.state);
+        match timer.kind {
+            TimerKind::PlanChange => {
+                self.buffers.touched_tags.clear();
+                self.enter(now);
+                self.settle(now, true);
+            }
+            TimerKind::Idle => {
+                self.fire_idle(timer);
+                self.settle(now, false);
+            }
+            TimerKind::Check => {
+                self.buffers.touched_tags.clear();
+                self.settle(now, false);
+            }
+        }
+    }
+
+    /// Makes sure that the state has an entry for each plan in force, each in its first stage where the contact takes part.
+    fn enter(&mut self, now: Timestamp) {
+        let first = self.state.first_event.is_none();
+        if first {
+            self.state.first_event = Some(now);
+        }
+        if self.state.plans_since != Some(self.in_force.since) {
+            self.state.plans_since = Some(self.in_force.since);
+            self.enter_plans(now, first);
+        }
+    }
+
+    /// Applies an attribute update (S2, S16) before anything else of the step sees it.
+    fn set_attributes(&mut self, event: &Event) -> bool {
+        if !matches!(event.kind, EventKind::Attributes | EventKind::Snapshot) {
+            return event.kind == EventKind::Tags;
+        }
+        let attributes = Arc::make_mut(&mut self.state.attributes);
+        if event.kind == EventKind::Snapshot {
+            attributes.retain(|known| event.properties.get(known.name).is_some_and(|value| !unsets(value)));
+        }
+        let source: Arc<str> = Arc::from(event.source.as_str());
+        for (name, text, value) in event.properties.iter() {
+            let at = attributes.iter().position(|known| known.name == name);
+            let value = match value {
+                Value::Bool(value) => AttributeValue::Bool(value),
+                Value::Number(value) => AttributeValue::Number(value),
+                Value::Text(value) if !value.is_empty() => AttributeValue::Text(Arc::from(value)),
+                Value::Null | Value::Text(_) => {
+                    if let Some(at) = at {
+                        attributes.remove(at);
+                    }
+                    continue;
+                }
+            };
+            let attribute = Attribute { name, text: Arc::from(text), value, time: event.time, source: source.clone() };
+            match at {
+                Some(at) => attributes[at] = attribute,
+                None => attributes.push(attribute),
+            }
+        }
+        true
+    }
+
+    /// Decides which rules fire, over the state before the step (S7, S10).
+    fn find_firings(&mut self, event: &Event) {
+        let mut candidates = std::mem::take(&mut self.buffers.candidates);
+        let mut firings = std::mem::take(&mut self.buffers.firings);
+        candidates.clear();
+        firings.clear();
+        self.plans.candidates(event, &mut candidates);
+        for candidate in &candidates {
+            let plan = &self.plans.plans()[usize::from(candidate.plan)];
+            let rule = &plan.rules[candidate.rule as usize];
+            if !self.is_member(plan) || !valid(rule, event.time) {
+                continue;
+            }
+            let weight = match rule.verdicts.unwrap_or(plan.verdicts).of(event.verdict) {
+                VerdictPolicy::Ignore => continue,
+                VerdictPolicy::Count => None,
+                VerdictPolicy::Weight(weight) => Some(weight),
+            };
+            if let Some(mut firing) = self.decide(plan, rule, Some(event), event.time) {
+                firing.plan = usize::from(candidate.plan);
+                firing.rule = candidate.rule as usize;
+                firing.weight = weight;
+                firings.push(firing);
+            }
+        }
+        self.buffers.candidates = candidates;
+        self.buffers.firings = firings;
+    }
+
+    /// Whether a rule fires and for how much, before weight: `when`, `once_per`, points, in this order (S18).
+    fn decide(&self, plan: &Plan, rule: &Rule, event: Option<&Event>, now: Timestamp) -> Option<Firing> {
+        let scope = self.scope(plan, event, now);
+        if let Some(when) = &rule.when
+            && !when.eval_bool(&scope).unwrap_or(false)
+        {
+            return None;
+        }
+        let index = self.rules.state_index(rule.key);
+        let once_key = match &rule.once_per {
+            None => None,
+            Some(OncePer::Span(span)) => {
+                let last = index.and_then(|index| self.last_fired(index));
+                if last.is_some_and(|last| now < last + *span) {
+                    return None;
+                }
+                None
+            }
+            Some(OncePer::Ever) => {
+                if index.is_some_and(|index| self.last_fired(index).is_some()) {
+                    return None;
+                }
+                None
+            }
+            Some(OncePer::Key(expression)) => {
+                let value = expression.eval(&scope).ok()?;
+                let key = once_key(value.value())?;
+                let known = index
+                    .and_then(|index| self.state.once.iter().find(|known| known.rule == index && known.key == key));
+                if known.is_some_and(|known| now < known.fired + self.horizon) {
+                    return None;
+                }
+                Some(key)
+            }
+        };
+        let raw = match &rule.points {
+            PointsOf::Fixed(points) => *points,
+            PointsOf::Computed(expression) => expression.eval_points(&scope).ok()?,
+        };
+        let period_end = match rule.cap.map(|cap| cap.period) {
+            Some(period @ (CapPeriod::Day | CapPeriod::Week | CapPeriod::Month)) => {
+                let held = index.and_then(|index| self.state.rules.iter().find(|state| state.rule == index));
+                match held.filter(|held| now < held.period_end) {
+                    Some(held) => held.period_end,
+                    None => booking::period_end(period, &plan.time_zone, now),
+                }
+            }
+            _ => Timestamp::MAX,
+        };
+        Some(Firing { plan: 0, rule: 0, raw, weight: None, once_key, period_end })
+    }
+
+    fn last_fired(&self, index: u32) -> Option<Timestamp> {
+        self.state.rules.iter().find(|state| state.rule == index).map(|state| state.last_fired)
+    }
+
+    /// Books the firings in (plan, file) order, then does what they and the event do to tags. Returns how many there were.
+    fn book_firings(&mut self, now: Timestamp, cause: Cause, event_tags: Vec<TagOperation>) -> usize {
+        let firings = std::mem::take(&mut self.buffers.firings);
+        let mut tags = std::mem::take(&mut self.buffers.tags);
+        tags.clear();
+        tags.extend(event_tags);
+        let plans = self.plans;
+        let touched_tags = &mut self.buffers.touched_tags;
+        touched_tags.clear();
+        let ledger = self.ledger.as_deref_mut();
+        let mut books = Books { state: self.state, rules: self.rules, ledger, tags: &mut tags, touched_tags };
+        for firing in &firings {
+            let plan = &plans.plans()[firing.plan];
+            let rule = &plan.rules[firing.rule];
+            if let Some(plan_at) = books.state.plans.iter().position(|held| held.key == plan.key) {
+                books.book(plan, plan_at, rule, firing, now, cause);
+            }
+        }
+        let operations = std::mem::take(books.tags);
+        books.tag(&operations, now, cause);
+        let fired = firings.len();
+        self.buffers.tags = operations;
+        self.buffers.firings = firings;
+        fired
+    }
+
+    /// Fires an idle rule (S14), if its condition and validity say so; either way this due instant is past.
+    fn fire_idle(&mut self, timer: Timer) {
+        let plans = self.plans;
+        let plan = &plans.plans()[timer.plan];
+        let rule = &plan.rules[timer.rule];
+        self.buffers.firings.clear();
+        if valid(rule, timer.due)
+            && let Some(mut firing) = self.decide(plan, rule, None, timer.due)
+        {
+            firing.plan = timer.plan;
+            firing.rule = timer.rule;
+            self.buffers.firings.push(firing);
+        }
+        self.book_firings(timer.due, Cause::Timer, Vec::new());
+        self.pass_idle(plan, rule, timer.due);
+    }
+
+    /// Notes an activity by its verdict (S14): plans differ in which verdicts count for them.
+    fn note_activity(&mut self, event: &Event) {
+        if event.kind == EventKind::Interaction && !is_passive(&event.event_type) {
+            self.state.activity[event.verdict as usize] = Some(event.time);
+        }
+    }
+
+    pub(crate) fn scope<'s>(&'s self, plan: &'s Plan, event: Option<&'s Event>, now: Timestamp) -> StepScope<'s> {
+        StepScope {
+            contact: self.contact,
+            view: Scores { state: self.state, plans: self.plans },
+            plan,
+            event,
+            history: History {
+                departed: &self.departed,
+                rows: self.rows,
+                words: self.words,
+                visible: self.visible,
+                caches: self.caches,
+            },
+            now,
+            levels: &self.buffers.pre_levels,
+        }
+    }
+
+    pub(crate) fn is_member(&self, plan: &Plan) -> bool {
+        self.state.plan(plan.key).is_some_and(|held| held.member)
+    }
+}
+
+/// The last activity that a plan counts (S14, S56).
+pub(crate) fn last_activity(plan: &Plan, state: &State) -> Option<Timestamp> {
+    let counted = CountedVerdicts::of(&plan.verdicts);
+    let verdicts = [Verdict::Human, Verdict::Suspect, Verdict::Machine];
+    verdicts.into_iter().filter(|verdict| counted.contains(*verdict)).filter_map(|v| state.activity[v as usize]).max()
+}
+
+/// Types that say what was done to the contact, not what it did (S14).
+fn is_passive(event_type: &Term) -> bool {
+    ["_sent", "_delivered", "_bounced"].iter().any(|ending| event_type.as_str().ends_with(ending))
+}
+
+fn unsets(value: Value<'_>) -> bool {
+    matches!(value, Value::Null | Value::Text(""))
+}
+
+/// What a CRM record does to tags (S25): true adds, false removes.
+fn event_tags(event: &Event) -> Vec<TagOperation> {
+    if event.kind != EventKind::Tags {
+        return Vec::new();
+    }
+    let operations = event.properties.iter().filter_map(|(_, tag, value)| match value {
+        Value::Bool(true) => Some(TagOperation::Add(Arc::from(tag))),
+        Value::Bool(false) => Some(TagOperation::Remove(Arc::from(tag))),
+        Value::Null | Value::Number(_) | Value::Text(_) => None,
+    });
+    operations.collect()
+}
+
+/// Whether an instant lies in a rule's `valid` span, half-open (S10).
+fn valid(rule: &Rule, instant: Timestamp) -> bool {
+    rule.valid_from.is_none_or(|from| instant >= from) && rule.valid_until.is_none_or(|until| instant < until)
+}
+
+/// The key under which a once-per value is remembered; nothing for null (S11).
+fn once_key(value: Value<'_>) -> Option<u64> {
+    let hasher = match value {
+        Value::Null => return None,
+        Value::Bool(value) => Hasher::new().bytes(&[1, u8::from(value)]),
+        Value::Number(value) => Hasher::new().bytes(&[2]).number(value.to_bits()),
+        Value::Text(value) => Hasher::new().bytes(&[3]).bytes(value.as_bytes()),
+    };
+    let hash = hasher.finish();
+    let mut key = [0; 8];
+    key.copy_from_slice(&hash[..8]);
+    Some(u64::from_be_bytes(key))
+}
+
+impl Stepper<'_> {
+    /// Marks an idle due instant as past, whether it booked or not.
+    fn pass_idle(&mut self, plan: &Plan, rule: &Rule, due: Timestamp) {
+        debug_assert!(matches!(rule.trigger, Trigger::Idle { .. }));
+        let index = match self.rules.state_index(rule.key) {
+            Some(index) => index,
+            None => self.rules.insert(rule.key, &plan.id, &rule.id, plan.version),
+        };
+        booking::rule_state(&mut self.state.rules, index).last_fired = due;
+    }
+}

@@ -1,0 +1,90 @@
+//! Which timer of a contact is due next (S5, S14, S33): computed from the state and the plans in force, never stored.
+
+use crate::contact::{PlanState, RuleTable, State};
+use crate::derived::TimerKind;
+use crate::fold::step::{Timer, last_activity};
+use crate::plan::{Pipeline, Plan, Rule, Trigger};
+use crate::time::{Span, Timestamp};
+use crate::timeline::{InForce, Timeline};
+
+/// The next timer of a contact, in the order of S5. A contact without a first step has none.
+pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) -> Option<Timer> {
+    let tau = state.tau?;
+    let in_force = timeline.at(state.plans_since.unwrap_or(tau));
+    let own = in_force.plans.plans().iter().enumerate().filter_map(|(at, plan)| {
+        let held = state.plan(plan.key)?;
+        next_of_plan(in_force, plan, at, held, state, rules)
+    });
+    let change = timeline.next_change(in_force.since);
+    let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rule: 0 });
+    own.chain(change).min()
+}
+
+fn next_of_plan(
+    in_force: &InForce,
+    plan: &Plan,
+    at: usize,
+    held: &PlanState,
+    state: &State,
+    rules: &RuleTable,
+) -> Option<Timer> {
+    if !held.member {
+        return None;
+    }
+    let idle = plan.rules.iter().enumerate().filter_map(|(rule_at, rule)| {
+        let due = next_idle(in_force, plan, rule, held, state, rules)?;
+        Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
+    });
+    let check = next_check(plan, held, state);
+    let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: at, rule: 0 });
+    idle.chain(check).min()
+}
+
+/// The next due instant of an idle rule: s + idle + j every, the least that has not passed (S14).
+fn next_idle(
+    in_force: &InForce,
+    plan: &Plan,
+    rule: &Rule,
+    held: &PlanState,
+    state: &State,
+    rules: &RuleTable,
+) -> Option<Timestamp> {
+    let Trigger::Idle { idle, every, times } = &rule.trigger else { return None };
+    let first_event = state.first_event?;
+    let start = last_activity(plan, state).unwrap_or(first_event).max(held.member_since).max(first_event);
+    let first_due = start + *idle;
+    let passed = rules
+        .state_index(rule.key)
+        .and_then(|index| state.rules.iter().find(|known| known.rule == index))
+        .map_or(Timestamp::MIN, |known| known.last_fired);
+    // Dues before the plan set came into force are skipped, but count in `times`.
+    let not_before = in_force.since.max(passed + Span::from_millis(1));
+    let Some(every) = every else {
+        return (first_due >= not_before).then_some(first_due);
+    };
+    if first_due >= not_before {
+        return Some(first_due);
+    }
+    let behind = (not_before - first_due).millis();
+    let skipped = behind / every.millis() + i64::from(behind % every.millis() != 0);
+    (skipped < i64::from(*times)).then(|| first_due + Span::from_millis(skipped.saturating_mul(every.millis())))
+}
+
+/// The next instant at which a level changes without an event: the end of a cooldown, a stage left for silence (S33).
+fn next_check(plan: &Plan, held: &PlanState, state: &State) -> Option<Timestamp> {
+    let cooldown = plan.qualify.as_ref().filter(|_| held.qualify.held && !held.qualify.on);
+    let cooldown = cooldown.and_then(|qualify| Some(held.qualify.last_on? + qualify.cooldown));
+    let leave_idle = plan.pipeline.as_ref().and_then(|pipeline| next_leave_idle(plan, pipeline, held, state));
+    cooldown.into_iter().chain(leave_idle).min()
+}
+
+fn next_leave_idle(plan: &Plan, pipeline: &Pipeline, held: &PlanState, state: &State) -> Option<Timestamp> {
+    let present = held.stage.as_ref()?;
+    let at = pipeline.stages.iter().position(|stage| stage.name == present.stage)?;
+    let stage = &pipeline.stages[at];
+    if at == 0 || stage.is_final {
+        return None;
+    }
+    let quiet_since = present.entered.max(last_activity(plan, state).unwrap_or(present.entered));
+    Some(quiet_since + stage.leave_idle?)
+}

@@ -1,0 +1,101 @@
+//! The plan sets in force over time (S45): events before a change, even late ones, see the set of their time.
+
+use std::sync::Arc;
+
+use crate::expr::Expr;
+use crate::plan::{Plan, PlanSet};
+use crate::time::Timestamp;
+
+/// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    changes: Vec<Arc<InForce>>,
+}
+
+/// A plan set and since when it is in force, with what the fold wants to know of it in each step.
+#[derive(Debug)]
+pub struct InForce {
+    /// From when on.
+    pub since: Timestamp,
+    /// The plans.
+    pub plans: Arc<PlanSet>,
+    /// By plan: some fit rule may change without an attribute or a tag changing.
+    pub(crate) fit_follows_history: Vec<bool>,
+    /// Some condition reads a level.
+    pub(crate) reads_levels: bool,
+}
+
+impl InForce {
+    fn new(since: Timestamp, plans: Arc<PlanSet>) -> Arc<InForce> {
+        let fit_follows_history =
+            plans.plans().iter().map(|plan| plan.fit.iter().any(|fit| follows_history(&fit.when))).collect();
+        let reads_levels = plans.plans().iter().flat_map(|plan| expressions(plan)).any(|expression| {
+            let mut found = false;
+            expression.visit(&mut |part| found |= matches!(part, Expr::Level(_)));
+            found
+        });
+        Arc::new(InForce { since, plans, fit_follows_history, reads_levels })
+    }
+}
+
+impl Timeline {
+    /// One set, in force from the beginning.
+    pub fn new(plans: Arc<PlanSet>) -> Timeline {
+        Timeline { changes: vec![InForce::new(Timestamp::MIN, plans)] }
+    }
+
+    /// Puts another set in force from an instant on. Returns false, and changes nothing, unless the instant is after every earlier change.
+    #[must_use]
+    pub fn change(&mut self, from: Timestamp, plans: Arc<PlanSet>) -> bool {
+        let later = self.latest().since < from;
+        if later {
+            self.changes.push(InForce::new(from, plans));
+        }
+        later
+    }
+
+    /// What is in force at an instant.
+    #[inline]
+    pub fn at(&self, instant: Timestamp) -> &Arc<InForce> {
+        let later = self.changes[1..].iter().take_while(|change| change.since <= instant).count();
+        &self.changes[later]
+    }
+
+    /// The first change after an instant.
+    pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
+        self.changes.iter().map(|change| change.since).find(|since| *since > after)
+    }
+
+    /// The newest set.
+    pub fn latest(&self) -> &Arc<InForce> {
+        &self.changes[self.changes.len() - 1]
+    }
+}
+
+/// Whether a condition can change its value without an attribute or tag changing: then it is looked at in every step.
+fn follows_history(expression: &Expr) -> bool {
+    let mut found = false;
+    expression.visit(&mut |part| found |= matches!(part, Expr::Count(..) | Expr::Ever(_) | Expr::Level(_)));
+    found
+}
+
+/// Every expression of a plan.
+fn expressions(plan: &Plan) -> impl Iterator<Item = &Expr> {
+    use crate::plan::{OncePer, PointsOf};
+    let computed = |points| match points {
+        &PointsOf::Computed(ref expression) => Some(expression),
+        &PointsOf::Fixed(_) => None,
+    };
+    let rules = plan.rules.iter().flat_map(move |rule| {
+        let once = match &rule.once_per {
+            Some(OncePer::Key(expression)) => Some(expression),
+            _ => None,
+        };
+        rule.when.iter().chain(computed(&rule.points)).chain(once)
+    });
+    let fit = plan.fit.iter().flat_map(move |fit| std::iter::once(&fit.when).chain(computed(&fit.points)));
+    let stages = plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages);
+    let stages = stages.flat_map(|stage| stage.enter_when.iter().chain(&stage.leave_when));
+    let qualify = plan.qualify.iter().flat_map(|qualify| &qualify.when);
+    plan.members.iter().chain(rules).chain(fit).chain(stages).chain(qualify)
+}
