@@ -1,0 +1,146 @@
+//! The containers of stored forms: they come back, golden files of version 1 stay readable, and no bytes make the reader panic.
+
+#![allow(missing_docs, reason = "tests")]
+
+use leadstream_core::Timestamp;
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, write_deleted, write_image_head};
+use leadstream_wire::stored::redo::{RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord};
+use proptest::prelude::*;
+
+const CHANGELOG_IMAGE: &[u8] = include_bytes!("golden/v1/changelog-image.bin");
+const CHANGELOG_DELETED: &[u8] = include_bytes!("golden/v1/changelog-deleted.bin");
+const REDO: &[u8] = include_bytes!("golden/v1/redo.bin");
+
+fn head() -> RedoHead<'static> {
+    RedoHead {
+        epoch: 300,
+        writer: 0x0102_0304_0506_0708,
+        low: 297,
+        clock: Timestamp::from_millis(1_700_000_000_000),
+        plans: [7; 16],
+        offsets: vec![
+            RedoOffset { topic: "leadstream.contacts", partition: 3, next_offset: 5 },
+            RedoOffset { topic: "żółty", partition: 300, next_offset: 1 << 40 },
+        ],
+    }
+}
+
+fn packed(part_bytes: usize) -> Vec<Vec<u8>> {
+    let mut packer = RedoPacker::new(part_bytes);
+    packer.push_image("anna", |bytes| bytes.extend_from_slice(b"image of anna"));
+    packer.push_change("jan", |bytes| bytes.extend_from_slice(b"change of jan"));
+    packer.push_deleted("maria", [9; 16]);
+    let mut records = Vec::new();
+    packer
+        .records(&head(), |record| {
+            records.push(record.to_vec());
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    records
+}
+
+fn entries() -> Vec<RedoEntry<'static>> {
+    vec![
+        RedoEntry { contact: "anna", content: RedoContent::Image(b"image of anna") },
+        RedoEntry { contact: "jan", content: RedoContent::Change(b"change of jan") },
+        RedoEntry { contact: "maria", content: RedoContent::Deleted { hash: [9; 16] } },
+    ]
+}
+
+fn image_record(epoch: u64, due: Option<Timestamp>, image: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_image_head(epoch, due, &mut bytes);
+    bytes.extend_from_slice(image);
+    bytes
+}
+
+#[test]
+fn golden_records_of_version_1_are_read_and_written_to_the_byte() {
+    let due = Some(Timestamp::from_millis(-1));
+    assert_eq!(image_record(1_000, due, b"image"), CHANGELOG_IMAGE);
+    let image = ChangelogContent::Image { due, image: b"image" };
+    assert_eq!(ChangelogRecord::read(CHANGELOG_IMAGE), Ok(ChangelogRecord { epoch: 1_000, content: image }));
+
+    let mut deleted = Vec::new();
+    write_deleted(5, [3; 16], &mut deleted);
+    assert_eq!(deleted, CHANGELOG_DELETED);
+    let content = ChangelogContent::Deleted { hash: [3; 16] };
+    assert_eq!(ChangelogRecord::read(CHANGELOG_DELETED), Ok(ChangelogRecord { epoch: 5, content }));
+
+    assert_eq!(packed(1 << 19), [REDO]);
+    let redo = RedoRecord::read(REDO).unwrap();
+    assert_eq!(redo, RedoRecord { part: 1, parts: 1, head: head(), entries: entries() });
+}
+
+#[test]
+fn an_epoch_is_split_into_parts_that_each_tell_where_it_stands() {
+    let records = packed(20);
+    assert_eq!(records.len(), 3);
+    let mut all = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        let redo = RedoRecord::read(record).unwrap();
+        assert_eq!((redo.part, redo.parts, &redo.head), (index as u32 + 1, 3, &head()));
+        all.extend(redo.entries);
+    }
+    assert_eq!(all, entries());
+}
+
+#[test]
+fn a_packer_starts_anew_after_clearing_and_an_empty_epoch_has_one_record() {
+    let mut packer = RedoPacker::new(10);
+    packer.push_image("anna", |bytes| bytes.extend_from_slice(&[1; 50]));
+    packer.push_image("jan", |bytes| bytes.extend_from_slice(&[2; 50]));
+    assert_eq!(packer.size_bytes(), 2 * (1 + 1 + 1 + 50) + 4 + 3);
+    packer.clear();
+    let mut records = Vec::new();
+    packer
+        .records(&head(), |record| {
+            records.push(record.to_vec());
+            Ok::<(), ()>(())
+        })
+        .unwrap();
+    assert_eq!(records.len(), 1);
+    let redo = RedoRecord::read(&records[0]).unwrap();
+    assert_eq!((redo.part, redo.parts, redo.entries.len()), (1, 1, 0));
+}
+
+#[test]
+fn a_newer_version_is_told_as_one() {
+    assert_eq!(ChangelogRecord::read(&[2, 1, 0]), Err(StoredError::UnknownVersion(2)));
+    assert_eq!(RedoRecord::read(&[2, 1, 0]), Err(StoredError::UnknownVersion(2)));
+}
+
+#[test]
+fn records_cut_short_are_told_wherever_they_are_cut() {
+    for length in 0..REDO.len() {
+        assert!(RedoRecord::read(&REDO[..length]).is_err(), "{length}");
+    }
+    for length in 0..CHANGELOG_DELETED.len() {
+        assert!(ChangelogRecord::read(&CHANGELOG_DELETED[..length]).is_err(), "{length}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = ChangelogRecord::read(&bytes);
+        let _ = RedoRecord::read(&bytes);
+    }
+
+    #[test]
+    fn no_damage_makes_a_reader_panic(at in 0..REDO.len(), byte in any::<u8>()) {
+        let mut damaged = REDO.to_vec();
+        damaged[at] = byte;
+        let _ = RedoRecord::read(&damaged);
+    }
+
+    #[test]
+    fn images_come_back(epoch in any::<u64>(), due in any::<Option<i64>>(), image in prop::collection::vec(any::<u8>(), 0..50)) {
+        let due = due.map(Timestamp::from_millis);
+        let bytes = image_record(epoch, due, &image);
+        let content = ChangelogContent::Image { due, image: &image };
+        prop_assert_eq!(ChangelogRecord::read(&bytes), Ok(ChangelogRecord { epoch, content }));
+    }
+}
