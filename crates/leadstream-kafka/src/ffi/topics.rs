@@ -1,0 +1,205 @@
+//! Asking the cluster what the safe binding cannot ask: the ids of topics, and whether anybody is there.
+
+use std::ffi::c_char;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::time::Duration;
+
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka_sys as sys;
+
+use super::{c_name, log_level, text};
+use crate::brokers::ClientEvents;
+use crate::clock::timeout_ms;
+
+/// Asks whether any broker answers, about no topic in particular.
+pub(crate) fn probe<C: ClientContext>(client: &Client<C>, timeout: Duration) -> Result<(), RDKafkaErrorCode> {
+    let mut metadata = ptr::null();
+    // SAFETY: client and place are valid for the call; a null topic and "not all" ask for the brokers and the topics that this client uses.
+    let error =
+        unsafe { sys::rd_kafka_metadata(client.native_ptr(), 0, ptr::null_mut(), &mut metadata, timeout_ms(timeout)) };
+    if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return Err(error.into());
+    }
+    // SAFETY: the answer is ours, destroyed once.
+    unsafe { sys::rd_kafka_metadata_destroy(metadata) };
+    Ok(())
+}
+
+/// Hands waiting errors and log lines of a client to its events. For clients that nobody polls: what they say would pile up.
+pub(crate) fn serve_events(client: &Client<ClientEvents>) {
+    // SAFETY: the client is valid; the queue is a reference of our own, given back by `Queue`.
+    let Some(queue) = NonNull::new(unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) }).map(Queue) else {
+        return;
+    };
+    // SAFETY: queue and event are valid; each event is ours, and what is read from it is copied before it is destroyed.
+    unsafe {
+        while let Some(event) = NonNull::new(sys::rd_kafka_queue_poll(queue.0.as_ptr(), 0)).map(Event) {
+            let event = event.0.as_ptr();
+            match sys::rd_kafka_event_type(event) {
+                sys::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
+                    if sys::rd_kafka_event_log(event, &mut facility, &mut line, &mut level) == 0 {
+                        client.context().on_log(log_level(level), &text(facility), &text(line));
+                    }
+                }
+                sys::RD_KAFKA_EVENT_ERROR => {
+                    let code = sys::rd_kafka_event_error(event).into();
+                    client.context().on_error(code, &text(sys::rd_kafka_event_error_string(event)));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the cluster says about one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DescribedTopic {
+    pub(crate) id: Option<u128>,
+    pub(crate) partitions: u32,
+    pub(crate) replication: u16,
+}
+
+/// A request or an answer that failed.
+pub(crate) type DescribeError = (RDKafkaErrorCode, String);
+
+/// Describes topics in their order; `None` where one does not exist.
+pub(crate) fn describe_topics<C: ClientContext>(
+    client: &Client<C>,
+    names: &[&str],
+    timeout: Duration,
+) -> Result<Vec<Option<DescribedTopic>>, DescribeError> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Option<Vec<_>> = names.iter().map(|name| c_name(name)).collect();
+    let names =
+        names.ok_or_else(|| (RDKafkaErrorCode::InvalidArgument, "a topic name holds a zero byte".to_owned()))?;
+    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+    let queue = Queue::new(client)?;
+    // SAFETY: client and queue are valid, the names live to the end of this function, and librdkafka copies collection and options before
+    // it returns, so both are destroyed here, once.
+    unsafe {
+        let topics = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        let options = sys::rd_kafka_AdminOptions_new(
+            client.native_ptr(),
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        );
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms(timeout), ptr::null_mut(), 0);
+        sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue.0.as_ptr());
+        sys::rd_kafka_AdminOptions_destroy(options);
+        sys::rd_kafka_TopicCollection_destroy(topics);
+    }
+    let answers = queue.answer(timeout + Duration::from_secs(1))?;
+    // The answers come in an order of their own.
+    names
+        .iter()
+        .map(|name| {
+            let name = name.to_string_lossy();
+            answers.iter().find(|(answered, _)| *answered == name).map_or_else(
+                || Err((RDKafkaErrorCode::Fail, format!("no answer about topic {name}"))),
+                |(_, topic)| topic.clone(),
+            )
+        })
+        .collect()
+}
+
+type Answer = (String, Result<Option<DescribedTopic>, DescribeError>);
+
+/// A queue for the answer to one request.
+struct Queue(NonNull<sys::rd_kafka_queue_t>);
+
+impl Queue {
+    fn new<C: ClientContext>(client: &Client<C>) -> Result<Self, DescribeError> {
+        // SAFETY: the client is valid; the queue is ours.
+        NonNull::new(unsafe { sys::rd_kafka_queue_new(client.native_ptr()) })
+            .map(Self)
+            .ok_or_else(|| (RDKafkaErrorCode::Fail, "no queue for the answer".to_owned()))
+    }
+
+    fn answer(&self, timeout: Duration) -> Result<Vec<Answer>, DescribeError> {
+        // SAFETY: the queue is valid; the event is ours and destroyed by `Event`.
+        let event = unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), timeout_ms(timeout)) };
+        let event = NonNull::new(event)
+            .map(Event)
+            .ok_or_else(|| (RDKafkaErrorCode::OperationTimedOut, "no answer in time".to_owned()))?;
+        // SAFETY: the event is valid until the end of this function, and everything read from it is copied.
+        unsafe {
+            let error = sys::rd_kafka_event_error(event.0.as_ptr());
+            if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err((error.into(), text(sys::rd_kafka_event_error_string(event.0.as_ptr()))));
+            }
+            let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
+            if result.is_null() {
+                return Err((RDKafkaErrorCode::Fail, "an answer to another request".to_owned()));
+            }
+            let mut count = 0;
+            let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+            if topics.is_null() {
+                return Ok(Vec::new());
+            }
+            Ok(slice::from_raw_parts(topics, count).iter().map(|topic| described(*topic)).collect())
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once, while the client is alive: the queue never outlives the function that borrowed it.
+        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) };
+    }
+}
+
+struct Event(NonNull<sys::rd_kafka_event_t>);
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: ours, destroyed once.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// # Safety
+/// `topic` is a description inside an event that lives until the call returns.
+unsafe fn described(topic: *const sys::rd_kafka_TopicDescription_t) -> Answer {
+    // SAFETY: by the caller's promise; all that is returned is copied.
+    unsafe {
+        let name = text(sys::rd_kafka_TopicDescription_name(topic));
+        let error = sys::rd_kafka_TopicDescription_error(topic);
+        let code: RDKafkaErrorCode = sys::rd_kafka_error_code(error).into();
+        match code {
+            RDKafkaErrorCode::NoError => {}
+            RDKafkaErrorCode::UnknownTopicOrPartition => return (name, Ok(None)),
+            code => return (name, Err((code, text(sys::rd_kafka_error_string(error))))),
+        }
+        let mut partitions = 0;
+        let first = sys::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let mut replicas = 0;
+        if !first.is_null() && partitions > 0 {
+            sys::rd_kafka_TopicPartitionInfo_replicas(*first, &mut replicas);
+        }
+        let described = DescribedTopic {
+            id: topic_id(sys::rd_kafka_TopicDescription_topic_id(topic)),
+            partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
+            replication: u16::try_from(replicas).unwrap_or(u16::MAX),
+        };
+        (name, Ok(Some(described)))
+    }
+}
+
+/// `None` for the zero id that brokers without topic ids give.
+///
+/// # Safety
+/// `id` is null or an id that lives until the call returns.
+unsafe fn topic_id(id: *const sys::rd_kafka_Uuid_t) -> Option<u128> {
+    if id.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and alive by the caller's promise.
+    let (high, low) =
+        unsafe { (sys::rd_kafka_Uuid_most_significant_bits(id), sys::rd_kafka_Uuid_least_significant_bits(id)) };
+    let id = (u128::from(high.cast_unsigned()) << 64) | u128::from(low.cast_unsigned());
+    (id != 0).then_some(id)
+}
