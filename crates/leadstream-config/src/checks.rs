@@ -1,0 +1,104 @@
+//! Checks that need more than one value, or a range. All of them run, whatever the others find.
+//!
+//! No check touches a file or the network; what a broker says is checked where the broker is.
+
+mod engine;
+mod sources;
+
+use std::collections::BTreeMap;
+
+use crate::loading::Origins;
+use crate::model::Config;
+use crate::problem::Problem;
+
+/// What a check looks at and writes to.
+pub(crate) struct Check<'a> {
+    config: &'a Config,
+    origins: &'a Origins,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn error(&mut self, path: &str, message: impl Into<String>) {
+        self.problems.push(Problem::error(&self.origins.nearest(path), path, message));
+    }
+
+    fn error_with_hint(&mut self, path: &str, message: impl Into<String>, hint: &str) {
+        self.problems.push(Problem::error(&self.origins.nearest(path), path, message).hint(hint));
+    }
+
+    fn warning(&mut self, path: &str, message: impl Into<String>) {
+        self.problems.push(Problem::warning(&self.origins.nearest(path), path, message));
+    }
+
+    /// Reports a value outside its bounds, each shown in its own unit.
+    fn range<T: PartialOrd + std::fmt::Display>(&mut self, path: &str, value: T, least: T, most: T) {
+        if value < least || value > most {
+            self.error(path, format!("{value} is not allowed; allowed is {least} to {most}"));
+        }
+    }
+}
+
+/// Runs every check.
+pub(crate) fn check(config: &Config, origins: &Origins, problems: &mut Vec<Problem>) {
+    let mut check = Check { config, origins, problems };
+    check.application();
+    check.sources();
+    check.own_topics();
+    check.plans();
+    check.kafka();
+    check.engine();
+    check.history();
+    check.memory();
+    check.http();
+}
+
+impl Check<'_> {
+    /// The id leaves room for the longest suffix of a topic or a worker's transactional id.
+    fn application(&mut self) {
+        let length = self.config.application.id.as_str().len();
+        if length > 200 {
+            self.error("application.id", format!("{length} characters are too many; allowed are 200"));
+        }
+    }
+
+    /// No two of our topics may share a name, and no source may be one of those we write.
+    fn own_topics(&mut self) {
+        let names = self.config.topic_names();
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        for (key, name) in names.all() {
+            if let Some(first) = seen.insert(name.as_str(), key) {
+                self.error(&format!("topics.{key}"), format!("{name} is also the name of topics.{first}"));
+            }
+        }
+        for (index, source) in self.config.sources.iter().enumerate() {
+            if let Some(key) = seen.get(source.topic.as_str()) {
+                let message = format!("{} is Leadstream's own topic topics.{key}", source.topic);
+                self.error(&format!("sources[{index}].topic"), message);
+            }
+        }
+        self.range("topics.partitions", self.config.topics.partitions, 1, 10_000);
+        self.range("topics.replication_factor", self.config.topics.replication_factor, 1, 32_767);
+    }
+
+    fn plans(&mut self) {
+        if self.config.plans.is_empty() {
+            self.warning("plans", "no plan files: nothing will be scored");
+        }
+        for (index, name) in self.config.event_types.iter().enumerate() {
+            let snake = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            if !snake || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+                let message = format!("{name:?} is not an event type; types are snake_case, as in order_completed");
+                self.error(&format!("event_types[{index}]"), message);
+            }
+        }
+    }
+
+    fn http(&mut self) {
+        let listen = self.config.http.listen;
+        if !listen.ip().is_loopback() {
+            let message = format!("{listen} can be reached from other machines, and there is no authentication");
+            self.warning("http.listen", message);
+        }
+    }
+}

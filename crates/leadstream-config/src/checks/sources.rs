@@ -1,0 +1,133 @@
+//! Checks of the sources: one entry a topic, and for each format the details it needs and no others.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::model::source::{Format, Framing, Source};
+
+impl Check<'_> {
+    pub(super) fn sources(&mut self) {
+        let config = self.config;
+        // A list given up over a mistake in it is not an empty one.
+        if config.sources.is_empty() && self.origins.get("sources[0]").is_none() {
+            self.warning("sources", "no sources: no interaction events will be read");
+        }
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, source) in config.sources.iter().enumerate() {
+            let path = format!("sources[{index}]");
+            if let Some(first) = seen.insert(source.topic.as_str(), index) {
+                let message = format!("{} is already the topic of sources[{first}]", source.topic);
+                self.error(&format!("{path}.topic"), message);
+            }
+            self.mapping(source, &path);
+            self.avro(source, &path);
+            self.csv(source, &path);
+            let prefix_is_blank =
+                source.contact_prefix.as_ref().is_some_and(|prefix| prefix.contains(char::is_whitespace));
+            if prefix_is_blank {
+                self.error(
+                    &format!("{path}.contact_prefix"),
+                    "white space in a contact id cannot be told apart by eye",
+                );
+            }
+            if source.keyed && (source.contact_prefix.is_some() || source.contact.is_some()) {
+                let message =
+                    "a keyed source's contact is the record's key, so contact and contact_prefix have no place";
+                self.error_with_hint(&format!("{path}.keyed"), message, "set keyed to false, or leave them out");
+            }
+        }
+    }
+
+    fn mapping(&mut self, source: &Source, path: &str) {
+        let format = source.format.as_str();
+        let mapping = match (&source.mapping, source.format.is_mapped()) {
+            (None, true) => {
+                let hint = "add mapping with at least type";
+                return self.error_with_hint(path, format!("format {format} needs a mapping"), hint);
+            }
+            (Some(_), false) => {
+                return self.error(
+                    &format!("{path}.mapping"),
+                    format!("format {format} has its own shape and takes no mapping"),
+                );
+            }
+            (None, false) => return,
+            (Some(mapping), true) => mapping,
+        };
+        if source.contact.is_none() && !source.keyed {
+            let hint = "add contact, as in contact: 'record.customer_id', or keyed: true where the key is the contact";
+            self.error_with_hint(path, format!("format {format} does not say whose a record is"), hint);
+        }
+        if mapping.time.is_some() && mapping.time_format.is_naive() && source.time_zone.is_none() {
+            let message = format!("{} says no offset, so the source needs a time_zone", mapping.time_format);
+            self.error_with_hint(
+                &format!("{path}.mapping.time_format"),
+                message,
+                "add time_zone, as in time_zone: Europe/Warsaw",
+            );
+        }
+        for name in mapping.properties.keys() {
+            let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if !legal || name.starts_with(|first: char| first.is_ascii_digit()) {
+                let message = "a property is named by letters, digits and _, so that plans can say event.<name>";
+                self.error(&format!("{path}.mapping.properties.{name}"), message);
+            }
+        }
+    }
+
+    fn avro(&mut self, source: &Source, path: &str) {
+        let format = source.format.as_str();
+        let Some(avro) = &source.avro else {
+            if source.format == Format::Avro {
+                let hint = "add avro: { schema: FILE }, or avro: { framing: confluent, schemas: { 1: FILE } }";
+                self.error_with_hint(path, "format avro needs the schema its records were written with", hint);
+            }
+            return;
+        };
+        let path = format!("{path}.avro");
+        if !source.format.is_avro() {
+            return self.error(&path, format!("format {format} is not Avro"));
+        }
+        match avro.framing {
+            Framing::Plain if !avro.schemas.is_empty() => {
+                self.error(&format!("{path}.schemas"), "plain records carry no schema id; name one file as schema");
+            }
+            Framing::Plain if avro.schema.is_none() && source.format == Format::Avro => {
+                self.error(&path, "plain framing needs the schema file as schema");
+            }
+            Framing::Confluent if avro.schema.is_some() => {
+                self.error(&format!("{path}.schema"), "with confluent framing each id has its file, under schemas");
+            }
+            Framing::Confluent if avro.schemas.is_empty() => {
+                self.error(&path, "confluent framing needs schemas: a file for each schema id");
+            }
+            Framing::Plain | Framing::Confluent => {}
+        }
+        for id in avro.schemas.keys().filter(|id| id.parse::<u32>().is_err()) {
+            let message = format!("{id:?} is not a schema id; ids are whole numbers up to 4294967295");
+            self.error(&format!("{path}.schemas.{id}"), message);
+        }
+    }
+
+    fn csv(&mut self, source: &Source, path: &str) {
+        let format = source.format.as_str();
+        match (&source.csv, source.format == Format::Csv) {
+            (Some(_), false) => self.error(&format!("{path}.csv"), format!("format {format} is not CSV")),
+            (Some(csv), true) => {
+                if csv.delimiter.len() != 1 {
+                    let message = format!("{:?} is not one ASCII character", csv.delimiter);
+                    self.error(&format!("{path}.csv.delimiter"), message);
+                }
+                if csv.columns.is_empty() {
+                    self.no_columns(&format!("{path}.csv"));
+                }
+            }
+            (None, true) => self.no_columns(path),
+            (None, false) => {}
+        }
+    }
+
+    fn no_columns(&mut self, path: &str) {
+        self.warning(path, "no columns: files with a header line can be replayed, a topic cannot be read");
+    }
+}

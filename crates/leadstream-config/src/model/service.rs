@@ -1,0 +1,47 @@
+//! What a process offers beside scoring: outputs' form, local state, HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::show::{Show, Shown};
+use crate::values::FilePath;
+
+choice! {
+    /// How the data of derived events and scorecards is written.
+    pub enum OutputFormat {
+        /// JSON objects.
+        Json = "json",
+        /// Leadstream's own Avro schemas.
+        Avro = "avro",
+    }
+}
+
+section! {
+    /// How derived events and scorecards are written.
+    pub struct Output {
+        /// How their data is written. The CloudEvents attributes are record headers either way.
+        pub format: OutputFormat = OutputFormat::Json,
+    }
+}
+
+section! {
+    /// Local state. It can be deleted while the process is down: it is rebuilt from Kafka.
+    pub struct Storage {
+        /// Folder of the local state; a relative one starts at the folder of this file, `~/` is the user's home.
+        pub directory: FilePath = FilePath::new("~/.local/state/leadstream"),
+    }
+}
+
+section! {
+    /// Health, metrics and queries.
+    pub struct Http {
+        /// Address and port to listen at. There is no authentication: beyond this machine, put a proxy in front.
+        #[schemars(with = "String")]
+        pub listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8090)),
+    }
+}
+
+impl Show for SocketAddr {
+    fn show(&self) -> Shown {
+        Shown::Text(self.to_string())
+    }
+}

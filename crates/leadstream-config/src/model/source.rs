@@ -1,0 +1,125 @@
+//! One input topic: where it is, how its records are written, and whose they are.
+//!
+//! Expressions are CEL and stay text here: the wire formats compile them and report their mistakes.
+
+use std::collections::BTreeMap;
+
+use crate::times::{Start, TimeFormat, TimeZoneName};
+use crate::values::{FilePath, TopicName};
+
+choice! {
+    /// How the records of a source are written.
+    pub enum Format {
+        /// The Segment shape in JSON: Segment, RudderStack, Jitsu.
+        Segment = "segment",
+        /// Leadstream's own Avro schema of an interaction event.
+        LeadstreamAvro = "leadstream-avro",
+        /// JSON objects of any shape, by a mapping.
+        Json = "json",
+        /// Lines of separated values, by a mapping.
+        Csv = "csv",
+        /// Avro records of any schema, by a mapping.
+        Avro = "avro",
+    }
+}
+
+impl Format {
+    /// Whether records of this format need a mapping to become events.
+    pub fn is_mapped(self) -> bool {
+        matches!(self, Self::Json | Self::Csv | Self::Avro)
+    }
+
+    /// Whether records of this format are Avro.
+    pub fn is_avro(self) -> bool {
+        matches!(self, Self::LeadstreamAvro | Self::Avro)
+    }
+}
+
+choice! {
+    /// What stands in front of an Avro record's body.
+    pub enum Framing {
+        /// Nothing: the body alone.
+        Plain = "plain",
+        /// Confluent's wire format: a zero byte and a schema id in four bytes.
+        Confluent = "confluent",
+    }
+}
+
+section! {
+    /// Avro details of a source.
+    pub struct Avro {
+        /// What stands in front of the body.
+        pub framing: Framing = Framing::Plain,
+        /// Schema file the records were written with, for `framing: plain`.
+        pub schema: Option<FilePath> = None,
+        /// Schema file for each schema id, for `framing: confluent`.
+        pub schemas: BTreeMap<String, FilePath> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// CSV details of a source.
+    pub struct Csv {
+        /// What separates the values: one ASCII character.
+        pub delimiter: String = ",".to_owned(),
+        /// Names of the columns in order. A topic needs them; a file without them has them in its first line.
+        pub columns: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// How a record of any shape becomes an event: CEL expressions over `record`.
+    pub struct Mapping {
+        required {
+            /// The event's type, as in `'order_completed'` or `record.kind`.
+            pub r#type: String,
+        }
+        optional {
+            /// The event's id within the source. Without it the id is a hash of the record's content.
+            pub id: Option<String>,
+            /// When it happened. Without it the Kafka timestamp counts; in a file, a record without a time is a dead letter.
+            pub time: Option<String>,
+            /// How that time is written.
+            pub time_format: TimeFormat,
+            /// When it was received; without it, the Kafka timestamp.
+            pub received: Option<String>,
+            /// Who did it: human, suspect or machine.
+            pub verdict: Option<String>,
+            /// The event's properties, one expression each.
+            pub properties: BTreeMap<String, String>,
+            /// Records for which this is true are left out, and counted.
+            pub skip_when: Option<String>,
+        }
+    }
+}
+
+section! {
+    /// One input topic.
+    pub struct Source {
+        required {
+            /// The topic.
+            pub topic: TopicName,
+            /// How its records are written.
+            pub format: Format,
+        }
+        optional {
+            /// The records' keys are the contact ids and placed by Kafka's default partitioner, so they are scored without passing
+            /// through the interactions topic. It is checked as records come.
+            pub keyed: bool,
+            /// CEL for the contact id. Segment: the user id, else the anonymous id. Mapped formats need it.
+            pub contact: Option<String>,
+            /// Text put in front of every contact id of this source, so that ids of two systems cannot meet.
+            pub contact_prefix: Option<String>,
+            /// IANA zone of times written without an offset.
+            pub time_zone: Option<TimeZoneName>,
+            /// Where to begin in a partition without a position: earliest, latest, or an instant.
+            pub start: Start,
+            /// How records of a free format become events.
+            pub mapping: Option<Mapping>,
+            /// Avro details.
+            pub avro: Option<Avro>,
+            /// CSV details.
+            pub csv: Option<Csv>,
+        }
+    }
+}
