@@ -5,7 +5,10 @@
 
 mod bytes;
 pub mod changelog;
+pub mod contact;
+mod history;
 pub mod redo;
+mod state;
 
 use thiserror::Error;
 

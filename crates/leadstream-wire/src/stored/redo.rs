@@ -179,9 +179,9 @@ impl RedoPacker {
     fn push(&mut self, kind: u8, contact: &str, write: impl FnOnce(&mut Vec<u8>)) {
         self.body.clear();
         write(&mut self.body);
-        let full = self.parts[..self.used]
-            .last()
-            .is_none_or(|part| part.entries > 0 && part.bytes.len() + contact.len() + self.body.len() > self.part_bytes);
+        let full = self.parts[..self.used].last().is_none_or(|part| {
+            part.entries > 0 && part.bytes.len() + contact.len() + self.body.len() > self.part_bytes
+        });
         if full {
             self.start_part();
         }
