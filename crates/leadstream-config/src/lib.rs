@@ -36,7 +36,7 @@ pub use model::kafka::Kafka;
 pub use model::log::{Log, LogFormat, LogLevel};
 pub use model::memory::{Memory, MemoryParts};
 pub use model::service::{Http, Output, OutputFormat, Storage};
-pub use model::source::{Avro, Csv, Format, Framing, Mapping, Source};
+pub use model::source::{Avro, Contacts, ContactsFormat, Csv, Format, Framing, MappedKind, Mapping, Source};
 pub use model::topics::{TopicNames, Topics};
 pub use problem::{LoadError, Origin, Problem, Problems, Severity};
 pub use schema::schema_text;

@@ -21,7 +21,7 @@ use kafka::Kafka;
 use log::Log;
 use memory::Memory;
 use service::{Http, Output, Storage};
-use source::Source;
+use source::{Contacts, Source};
 use topics::{TopicNames, Topics};
 
 use crate::values::FilePath;
@@ -35,6 +35,8 @@ section! {
         pub kafka: Kafka = Kafka::default(),
         /// The topics that carry interaction events, one entry each.
         pub sources: Vec<Source> = Vec::new(),
+        /// The topic of commands about contacts: attributes, consent, tags.
+        pub contacts: Contacts = Contacts::default(),
         /// The topics of Leadstream's own: names, and how they are created.
         pub topics: Topics = Topics::default(),
         /// Plan files, as paths or patterns with `*`; relative ones start at the folder of this file.

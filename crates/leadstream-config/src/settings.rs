@@ -26,23 +26,34 @@ const SECRET_WORDS: [&str; 8] =
 const SECRET_KEYS: [&str; 1] = ["sasl.oauthbearer.config"];
 
 /// Settings the engine decides, with what to use instead.
-const OWNED: [(&str, &str); 16] = [
+const OWNED: [(&str, &str); 27] = [
     ("bootstrap.servers", "set kafka.bootstrap"),
     ("metadata.broker.list", "set kafka.bootstrap"),
+    ("client.id", "set kafka.client_id"),
     ("group.id", "it is application.id"),
     ("group.instance.id", "it is made of application.instance and the worker's number"),
+    ("group.protocol", "the classic protocol is the one the hand-over of tasks is made for"),
     ("transactional.id", "it is made of application.id, application.instance and the worker's number"),
     ("transaction.timeout.ms", "set kafka.transaction_timeout"),
     ("isolation.level", "inputs are always read committed"),
     ("enable.auto.commit", "offsets are committed in the transaction"),
+    ("auto.commit.enable", "offsets are committed in the transaction"),
     ("enable.auto.offset.store", "offsets are committed in the transaction"),
     ("auto.offset.reset", "set start of the source"),
-    ("enable.partition.eof", "it must be off for offsets to be exact"),
+    ("enable.partition.eof", "restore and timers hang on it"),
     ("enable.idempotence", "transactions need it on"),
     ("acks", "transactions need all"),
+    ("request.required.acks", "transactions need all"),
+    ("retries", "a record is tried until its transaction times out"),
+    ("message.send.max.retries", "a record is tried until its transaction times out"),
+    ("max.in.flight", "the order of records hangs on it"),
+    ("max.in.flight.requests.per.connection", "the order of records hangs on it"),
     ("partition.assignment.strategy", "partitions are dealt out by whole tasks"),
     ("partitioner", "records are placed as Kafka's own clients place them"),
     ("message.timeout.ms", "it follows kafka.transaction_timeout"),
+    ("delivery.timeout.ms", "it follows kafka.transaction_timeout"),
+    ("queue.buffering.max.messages", "it follows from the limits of a commit"),
+    ("queued.max.messages.kbytes", "set memory.fetch"),
 ];
 
 /// Settings of Kafka's Java clients that librdkafka does not have, with what it has.

@@ -95,21 +95,21 @@ impl Read for Start {
 /// How an event's time is written in a mapped source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TimeFormat {
-    /// RFC 3339 with offset, as in `2026-01-31T08:30:00+01:00`.
+    /// ISO 8601, or a number since 1970 whose unit shows in its size. A time without offset needs the source's zone.
     #[default]
+    Automatic,
+    /// RFC 3339, as in `2026-01-31T08:30:00+01:00`.
     Rfc3339,
     /// Seconds since 1970, fractions allowed.
     UnixSeconds,
     /// Milliseconds since 1970.
     UnixMilliseconds,
-    /// Microseconds since 1970.
-    UnixMicroseconds,
     /// A pattern in the manner of strptime, as in `%Y-%m-%d %H:%M`.
     Pattern(String),
 }
 
 impl TimeFormat {
-    /// Whether a time in this format says no offset, so that a time zone must be known.
+    /// Whether no time in this format can say its offset, so that a time zone must be known.
     pub fn is_naive(&self) -> bool {
         match self {
             Self::Pattern(pattern) => {
@@ -123,28 +123,28 @@ impl TimeFormat {
 impl std::fmt::Display for TimeFormat {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
+            Self::Automatic => "automatic",
             Self::Rfc3339 => "rfc3339",
             Self::UnixSeconds => "unix_s",
             Self::UnixMilliseconds => "unix_ms",
-            Self::UnixMicroseconds => "unix_us",
             Self::Pattern(pattern) => pattern,
         })
     }
 }
 
 text_value!(TimeFormat, "TimeFormat", {
-    "description": "rfc3339, unix_s, unix_ms, unix_us, or a strptime pattern.",
-    "type": "string", "examples": ["rfc3339", "unix_ms", "%Y-%m-%d %H:%M"]
+    "description": "automatic, rfc3339, unix_s, unix_ms, or a strptime pattern.",
+    "type": "string", "examples": ["automatic", "rfc3339", "unix_ms", "%Y-%m-%d %H:%M"]
 });
 
 impl Read for TimeFormat {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
-        let allowed = "rfc3339, unix_s, unix_ms, unix_us or a pattern, as in %Y-%m-%d %H:%M";
+        let allowed = "automatic, rfc3339, unix_s, unix_ms or a pattern, as in %Y-%m-%d %H:%M";
         parsed(node, path, allowed, reading, |text| match text {
+            "automatic" => Some(Self::Automatic),
             "rfc3339" => Some(Self::Rfc3339),
             "unix_s" => Some(Self::UnixSeconds),
             "unix_ms" => Some(Self::UnixMilliseconds),
-            "unix_us" => Some(Self::UnixMicroseconds),
             // Formatting an instant visits every directive, so a pattern with an unknown one is found without any data.
             pattern if pattern.contains('%') => {
                 let sample = jiff::Zoned::new(jiff::Timestamp::UNIX_EPOCH, jiff::tz::TimeZone::UTC);

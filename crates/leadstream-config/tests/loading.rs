@@ -112,7 +112,7 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
         layers.environment.insert(name.into(), value.into());
     }
     layers.flags =
-        ["engine.workers=3", "kafka.common.client.id=a=b", "plans=[a.yaml, b.yaml]", "sources[0].keyed=true"]
+        ["engine.workers=3", "kafka.common.client.rack=a=b", "plans=[a.yaml, b.yaml]", "sources[0].keyed=true"]
             .map(str::to_owned)
             .to_vec();
     let loaded = good(&layers);
@@ -123,7 +123,7 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
     assert_eq!(config.sources[0].topic.as_str(), "clicks");
     assert!(config.sources[0].keyed);
     assert_eq!(config.kafka.common.get("sasl.username").unwrap().expose(), "anna");
-    assert_eq!(config.kafka.common.get("client.id").unwrap().expose(), "a=b");
+    assert_eq!(config.kafka.common.get("client.rack").unwrap().expose(), "a=b");
     // A flag's path starts where the command was given, not where the file lies.
     assert_eq!(config.plans.iter().map(|plan| plan.to_string()).collect::<Vec<_>>(), ["a.yaml", "b.yaml"]);
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8090");
@@ -146,13 +146,13 @@ c.yaml:5:12: error: engine.workers: \"many\" is not allowed; allowed is auto or 
 c.yaml:7:24: error: kafka.transaction_timeout: \"100\" is not allowed; allowed is a whole number with ms, s, m, h or d, as in 100ms, 10s or 7d
 c.yaml:8:1: error: commit_interval: unknown key
   hint: did you mean engine.commit_interval?
-c.yaml:11:11: error: sources[0].format: \"segmnet\" is not allowed; allowed are segment, leadstream-avro, json, csv, avro
+c.yaml:11:11: error: sources[0].format: \"segmnet\" is not allowed; allowed are segment, leadstream-json, leadstream-avro, json, csv, avro
   hint: did you mean segment?
 c.yaml:12:3: error: sources[1].topic: missing, and there is no default
 c.yaml:13:3: error: sources[1].keyd: unknown key
   hint: did you mean sources[1].keyed?
 c.yaml:14:1: error: bogus: unknown key
-  hint: known here: application, kafka, sources, topics, plans, event_types, output, engine, clock, history, memory, storage, http, log
+  hint: known here: application, kafka, sources, contacts, topics, plans, event_types, output, engine, clock, history, memory, storage, http, log
 environment LEADSTREAM_HISTORY__ROWS: error: history.rows: \"-1\" is not allowed; allowed is a whole number from 0 to 4294967295
 environment LEADSTREAM_KAFAK__BOOTSTRAP: error: kafak: unknown key
   hint: did you mean kafka?
@@ -228,6 +228,7 @@ fn values_that_do_not_fit_each_other_are_told_with_both() {
             "memory: the parts (contacts 127MiB) leave too little of memory.budget 128MiB to the others",
         ),
         ("memory: { budget: 1MiB }", "memory.budget: 1MiB is too small; allowed is 64MiB or more"),
+        ("contacts: { avro: { schemas: { 1: a } } }", "contacts.avro: format leadstream-json is not Avro"),
         ("history: { max_ahead: 2d, horizon: 1d }", "history.max_ahead: 2d is not below history.horizon 1d"),
         ("history: { horizon: 9999d }", "history.horizon: 9999d is not allowed; allowed is 1s to 3650d"),
         ("topics: { partitions: 0 }", "topics.partitions: 0 is not allowed; allowed is 1 to 10000"),
@@ -255,7 +256,10 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
     for (source, expected) in [
         ("format: json", "sources[0]: format json needs a mapping\n  hint: add mapping with at least type"),
         ("format: json, mapping: { type: t }", "sources[0]: format json does not say whose a record is"),
-        ("format: json, contact: c, mapping: { id: i }", "sources[0].mapping.type: missing, and there is no default"),
+        (
+            "format: json, contact: c, mapping: { id: i }",
+            "sources[0].mapping: interactions need an expression for their type",
+        ),
         (
             "format: segment, mapping: { type: t }",
             "sources[0].mapping: format segment has its own shape and takes no mapping",
@@ -266,7 +270,7 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
         ),
         (
             "format: json, contact: c, mapping: { type: t, time: x, time_format: '%Y-%J' }",
-            "time_format: \"%Y-%J\" is not allowed; allowed is rfc3339, unix_s",
+            "time_format: \"%Y-%J\" is not allowed; allowed is automatic, rfc3339, unix_s",
         ),
         (
             "format: json, contact: c, mapping: { type: t, properties: { 'a b': x } }",
@@ -292,7 +296,7 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
         ("format: leadstream-avro, avro: { schemas: { 1: a.avsc } }", "plain records carry no schema id"),
         (
             "format: segment, keyed: true, contact_prefix: 'a:'",
-            "sources[0].keyed: a keyed source's contact is the record's key",
+            "sources[0].keyed: with a prefix the contact id is no longer the key",
         ),
         (
             "format: segment, time_zone: Europe/Warsav",
@@ -309,7 +313,9 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
     for source in [
         "format: avro, contact: c, mapping: { type: t }, avro: { schema: a.avsc }",
         "format: leadstream-avro, avro: { framing: confluent, schemas: { 1: a.avsc, 4294967295: b.avsc } }",
-        "format: json, keyed: true, mapping: { type: t, time: x, time_format: '%Y-%m-%dT%H:%M:%S%:z' }",
+        "format: json, keyed: true, contact: key, mapping: { type: t, time: x, time_format: '%Y-%m-%dT%H:%M:%S%:z' }",
+        "format: leadstream-json, name: shop, aliases: { Gekauft: order_completed }",
+        "format: csv, csv: { columns: [a] }, contact: c, mapping: { kind: snapshot, all_properties: record }",
         "format: csv, csv: { columns: [a] }, contact: c, time_zone: UTC, mapping: { type: t, time: x, time_format: '%Y-%m-%d' }",
     ] {
         assert_eq!(good(&layers(&format!("sources: [{{ topic: a, {source} }}]"))).warnings, [], "{source}");
@@ -354,7 +360,7 @@ fn secrets_are_handed_over_and_never_shown() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("pass"), "s3cret-from-file\n").unwrap();
     let mut layers = layers(&format!(
-        "{SOURCE}kafka:\n  common:\n    sasl.password: {{ file: pass }}\n    client.id: {{ env: WHO }}\n    ssl.key.password: s3cret-plain\n    sasl.username: anna\n"
+        "{SOURCE}kafka:\n  common:\n    sasl.password: {{ file: pass }}\n    sasl.oauthbearer.scope: {{ env: WHO }}\n    ssl.key.password: s3cret-plain\n    sasl.username: anna\n"
     ));
     layers.file.as_mut().unwrap().directory = folder.clone();
     layers.environment.insert("WHO".into(), "s3cret-from-variable".into());
@@ -365,7 +371,7 @@ fn secrets_are_handed_over_and_never_shown() {
     std::fs::remove_dir_all(&folder).unwrap();
     let common = &loaded.config.kafka.common;
     assert_eq!(common.get("sasl.password").unwrap().expose(), "s3cret-from-file");
-    assert_eq!(common.get("client.id").unwrap().expose(), "s3cret-from-variable");
+    assert_eq!(common.get("sasl.oauthbearer.scope").unwrap().expose(), "s3cret-from-variable");
     let shown = format!("{loaded:?}{:#?}{}{:?}", loaded.config, loaded.render_effective(), loaded.warnings);
     assert!(!shown.contains("s3cret"), "{shown}");
     assert!(loaded.render_effective().contains("sasl.password: (hidden)"));

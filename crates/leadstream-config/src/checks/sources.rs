@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::model::source::{Format, Framing, Source};
+use crate::model::source::{Avro, ContactsFormat, Format, Framing, MappedKind, Source};
 
 impl Check<'_> {
     pub(super) fn sources(&mut self) {
@@ -30,11 +30,15 @@ impl Check<'_> {
                     "white space in a contact id cannot be told apart by eye",
                 );
             }
-            if source.keyed && (source.contact_prefix.is_some() || source.contact.is_some()) {
-                let message =
-                    "a keyed source's contact is the record's key, so contact and contact_prefix have no place";
-                self.error_with_hint(&format!("{path}.keyed"), message, "set keyed to false, or leave them out");
+            if source.keyed && source.contact_prefix.is_some() {
+                let message = "with a prefix the contact id is no longer the key that placed the record";
+                let hint = "leave contact_prefix out, or set keyed to false";
+                self.error_with_hint(&format!("{path}.keyed"), message, hint);
             }
+        }
+        self.avro_details(config.contacts.avro.as_ref(), "contacts.avro");
+        if config.contacts.avro.is_some() && config.contacts.format == ContactsFormat::LeadstreamJson {
+            self.error("contacts.avro", "format leadstream-json is not Avro");
         }
     }
 
@@ -54,8 +58,12 @@ impl Check<'_> {
             (None, false) => return,
             (Some(mapping), true) => mapping,
         };
-        if source.contact.is_none() && !source.keyed {
-            let hint = "add contact, as in contact: 'record.customer_id', or keyed: true where the key is the contact";
+        if mapping.kind == MappedKind::Interaction && mapping.r#type.is_none() {
+            let hint = "add type, as in type: \"'order_completed'\"";
+            self.error_with_hint(&format!("{path}.mapping"), "interactions need an expression for their type", hint);
+        }
+        if source.contact.is_none() {
+            let hint = "add contact, as in contact: record.customer_id, or contact: key where the key is the contact";
             self.error_with_hint(path, format!("format {format} does not say whose a record is"), hint);
         }
         if mapping.time.is_some() && mapping.time_format.is_naive() && source.time_zone.is_none() {
@@ -88,18 +96,24 @@ impl Check<'_> {
         if !source.format.is_avro() {
             return self.error(&path, format!("format {format} is not Avro"));
         }
+        if avro.framing == Framing::Plain && avro.schema.is_none() && source.format == Format::Avro {
+            self.error(&path, "plain framing needs the schema file as schema");
+        }
+        self.avro_details(Some(avro), &path);
+    }
+
+    /// What holds for any Avro section, whoever's schema it names.
+    fn avro_details(&mut self, avro: Option<&Avro>, path: &str) {
+        let Some(avro) = avro else { return };
         match avro.framing {
             Framing::Plain if !avro.schemas.is_empty() => {
                 self.error(&format!("{path}.schemas"), "plain records carry no schema id; name one file as schema");
-            }
-            Framing::Plain if avro.schema.is_none() && source.format == Format::Avro => {
-                self.error(&path, "plain framing needs the schema file as schema");
             }
             Framing::Confluent if avro.schema.is_some() => {
                 self.error(&format!("{path}.schema"), "with confluent framing each id has its file, under schemas");
             }
             Framing::Confluent if avro.schemas.is_empty() => {
-                self.error(&path, "confluent framing needs schemas: a file for each schema id");
+                self.error(path, "confluent framing needs schemas: a file for each schema id");
             }
             Framing::Plain | Framing::Confluent => {}
         }

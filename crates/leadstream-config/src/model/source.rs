@@ -12,7 +12,9 @@ choice! {
     pub enum Format {
         /// The Segment shape in JSON: Segment, RudderStack, Jitsu.
         Segment = "segment",
-        /// Leadstream's own Avro schema of an interaction event.
+        /// Leadstream's own interaction events as JSON objects with the fields of `schemas/interaction.avsc`.
+        LeadstreamJson = "leadstream-json",
+        /// Leadstream's own interaction events in Avro, `schemas/interaction.avsc`.
         LeadstreamAvro = "leadstream-avro",
         /// JSON objects of any shape, by a mapping.
         Json = "json",
@@ -32,6 +34,30 @@ impl Format {
     /// Whether records of this format are Avro.
     pub fn is_avro(self) -> bool {
         matches!(self, Self::LeadstreamAvro | Self::Avro)
+    }
+}
+
+choice! {
+    /// What the records of a mapped source are.
+    pub enum MappedKind {
+        /// Interaction events, to be scored.
+        Interaction = "interaction",
+        /// Updates of the attributes that the properties name.
+        Attributes = "attributes",
+        /// Full snapshots of attributes: those that the properties do not name are unset.
+        Snapshot = "snapshot",
+        /// Tags: a property that is true adds the tag of its name, false removes it.
+        Tags = "tags",
+    }
+}
+
+choice! {
+    /// How the records of the contacts topic are written.
+    pub enum ContactsFormat {
+        /// JSON objects with the fields of `schemas/contact.avsc`.
+        LeadstreamJson = "leadstream-json",
+        /// Avro, `schemas/contact.avsc`.
+        LeadstreamAvro = "leadstream-avro",
     }
 }
 
@@ -68,28 +94,28 @@ section! {
 }
 
 section! {
-    /// How a record of any shape becomes an event: CEL expressions over `record`.
+    /// How a record of any shape becomes an event: CEL expressions over `record`, `key`, `topic` and, in files, `line`.
     pub struct Mapping {
-        required {
-            /// The event's type, as in `'order_completed'` or `record.kind`.
-            pub r#type: String,
-        }
-        optional {
-            /// The event's id within the source. Without it the id is a hash of the record's content.
-            pub id: Option<String>,
-            /// When it happened. Without it the Kafka timestamp counts; in a file, a record without a time is a dead letter.
-            pub time: Option<String>,
-            /// How that time is written.
-            pub time_format: TimeFormat,
-            /// When it was received; without it, the Kafka timestamp.
-            pub received: Option<String>,
-            /// Who did it: human, suspect or machine.
-            pub verdict: Option<String>,
-            /// The event's properties, one expression each.
-            pub properties: BTreeMap<String, String>,
-            /// Records for which this is true are left out, and counted.
-            pub skip_when: Option<String>,
-        }
+        /// What the records are.
+        pub kind: MappedKind = MappedKind::Interaction,
+        /// The event's type, as in `'order_completed'` or `record.kind`. Interactions need it.
+        pub r#type: Option<String> = None,
+        /// The event's id within the source. Without it the id is a hash of the record's content.
+        pub id: Option<String> = None,
+        /// When it happened. Without it the Kafka timestamp counts; in a file, a record without a time is a dead letter.
+        pub time: Option<String> = None,
+        /// How `time` and `received` are written.
+        pub time_format: TimeFormat = TimeFormat::Automatic,
+        /// When it was received; without it, the Kafka timestamp.
+        pub received: Option<String> = None,
+        /// Who did it: a text human, suspect or machine, or true for a machine.
+        pub verdict: Option<String> = None,
+        /// Records for which this is true are left out, and counted.
+        pub skip_when: Option<String> = None,
+        /// `record` or a field of it: an object whose members all become properties.
+        pub all_properties: Option<String> = None,
+        /// Properties by name, one expression each; they win over those of `all_properties`.
+        pub properties: BTreeMap<String, String> = BTreeMap::new(),
     }
 }
 
@@ -103,10 +129,13 @@ section! {
             pub format: Format,
         }
         optional {
+            /// Name of the source, part of the identity of its events: with another name every event is another one. Default: the topic.
+            pub name: Option<String>,
             /// The records' keys are the contact ids and placed by Kafka's default partitioner, so they are scored without passing
             /// through the interactions topic. It is checked as records come.
             pub keyed: bool,
-            /// CEL for the contact id. Segment: the user id, else the anonymous id. Mapped formats need it.
+            /// CEL for the contact id, over `record`, `key` and `topic`. Segment: the user id, else the anonymous id. Mapped formats
+            /// need it; `key` where the record's key is the contact.
             pub contact: Option<String>,
             /// Text put in front of every contact id of this source, so that ids of two systems cannot meet.
             pub contact_prefix: Option<String>,
@@ -114,6 +143,8 @@ section! {
             pub time_zone: Option<TimeZoneName>,
             /// Where to begin in a partition without a position: earliest, latest, or an instant.
             pub start: Start,
+            /// Event names of the source and the types they stand for, beside the published ones.
+            pub aliases: BTreeMap<String, String>,
             /// How records of a free format become events.
             pub mapping: Option<Mapping>,
             /// Avro details.
@@ -121,5 +152,22 @@ section! {
             /// CSV details.
             pub csv: Option<Csv>,
         }
+    }
+}
+
+section! {
+    /// The topic of commands about contacts: attributes, consent, tags.
+    pub struct Contacts {
+        /// How its records are written.
+        pub format: ContactsFormat = ContactsFormat::LeadstreamJson,
+        /// Avro details.
+        pub avro: Option<Avro> = None,
+    }
+}
+
+impl Source {
+    /// The name that is part of its events' identity: the given one, else the topic.
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_else(|| self.topic.as_str())
     }
 }
