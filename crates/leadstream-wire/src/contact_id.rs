@@ -1,0 +1,57 @@
+//! Whose event it is: the id of the contact, by the source's rule, with the source's prefix.
+//!
+//! The prefix keeps two sources apart whose ids are not the same people.
+
+use std::borrow::Cow;
+
+use crate::dead_letter::{DeadLetter, DeadLetterCode};
+use crate::expression::{Expression, Inputs, Outcome};
+use crate::limits::CONTACT_MAX_BYTES;
+
+/// The rule of one source.
+pub(crate) struct ContactIds {
+    expression: Option<Expression>,
+    prefix: String,
+}
+
+impl ContactIds {
+    pub(crate) fn new(expression: Option<Expression>, prefix: String) -> ContactIds {
+        ContactIds { expression, prefix }
+    }
+
+    /// Whether the source has an expression of its own.
+    pub(crate) fn has_expression(&self) -> bool {
+        self.expression.is_some()
+    }
+
+    /// What stands before every id.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The id by the source's expression.
+    pub(crate) fn of_inputs(&self, inputs: &Inputs<'_>) -> Result<String, DeadLetter> {
+        let missing = || DeadLetter::new(DeadLetterCode::ContactMissing, "the source's `contact` gives no id");
+        let expression = self.expression.as_ref().ok_or_else(missing)?;
+        match expression.evaluate(inputs) {
+            Outcome::Value(value) => {
+                let id = value.identifier().ok_or_else(missing)?;
+                self.checked(Cow::Owned(id.into_owned())).map(Cow::into_owned)
+            }
+            Outcome::Missing => Err(missing()),
+            Outcome::Failed(reason) => {
+                Err(DeadLetter::new(DeadLetterCode::MappingFailed, format!("`contact` failed: {reason}")))
+            }
+        }
+    }
+
+    /// An id with the prefix, if it is not too long.
+    pub(crate) fn checked<'a>(&self, id: Cow<'a, str>) -> Result<Cow<'a, str>, DeadLetter> {
+        let id = if self.prefix.is_empty() { id } else { Cow::Owned(format!("{}{id}", self.prefix)) };
+        if id.len() > CONTACT_MAX_BYTES {
+            let reason = format!("the id of the contact has {} bytes; at most {CONTACT_MAX_BYTES} are taken", id.len());
+            return Err(DeadLetter::new(DeadLetterCode::ContactTooLong, reason));
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,327 @@
+//! Expressions of a mapping: CEL over one record.
+//!
+//! Most are nothing but a field (`record.user.id`) or a constant, and those are walked directly; only the others go through the
+//! interpreter of the `cel` crate. All numbers of a record are binary64, and so is a whole number that stands in arithmetic or a comparison:
+//! `record.price * 2` means what it says (S8).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cel::common::ast::{Expr, LiteralValue, operators};
+use cel::objects::Key;
+use cel::{Context, ExecutionError, IdedExpr, Program, Value as Cel};
+use serde_json::Value as Tree;
+
+use crate::record::InputRecord;
+use crate::scalar::Scalar;
+
+/// What expressions can name.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    /// `record`: the record's value.
+    pub(crate) record: &'a Tree,
+    /// `key`: the record's key as text.
+    pub(crate) key: Option<&'a str>,
+    /// `topic`.
+    pub(crate) topic: &'a str,
+    /// `line`: the line of the file.
+    pub(crate) line: Option<u64>,
+}
+
+impl<'a> Inputs<'a> {
+    /// What a record says about itself; its value has still to be given. A key that is no text is none.
+    pub(crate) fn of(record: &InputRecord<'a>) -> Inputs<'a> {
+        let key = record.key.and_then(|key| std::str::from_utf8(key).ok());
+        Inputs { record: &Tree::Null, key, topic: record.topic, line: record.line }
+    }
+}
+
+/// What came of an expression.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Outcome<'a> {
+    /// A value; an object or array is [`Scalar::Composite`].
+    Value(Scalar<'a>),
+    /// The record lacks a field that the expression names.
+    Missing,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+/// A compiled expression.
+pub(crate) struct Expression(Form);
+
+enum Form {
+    /// `record.a.b`, `record["a"].b`.
+    Path(Vec<String>),
+    Constant(Scalar<'static>),
+    Cel {
+        expression: Box<IdedExpr>,
+        context: Context<'static, 'static>,
+        names: Names,
+    },
+}
+
+/// Which of the inputs an expression names, so that no other is copied for it.
+#[derive(Clone, Copy, Default)]
+struct Names {
+    record: bool,
+    key: bool,
+    topic: bool,
+    line: bool,
+}
+
+impl Expression {
+    /// Compiles an expression; the error says what is wrong with its text.
+    pub(crate) fn compile(text: &str) -> Result<Expression, String> {
+        let program = Program::compile(text).map_err(|error| error.to_string())?;
+        let mut names = Names::default();
+        for name in program.references().variables() {
+            match name {
+                "record" => names.record = true,
+                "key" => names.key = true,
+                "topic" => names.topic = true,
+                "line" => names.line = true,
+                other => {
+                    return Err(format!(
+                        "`{other}` is not known here; an expression can name record, key, topic and line"
+                    ));
+                }
+            }
+        }
+        let mut expression = program.expression().clone();
+        if let Some(path) = path_of(&expression.expr) {
+            return Ok(Expression(Form::Path(path)));
+        }
+        if let Some(constant) = constant_of(&expression.expr) {
+            return Ok(Expression(Form::Constant(constant)));
+        }
+        make_numbers_binary64(&mut expression);
+        Ok(Expression(Form::Cel { expression: Box::new(expression), context: Context::default(), names }))
+    }
+
+    /// Evaluates over a record.
+    pub(crate) fn evaluate<'a>(&'a self, inputs: &Inputs<'a>) -> Outcome<'a> {
+        match &self.0 {
+            Form::Path(path) => match path.iter().try_fold(inputs.record, |tree, name| tree.get(name)) {
+                Some(tree) => Outcome::Value(scalar_of_tree(tree)),
+                None => Outcome::Missing,
+            },
+            Form::Constant(constant) => Outcome::Value(constant.clone()),
+            Form::Cel { expression, context, names } => {
+                let mut scope = context.new_inner_scope();
+                if names.record {
+                    scope.add_variable_from_value("record", cel_of_tree(inputs.record));
+                }
+                if names.key {
+                    scope.add_variable_from_value("key", inputs.key.map_or(Cel::Null, |key| cel_text(key)));
+                }
+                if names.topic {
+                    scope.add_variable_from_value("topic", cel_text(inputs.topic));
+                }
+                if names.line {
+                    scope
+                        .add_variable_from_value("line", inputs.line.map_or(Cel::Null, |line| Cel::Float(line as f64)));
+                }
+                match Cel::resolve(expression, &scope) {
+                    Ok(value) => Outcome::Value(scalar_of_cel(value)),
+                    Err(ExecutionError::NoSuchKey(_)) => Outcome::Missing,
+                    Err(error) => Outcome::Failed(in_one_line(&error.to_string())),
+                }
+            }
+        }
+    }
+
+    /// The tree that a path leads to; none for any other expression.
+    pub(crate) fn tree<'a>(&self, record: &'a Tree) -> Option<&'a Tree> {
+        match &self.0 {
+            Form::Path(path) => path.iter().try_fold(record, |tree, name| tree.get(name)),
+            _ => None,
+        }
+    }
+
+    /// Whether the expression is a field or the whole record.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self.0, Form::Path(_))
+    }
+}
+
+/// The interpreter's messages quote values, which may be personal and long.
+fn in_one_line(message: &str) -> String {
+    const MAX_CHARACTERS: usize = 120;
+    message.chars().map(|character| if character.is_control() { ' ' } else { character }).take(MAX_CHARACTERS).collect()
+}
+
+fn path_of(expression: &Expr) -> Option<Vec<String>> {
+    match expression {
+        Expr::Ident(name) if name == "record" => Some(Vec::new()),
+        Expr::Select(select) if !select.test => {
+            let mut path = path_of(&select.operand.expr)?;
+            path.push(select.field.clone());
+            Some(path)
+        }
+        Expr::Call(call) if call.func_name == operators::INDEX && call.target.is_none() && call.args.len() == 2 => {
+            let Expr::Literal(LiteralValue::String(name)) = &call.args[1].expr else { return None };
+            let mut path = path_of(&call.args[0].expr)?;
+            path.push(name.inner().to_owned());
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+fn constant_of(expression: &Expr) -> Option<Scalar<'static>> {
+    let Expr::Literal(literal) = expression else { return None };
+    Some(match literal {
+        LiteralValue::String(text) => Scalar::Text(Cow::Owned(text.inner().to_owned())),
+        LiteralValue::Boolean(value) => Scalar::Bool(*value.inner()),
+        LiteralValue::Double(value) => Scalar::Number(*value.inner()),
+        LiteralValue::Int(value) => Scalar::Integer(*value.inner()),
+        LiteralValue::UInt(value) => Scalar::Large(*value.inner()),
+        LiteralValue::Null => Scalar::Absent,
+        LiteralValue::Bytes(_) => Scalar::Composite,
+    })
+}
+
+/// Operators whose whole-number operands become binary64.
+const ARITHMETIC: &[&str] = &[
+    operators::ADD,
+    operators::SUBSTRACT,
+    operators::MULTIPLY,
+    operators::DIVIDE,
+    operators::LESS,
+    operators::LESS_EQUALS,
+    operators::GREATER,
+    operators::GREATER_EQUALS,
+    operators::EQUALS,
+    operators::NOT_EQUALS,
+];
+
+fn make_numbers_binary64(expression: &mut IdedExpr) {
+    match &mut expression.expr {
+        Expr::Call(call) => {
+            let is_arithmetic = ARITHMETIC.contains(&call.func_name.as_str());
+            for argument in call.target.iter_mut().map(|target| &mut **target).chain(&mut call.args) {
+                match &argument.expr {
+                    Expr::Literal(LiteralValue::Int(number)) if is_arithmetic => {
+                        argument.expr = Expr::Literal(LiteralValue::Double((*number.inner() as f64).into()));
+                    }
+                    _ => make_numbers_binary64(argument),
+                }
+            }
+        }
+        Expr::Select(select) => make_numbers_binary64(&mut select.operand),
+        Expr::List(list) => list.elements.iter_mut().for_each(make_numbers_binary64),
+        Expr::Comprehension(comprehension) => {
+            make_numbers_binary64(&mut comprehension.iter_range);
+            make_numbers_binary64(&mut comprehension.loop_step);
+            make_numbers_binary64(&mut comprehension.result);
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn scalar_of_tree(tree: &Tree) -> Scalar<'_> {
+    match tree {
+        Tree::Null => Scalar::Absent,
+        Tree::Bool(value) => Scalar::Bool(*value),
+        Tree::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Scalar::Integer(number),
+            (None, Some(number)) => Scalar::Large(number),
+            (None, None) => Scalar::Number(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Tree::String(text) => Scalar::Text(Cow::Borrowed(text)),
+        Tree::Array(_) | Tree::Object(_) => Scalar::Composite,
+    }
+}
+
+fn cel_text(text: &str) -> Cel {
+    Cel::String(Arc::new(text.to_owned()))
+}
+
+fn cel_of_tree(tree: &Tree) -> Cel {
+    match tree {
+        Tree::Null => Cel::Null,
+        Tree::Bool(value) => Cel::Bool(*value),
+        Tree::Number(number) => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
+        Tree::String(text) => cel_text(text),
+        Tree::Array(items) => Cel::List(Arc::new(items.iter().map(cel_of_tree).collect())),
+        Tree::Object(members) => {
+            let members: HashMap<Key, Cel> =
+                members.iter().map(|(name, tree)| (Key::String(Arc::new(name.clone())), cel_of_tree(tree))).collect();
+            Cel::Map(members.into())
+        }
+    }
+}
+
+fn scalar_of_cel(value: Cel) -> Scalar<'static> {
+    match value {
+        Cel::Null => Scalar::Absent,
+        Cel::Bool(value) => Scalar::Bool(value),
+        Cel::Int(number) => Scalar::Integer(number),
+        Cel::UInt(number) => i64::try_from(number).map_or(Scalar::Large(number), Scalar::Integer),
+        Cel::Float(number) => Scalar::Number(number),
+        Cel::String(text) => Scalar::Text(Cow::Owned(Arc::unwrap_or_clone(text))),
+        _ => Scalar::Composite,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn evaluate(text: &str, record: &Tree) -> Outcome<'static> {
+        let expression = Expression::compile(text).unwrap();
+        match expression.evaluate(&Inputs { record, key: Some("k"), topic: "t", line: Some(7) }) {
+            Outcome::Value(Scalar::Text(text)) => Outcome::Value(Scalar::Text(Cow::Owned(text.into_owned()))),
+            Outcome::Value(Scalar::Integer(number)) => Outcome::Value(Scalar::Integer(number)),
+            Outcome::Value(Scalar::Number(number)) => Outcome::Value(Scalar::Number(number)),
+            Outcome::Value(Scalar::Bool(value)) => Outcome::Value(Scalar::Bool(value)),
+            Outcome::Value(Scalar::Absent) => Outcome::Value(Scalar::Absent),
+            Outcome::Value(_) => Outcome::Value(Scalar::Composite),
+            Outcome::Missing => Outcome::Missing,
+            Outcome::Failed(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    fn text(text: &str) -> Outcome<'static> {
+        Outcome::Value(Scalar::Text(Cow::Owned(text.to_owned())))
+    }
+
+    #[test]
+    fn fields_are_walked_and_the_rest_is_interpreted() {
+        let record = json!({"user": {"id": "u1", "the name": "Ana"}, "price": 19.5, "quantity": 3, "code": "C12"});
+        assert_eq!(evaluate("record.user.id", &record), text("u1"));
+        assert_eq!(evaluate("record.user['the name']", &record), text("Ana"));
+        assert_eq!(evaluate("record.user", &record), Outcome::Value(Scalar::Composite));
+        assert_eq!(evaluate("'page_viewed'", &record), text("page_viewed"));
+        assert_eq!(evaluate("record.price * record.quantity", &record), Outcome::Value(Scalar::Number(58.5)));
+        assert_eq!(evaluate("record.quantity * 2 - 1", &record), Outcome::Value(Scalar::Number(5.0)));
+        assert_eq!(evaluate("record.quantity > 2", &record), Outcome::Value(Scalar::Bool(true)));
+        assert_eq!(evaluate("record.code.startsWith('C') ? 'cancelled' : 'ordered'", &record), text("cancelled"));
+        assert_eq!(evaluate("'x' + key + topic", &record), text("xkt"));
+        assert_eq!(evaluate("line", &record), Outcome::Value(Scalar::Number(7.0)));
+        assert_eq!(evaluate("[1, 2][1]", &record), Outcome::Value(Scalar::Integer(2)));
+        assert_eq!(evaluate("has(record.user.phone)", &record), Outcome::Value(Scalar::Bool(false)));
+        assert_eq!(evaluate("double('2.5') * record.quantity", &record), Outcome::Value(Scalar::Number(7.5)));
+    }
+
+    #[test]
+    fn a_missing_field_is_told_from_a_failure() {
+        let record = json!({"user": "u1"});
+        assert_eq!(evaluate("record.person", &record), Outcome::Missing);
+        assert_eq!(evaluate("record.user.id.x", &record), Outcome::Missing);
+        assert_eq!(evaluate("record.person + 'x'", &record), Outcome::Missing);
+        assert!(matches!(evaluate("double(record.user)", &record), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn mistakes_in_an_expression_are_told_when_it_is_compiled() {
+        let mistake = |text: &str| Expression::compile(text).err().unwrap();
+        assert!(mistake("event.id").contains("`event` is not known here"), "{}", mistake("event.id"));
+        assert!(!mistake("record.").is_empty());
+        assert!(!mistake("").is_empty());
+    }
+}

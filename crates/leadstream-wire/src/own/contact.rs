@@ -1,0 +1,245 @@
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent and tags.
+//!
+//! The commands that later versions carry out are known by name and refused, never skipped: an adjustment or an erasure that vanished
+//! would be worse than one that is told.
+
+use std::fmt;
+
+use leadstream_core::{EventKind, Properties, Term, Uid, Value};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
+use crate::canonical;
+use crate::clock::Clock;
+use crate::contact_id::ContactIds;
+use crate::dead_letter::{DeadLetter, DeadLetterCode};
+use crate::encoding::RecordReader;
+use crate::expression::Inputs;
+use crate::record::InputRecord;
+use crate::scalar::{Empty, KeySeed, PropertiesSeed, Scalar, ScalarSeed, set_property};
+use crate::text::utf8;
+use crate::tree::TreeSeed;
+
+/// Commands with a meaning that this version does not carry out.
+const LATER_COMMANDS: &[&str] = &["adjust", "enrol", "erase", "feedback", "merge", "reinstate", "split", "verdict"];
+
+/// Decodes one source of commands.
+pub(crate) struct ContactDecoder {
+    source: Term,
+    clock: Clock,
+    contacts: ContactIds,
+    reader: RecordReader,
+    objects: Objects,
+}
+
+#[derive(Debug, Default)]
+struct Objects {
+    attributes: Properties,
+    tags: Properties,
+    prefix: String,
+}
+
+#[derive(Default)]
+struct Fields<'de> {
+    command: Scalar<'de>,
+    id: Scalar<'de>,
+    contact: Scalar<'de>,
+    time: Scalar<'de>,
+    consent: Scalar<'de>,
+}
+
+impl ContactDecoder {
+    pub(crate) fn new(source: Term, clock: Clock, contacts: ContactIds, reader: RecordReader) -> ContactDecoder {
+        ContactDecoder { source, clock, contacts, reader, objects: Objects::default() }
+    }
+
+    pub(crate) fn decode(&mut self, record: &InputRecord<'_>, out: &mut EventBatch) -> Result<Decoded, DeadLetter> {
+        let mut dropped = Dropped::default();
+        self.objects.attributes.clear();
+        self.objects.tags.clear();
+        let seed = FieldsSeed { objects: &mut self.objects, dropped: &mut dropped };
+        let fields = self.reader.read(record, seed)?;
+        let event = out.add();
+        match fields.command.text() {
+            Some(word @ ("attributes" | "snapshot")) => {
+                event.kind = if word == "snapshot" { EventKind::Snapshot } else { EventKind::Attributes };
+                event.event_type.set(word);
+                exchange(&mut self.objects.attributes, &mut event.properties);
+            }
+            Some("consent") => {
+                let Scalar::Bool(consent) = fields.consent else {
+                    let reason = "`consent` is neither true nor false";
+                    return Err(DeadLetter::new(DeadLetterCode::WrongType, reason));
+                };
+                event.kind = EventKind::Attributes;
+                event.event_type.set("consent");
+                event.properties.set("consent", Value::Bool(consent));
+            }
+            Some("tags") => {
+                event.kind = EventKind::Tags;
+                event.event_type.set("tags");
+                exchange(&mut self.objects.tags, &mut event.properties);
+            }
+            _ => return Err(refused_command(&fields.command)),
+        }
+        let time = self.clock.read("time", &fields.time)?;
+        (event.time, event.clamped) = self.clock.settle(time, None, record)?;
+        if !self.contacts.has_expression() {
+            event.contact.push_str(&contact(&fields, record, &self.contacts)?);
+        }
+        let has_id = match fields.id.identifier() {
+            Some(id) => {
+                event.uid = Uid::of(self.source.as_str(), &id);
+                true
+            }
+            None => false,
+        };
+        event.source.set(self.source.as_str());
+        if !has_id || self.contacts.has_expression() {
+            let tree = self.reader.read(record, TreeSeed::default())?;
+            if !has_id {
+                // The key is part of the command where it names the contact.
+                let id = format!("{}:{}", event.contact, canonical::identity(&tree));
+                event.uid = Uid::of(self.source.as_str(), &id);
+            }
+            if self.contacts.has_expression() {
+                event.contact.push_str(&self.contacts.of_inputs(&Inputs { record: &tree, ..Inputs::of(record) })?);
+            }
+        }
+        let is_empty = event.properties.is_empty() && event.kind != EventKind::Snapshot;
+        out.dropped.add(dropped);
+        if is_empty {
+            out.truncate(out.len() - 1);
+            return Ok(Decoded::Skipped(SkipReason::Empty));
+        }
+        Ok(Decoded::Events(1))
+    }
+}
+
+fn refused_command(command: &Scalar<'_>) -> DeadLetter {
+    match command {
+        Scalar::Text(word) if LATER_COMMANDS.contains(&&**word) => {
+            let reason = format!("the command `{word}` is not supported in this version");
+            DeadLetter::new(DeadLetterCode::CommandUnsupported, reason)
+        }
+        Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
+        Scalar::Text(_) => {
+            let reason = "`command` is none of attributes, snapshot, consent, tags";
+            DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
+        }
+        _ => DeadLetter::new(DeadLetterCode::WrongType, "`command` is not a text"),
+    }
+}
+
+/// The contact that the value names, else the key; both may name it, but not two different ones.
+fn contact(fields: &Fields<'_>, record: &InputRecord<'_>, contacts: &ContactIds) -> Result<String, DeadLetter> {
+    let key = match record.key {
+        Some(key) if !key.is_empty() => Some(utf8(key, "key")?),
+        _ => None,
+    };
+    let id = match (fields.contact.identifier(), key) {
+        (Some(id), Some(key)) if id != key => {
+            let reason = "the key of the record is not the `contact` of the command";
+            return Err(DeadLetter::new(DeadLetterCode::ContactMismatch, reason));
+        }
+        (Some(id), _) => id,
+        (None, Some(key)) => key.into(),
+        (None, None) => {
+            let reason = "neither `contact` nor the key of the record is given";
+            return Err(DeadLetter::new(DeadLetterCode::ContactMissing, reason));
+        }
+    };
+    contacts.checked(id).map(|id| id.into_owned())
+}
+
+struct FieldsSeed<'a> {
+    objects: &'a mut Objects,
+    dropped: &'a mut Dropped,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldsSeed<'_> {
+    type Value = Fields<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldsSeed<'_> {
+    type Value = Fields<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a command")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
+        let FieldsSeed { objects, dropped } = self;
+        let mut fields = Fields::default();
+        while let Some(key) = members.next_key_seed(KeySeed)? {
+            let slot = match &*key {
+                "command" => &mut fields.command,
+                "id" => &mut fields.id,
+                "contact" => &mut fields.contact,
+                "time" => &mut fields.time,
+                "consent" => &mut fields.consent,
+                "attributes" => {
+                    let seed = PropertiesSeed::new(&mut objects.attributes, &mut objects.prefix, Empty::Unset, dropped);
+                    members.next_value_seed(seed)?;
+                    continue;
+                }
+                "add" | "remove" => {
+                    let seed = TagsSeed { tags: &mut objects.tags, is_added: &*key == "add", dropped };
+                    members.next_value_seed(seed)?;
+                    continue;
+                }
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            *slot = members.next_value_seed(ScalarSeed)?;
+        }
+        Ok(fields)
+    }
+}
+
+/// Reads an array of tags; null is none.
+struct TagsSeed<'a> {
+    tags: &'a mut Properties,
+    is_added: bool,
+    dropped: &'a mut Dropped,
+}
+
+impl<'de> DeserializeSeed<'de> for TagsSeed<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TagsSeed<'_> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of tags")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(tag) = items.next_element_seed(ScalarSeed)? {
+            match tag.text() {
+                Some(tag) => {
+                    set_property(self.tags, tag, Value::Bool(self.is_added), Empty::Drop, self.dropped);
+                }
+                None => self.dropped.shapes += 1,
+            }
+            if self.tags.len() > crate::limits::MEMBERS_MAX {
+                return Err(serde::de::Error::custom(crate::scalar::TOO_MANY_PROPERTIES));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! What the tests of this crate share: finding the published data, and short ways to decode.
+#![allow(dead_code, reason = "every test program uses its own part")]
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use leadstream_wire::{DeadLetter, Decoded, Decoder, EventBatch, InputRecord, SourceFormat};
+
+/// The lines of a published data set; nothing, with a printed reason, where it is not at hand.
+pub(crate) fn shared_lines(name: &str) -> Option<Vec<String>> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            println!("skipped: {} cannot be read: {error}", path.display());
+            return None;
+        }
+    };
+    let mut text = String::new();
+    if name.ends_with(".gz") {
+        flate2::read::GzDecoder::new(&*bytes).read_to_string(&mut text).unwrap();
+    } else {
+        text = String::from_utf8(bytes).unwrap();
+    }
+    Some(text.lines().map(str::to_owned).collect())
+}
+
+/// A record of a topic with a broker's timestamp.
+pub(crate) fn record(value: &[u8]) -> InputRecord<'_> {
+    InputRecord { topic: "events", timestamp_ms: Some(1_760_000_000_000), value: Some(value), ..InputRecord::default() }
+}
+
+/// Decodes one record by itself.
+pub(crate) fn decode_one(format: &SourceFormat, record: &InputRecord<'_>) -> (EventBatch, Result<Decoded, DeadLetter>) {
+    let mut decoder = Decoder::compile(format).unwrap();
+    let mut batch = EventBatch::new();
+    let decoded = decoder.decode(record, &mut batch);
+    (batch, decoded)
+}
+
+/// The properties of an event as text, ordered by name.
+pub(crate) fn properties(event: &leadstream_core::Event) -> String {
+    let mut members: Vec<_> = event.properties.iter().map(|(_, name, value)| format!("{name}={value:?}")).collect();
+    members.sort();
+    members.join(" ")
+}
