@@ -1,0 +1,148 @@
+//! A broker that goes and comes back: what is in doubt is settled, nothing is lost, nothing is twice.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use leadstream_kafka::KafkaProducer;
+use leadstream_runtime::log::{Log, LogError, Membership, MembershipEvent, Producer, ProducerOptions, Reader};
+use leadstream_test_support::{Broker, BrokerOptions};
+
+use crate::help::*;
+
+/// What a worker does about an error of its transaction; returns once the producer can begin again. True: the epoch's fate must be looked up.
+fn settle(producer: &mut KafkaProducer, error: &LogError) -> bool {
+    match error {
+        LogError::AbortAndRewind(_) | LogError::AbortAndAwaitAssignment(_) => {
+            if producer.abort().is_err() {
+                retried(|| producer.reopen());
+            }
+            false
+        }
+        LogError::UnknownOutcome(_) => {
+            retried(|| producer.reopen());
+            true
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_broker_killed_at_random_moments_neither_loses_nor_doubles_an_epoch() {
+    const EPOCHS: usize = 400;
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let world = World::on(&broker);
+    let redo = world.topic("redo", 1);
+    let mut producer = world.producer("a", &[&redo]);
+    let done = AtomicBool::new(false);
+    let mut doubts = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for wait_ms in [1100, 1730, 900] {
+                thread::sleep(Duration::from_millis(wait_ms));
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                broker.kill().unwrap();
+                thread::sleep(Duration::from_millis(wait_ms / 2));
+                broker.restart().unwrap();
+            }
+        });
+        let mut epoch = 0;
+        while epoch < EPOCHS {
+            thread::sleep(Duration::from_millis(10));
+            retried(|| producer.begin());
+            let value = epoch.to_string();
+            let written =
+                producer.produce(&record(0, &value)).and_then(|()| producer.commit_without_offsets().map(|_| ()));
+            match written {
+                Ok(()) => epoch += 1,
+                Err(error) => {
+                    eprintln!("epoch {epoch}: {error}");
+                    if settle(&mut producer, &error) {
+                        doubts += 1;
+                        // The end of the redo tells whether the epoch is there.
+                        if world.committed_values(&redo, 0).last() == Some(&value) {
+                            epoch += 1;
+                        }
+                    }
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    eprintln!("{doubts} outcomes were in doubt");
+    let expected: Vec<String> = (0..EPOCHS).map(|epoch| epoch.to_string()).collect();
+    assert_eq!(world.committed_values(&redo, 0), expected);
+}
+
+#[test]
+fn handles_wait_for_a_broker_that_is_away_and_go_on_when_it_is_back() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let world = World::on(&broker);
+    let topic = world.topic("contacts", 1);
+    let mut member = world.member(&topic, "a");
+    assert_eq!(event(&mut member), MembershipEvent::Assigned { tasks: vec![0] });
+    let mut reader = world.reader(&topic, 1);
+    let mut producer = world.producer("a", &[&topic]);
+    commit_values(&mut producer, 0, &["before"]);
+    let mut seen = read_to(&mut reader, 0, world.end(&topic, 0));
+
+    broker.kill().unwrap();
+    until("the outage to be noticed", || {
+        let _ = member.poll(Duration::from_millis(50)).unwrap();
+        seen.extend(read_some(&mut reader).into_iter().map(|(_, offset, value)| (offset, value)));
+        world.log.brokers_away().then_some(())
+    });
+    assert!(matches!(world.log.describe(&[&topic]), Err(LogError::Retry(_))));
+    broker.restart().unwrap();
+    until("the return to be noticed", || {
+        let _ = member.poll(Duration::from_millis(50)).unwrap();
+        (!world.log.brokers_away()).then_some(())
+    });
+
+    retried(|| producer.begin());
+    producer.produce(&record(0, "after")).unwrap();
+    let committed = until("a commit with a valid token", || {
+        match member.poll(Duration::from_millis(50)).unwrap() {
+            Some(MembershipEvent::Revoked { tasks, .. }) => member.release(&tasks).unwrap(),
+            Some(MembershipEvent::Assigned { .. }) | None => {}
+        }
+        let token = member.token()?;
+        let result = producer.commit(&token, &[offset(&topic, 0, 1)]);
+        if let Err(error) = &result {
+            eprintln!("{error}");
+            settle(&mut producer, error);
+            retried(|| producer.begin());
+            producer.produce(&record(0, "after")).unwrap();
+        }
+        result.ok()
+    });
+    assert_eq!(committed.produced.len(), 1);
+    seen.extend(read_to(&mut reader, 0, world.end(&topic, 0)));
+    let values: Vec<&str> = seen.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(values, ["before", "after"]);
+}
+
+#[test]
+fn a_transaction_that_the_coordinator_timed_out_is_in_doubt_and_not_taken_by_another_process() {
+    let properties = vec![("transaction.abort.timed.out.transaction.cleanup.interval.ms".to_owned(), "200".to_owned())];
+    let broker = Broker::start(BrokerOptions { properties }).unwrap();
+    let world = World::on(&broker);
+    let topic = world.topic("out", 1);
+    let options =
+        ProducerOptions { transaction_timeout: Duration::from_secs(2), ..world.producer_options("a", &[&topic]) };
+    let mut producer = retried(|| world.log.open_producer(&options));
+    producer.begin().unwrap();
+    producer.produce(&record(0, "too late")).unwrap();
+    // The abort's marker shows that the coordinator has lost its patience.
+    until("the coordinator to abort", || (world.end(&topic, 0) >= 2).then_some(()));
+    let error = producer.commit_without_offsets().unwrap_err();
+    assert!(matches!(error, LogError::UnknownOutcome(_)), "{error}");
+    retried(|| producer.reopen());
+    commit_values(&mut producer, 0, &["in time"]);
+    assert_eq!(world.committed_values(&topic, 0), ["in time"]);
+    drop(producer);
+    let mut reader = world.reader(&topic, 1);
+    reader.stop(&[place(0)]).unwrap();
+}
