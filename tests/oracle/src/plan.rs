@@ -184,7 +184,10 @@ impl Pipeline {
 impl Plan {
     /// Reads a plan from its YAML text.
     pub fn parse(text: &str) -> Result<Plan, PlanError> {
-        let file: PlanFile = serde_saphyr::from_str(text).map_err(|error| PlanError::Spelling(error.to_string()))?;
+        // YAML 1.2 core: `y`, `yes` and `on` are strings (S60).
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let file: PlanFile = serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| PlanError::Spelling(error.to_string()))?;
         let zone_name = file.time_zone.as_deref().unwrap_or("UTC");
         let Ok(zone) = TimeZone::get(zone_name) else { return bad("time zone", zone_name) };
         let rules = file.rules.into_iter().map(|entry| rule(entry, &zone)).collect::<Result<Vec<_>, _>>()?;

@@ -1,8 +1,6 @@
 //! S8 to S12, S18, S19, S22, S56: what one event is worth.
 
-mod common;
-
-use common::{attribute, crm_tag, day, event, feed, oracle, plan, score, worth, worth_oracle};
+use crate::common::{attribute, crm_tag, day, event, feed, oracle, plan, score, worth, worth_oracle};
 use leadstream_oracle::{Cut, LineKind, Oracle, OracleEvent, Outcome, Plan, Verdict};
 
 fn iso(text: &str) -> i64 {
@@ -94,7 +92,7 @@ fn s7_conditions_see_attributes_of_this_event_and_everything_else_from_before_it
     );
     feed(&mut oracle, attribute("1", 0.0, "city", "Brno"));
     assert_eq!(score(&oracle), 1.0);
-    let mut later = common::oracle(
+    let mut later = crate::common::oracle(
         "rules: [{ id: t, on: x, tag: hot, points: 10 }, { id: s, on: x, when: '\"hot\" in contact.tags && score(\"tag:hot\") == 10.0', points: 100 }]",
     );
     feed(&mut later, event("1", 0.0, "x"));
@@ -158,7 +156,7 @@ fn s12_counts_look_back_over_an_open_closed_window_and_include_this_event() {
 #[test]
 fn s12_ever_sees_facts_before_membership_and_prefixes_of_path_or_url() {
     let mut oracle = oracle(
-        "members: 'contact.in'\nfacts: { big: { on: order, when: 'event.value > 100' } }\n\
+        "members: contact.joined\nfacts: { big: { on: order, when: 'event.value > 100' } }\n\
          rules: [{ id: a, on: x, when: 'ever(\"page_viewed\", \"/jackets/\")', points: 1 }, \
          { id: b, on: x, when: 'ever(\"page_viewed\", \"https://shop\")', points: 10 }, \
          { id: c, on: x, when: 'ever(\"big\") && count(\"big\", \"30d\") == 1', points: 100 }, \
@@ -168,7 +166,7 @@ fn s12_ever_sees_facts_before_membership_and_prefixes_of_path_or_url() {
     feed(&mut oracle, page);
     feed(&mut oracle, event("2", 0.0, "order").with("value", 101.0));
     feed(&mut oracle, event("3", 0.0, "order").with("value", 100.0));
-    feed(&mut oracle, attribute("4", 1.0, "in", true));
+    feed(&mut oracle, attribute("4", 1.0, "joined", true));
     feed(&mut oracle, event("5", 2.0, "x"));
     assert_eq!(score(&oracle), 111.0);
 }
@@ -252,11 +250,15 @@ fn s22_a_floor_forgives_debt_in_fold_order_whatever_the_order_of_arrival() {
     for order in [[0, 1], [1, 0]] {
         let events = [worth("1", 1.0, -10.0), worth("2", 2.0, 20.0)];
         let mut oracle = worth_oracle("limits: { floor: 0 }");
-        order.map(|index| feed(&mut oracle, events[index].clone()));
+        for index in order {
+            feed(&mut oracle, events[index].clone());
+        }
         assert_eq!(score(&oracle), 20.0);
         let events = [worth("1", 1.0, 20.0), worth("2", 2.0, -10.0)];
         let mut oracle = worth_oracle("limits: { floor: 0 }");
-        order.map(|index| feed(&mut oracle, events[index].clone()));
+        for index in order {
+            feed(&mut oracle, events[index].clone());
+        }
         assert_eq!(score(&oracle), 10.0);
     }
 }

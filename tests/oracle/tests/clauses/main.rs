@@ -1,0 +1,10 @@
+//! The clauses of the semantics, each with examples worked by hand. Tests name the clause they are about.
+
+mod common;
+mod derived;
+mod late;
+mod levels;
+mod points;
+mod scores;
+mod stages;
+mod timers;
