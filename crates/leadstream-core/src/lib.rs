@@ -7,11 +7,13 @@ mod canonical;
 pub mod contact;
 pub mod derived;
 pub mod event;
+pub mod explain;
 pub mod expr;
 pub mod fold;
 pub mod id;
 pub mod plan;
 pub mod points;
+mod scores;
 pub mod time;
 mod timeline;
 

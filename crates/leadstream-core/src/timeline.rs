@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::expr::Expr;
-use crate::plan::{Plan, PlanSet};
+use crate::plan::{OncePer, Plan, PlanSet, PointsOf};
 use crate::time::Timestamp;
 
 /// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning.
@@ -79,21 +79,24 @@ fn follows_history(expression: &Expr) -> bool {
     found
 }
 
+/// The expression of computed points.
+fn computed(points: &PointsOf) -> Option<&Expr> {
+    match points {
+        PointsOf::Computed(expression) => Some(expression),
+        PointsOf::Fixed(_) => None,
+    }
+}
+
 /// Every expression of a plan.
 fn expressions(plan: &Plan) -> impl Iterator<Item = &Expr> {
-    use crate::plan::{OncePer, PointsOf};
-    let computed = |points| match points {
-        &PointsOf::Computed(ref expression) => Some(expression),
-        &PointsOf::Fixed(_) => None,
-    };
-    let rules = plan.rules.iter().flat_map(move |rule| {
+    let rules = plan.rules.iter().flat_map(|rule| {
         let once = match &rule.once_per {
             Some(OncePer::Key(expression)) => Some(expression),
             _ => None,
         };
         rule.when.iter().chain(computed(&rule.points)).chain(once)
     });
-    let fit = plan.fit.iter().flat_map(move |fit| std::iter::once(&fit.when).chain(computed(&fit.points)));
+    let fit = plan.fit.iter().flat_map(|fit| std::iter::once(&fit.when).chain(computed(&fit.points)));
     let stages = plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages);
     let stages = stages.flat_map(|stage| stage.enter_when.iter().chain(&stage.leave_when));
     let qualify = plan.qualify.iter().flat_map(|qualify| &qualify.when);

@@ -224,7 +224,7 @@ fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window
 /// The scope of a step: the state just before it, and its event (S7, S59).
 pub(crate) struct StepScope<'a> {
     pub(crate) contact: &'a str,
-    pub(crate) view: super::scores::Scores<'a>,
+    pub(crate) view: crate::scores::Scores<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) event: Option<&'a Event>,
     pub(crate) history: History<'a>,

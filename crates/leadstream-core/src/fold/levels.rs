@@ -6,11 +6,11 @@ use crate::contact::{Level, PlanState, QualifyState, State, SubjectId};
 use crate::derived::Reason;
 use crate::event::Value;
 use crate::expr::{LevelRef, LevelSubject, ScoreRef};
-use crate::fold::scores::Scores;
 use crate::fold::step::Stepper;
 use crate::id::Name;
 use crate::plan::{Plan, PointsOf, Qualify, Rearm};
 use crate::points::Points;
+use crate::scores::Scores;
 use crate::time::Timestamp;
 use crate::timeline::InForce;
 

@@ -8,7 +8,6 @@ mod booking;
 mod facts;
 mod levels;
 mod reconcile;
-mod scores;
 mod stages;
 mod step;
 mod timers;
@@ -19,12 +18,14 @@ use crate::canonical::canonical_bytes;
 use crate::contact::{Base, Contact, Ledger, Row, Rows, State};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
+use crate::expr::Expr;
 use crate::fold::announce::Announcement;
 use crate::fold::levels::Edge;
 use crate::fold::step::{StepBuffers, Stepper, Timer};
 use crate::id::Uid;
 use crate::plan::{Plan, PlanSet, PointsOf, VerdictPolicy};
 use crate::points::Points;
+use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
 
@@ -487,16 +488,35 @@ fn plan_change_cause(timeline: &Timeline, contact: &Contact) -> DerivedCause {
 }
 
 /// The fit rules of a plan that are true for a contact now, with what each is worth.
-pub(crate) fn fit_values<'a>(
-    contact: &'a Contact,
-    plans: &'a PlanSet,
-    plan: &'a Plan,
+pub(crate) fn fit_values(contact: &Contact, plans: &PlanSet, plan: &Plan, now: Timestamp) -> Vec<(Arc<str>, Points)> {
+    with_scope(contact, plans, plan, now, |scope| {
+        let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(scope).unwrap_or(false));
+        let values = true_now.filter_map(|rule| match &rule.points {
+            PointsOf::Fixed(points) => Some((rule.id.clone(), *points)),
+            PointsOf::Computed(expression) => Some((rule.id.clone(), expression.eval_points(scope).ok()?)),
+        });
+        values.collect()
+    })
+}
+
+/// Whether a condition of a plan holds for a contact now.
+pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &Expr) -> bool {
+    let now = contact.state.tau.unwrap_or_default();
+    with_scope(contact, plans, plan, now, |scope| when.eval_bool(scope).unwrap_or(false))
+}
+
+/// Reads a contact as it stands, between steps.
+fn with_scope<R>(
+    contact: &Contact,
+    plans: &PlanSet,
+    plan: &Plan,
     now: Timestamp,
-) -> Vec<(Arc<str>, Points)> {
+    read: impl FnOnce(&facts::StepScope<'_>) -> R,
+) -> R {
     let levels = levels::PreLevels::of(&contact.state);
-    let scope = facts::StepScope {
+    read(&facts::StepScope {
         contact: &contact.id,
-        view: scores::Scores { state: &contact.state, plans },
+        view: Scores { state: &contact.state, plans },
         plan,
         event: None,
         history: facts::History {
@@ -506,13 +526,7 @@ pub(crate) fn fit_values<'a>(
             visible: contact.rows.len(),
             caches: &contact.facts,
         },
-        now: contact.state.tau.unwrap_or(now),
+        now,
         levels: &levels,
-    };
-    let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(&scope).unwrap_or(false));
-    let values = true_now.filter_map(|rule| match &rule.points {
-        PointsOf::Fixed(points) => Some((rule.id.clone(), *points)),
-        PointsOf::Computed(expression) => Some((rule.id.clone(), expression.eval_points(&scope).ok()?)),
-    });
-    values.collect()
+    })
 }

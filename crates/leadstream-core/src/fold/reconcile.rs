@@ -8,9 +8,9 @@ use crate::expr::ScoreRef;
 use crate::fold::Fold;
 use crate::fold::announce::{Announcement, stage_place};
 use crate::fold::levels::{Edge, emission_rank};
-use crate::fold::scores::Scores;
 use crate::plan::Plan;
 use crate::points::Points;
+use crate::scores::Scores;
 use crate::time::Timestamp;
 
 /// The score that was read, the threshold it was compared with, and why a level is what it is.

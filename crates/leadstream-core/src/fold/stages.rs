@@ -6,10 +6,10 @@ use crate::contact::{Level, StageState, SubjectId};
 use crate::derived::Reason;
 use crate::expr::{Expr, ScoreRef};
 use crate::fold::levels::Edge;
-use crate::fold::scores::Scores;
 use crate::fold::step::{Stepper, last_activity};
 use crate::plan::{Pipeline, Plan, Stage};
 use crate::points::Points;
+use crate::scores::Scores;
 use crate::time::Timestamp;
 
 /// A decided move.

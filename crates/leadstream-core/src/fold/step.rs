@@ -13,10 +13,10 @@ use crate::event::{Event, EventKind, Term, Value, Verdict};
 use crate::fold::booking::{self, Books};
 use crate::fold::facts::{CountedVerdicts, FactCaches, History, StepScope};
 use crate::fold::levels::{Edge, PreLevels};
-use crate::fold::scores::Scores;
 use crate::id::Hasher;
 use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger, VerdictPolicy};
 use crate::points::Points;
+use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::InForce;
 

@@ -1,0 +1,456 @@
+//! Showing a contact: its scorecard, and the ledgers that add up to each of its scores (L4, S18, S21).
+//!
+//! Everything here is read from a contact as it stands after its steps; to see the past, ask [`Fold::at`] first.
+
+use std::sync::Arc;
+
+use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReason, PlanState};
+use crate::event::Verdict;
+use crate::expr::ScoreRef;
+use crate::fold::{Fold, fit_values};
+use crate::id::{PlanVersion, Uid};
+use crate::plan::{Plan, PlanSet, Qualify, Rearm};
+use crate::points::Points;
+use crate::scores::Scores;
+use crate::time::Timestamp;
+
+/// The scores and levels of one contact at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scorecard {
+    /// The contact.
+    pub contact: Arc<str>,
+    /// After all steps up to this instant; `None` for a contact without events.
+    pub at: Option<Timestamp>,
+    /// How many derived events there were (S55): the scorecard with the greatest wins.
+    pub seq: u64,
+    /// The global score (S24).
+    pub global: Points,
+    /// By plan id.
+    pub plans: Vec<PlanCard>,
+    /// By tag.
+    pub tags: Vec<TagCard>,
+}
+
+/// What one plan says of a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanCard {
+    /// The plan.
+    pub plan: Arc<str>,
+    /// Its version in force.
+    pub version: PlanVersion,
+    /// Whether the contact takes part.
+    pub member: bool,
+    /// Engagement and fit inside the limits (S23).
+    pub score: Points,
+    /// Points earned by behaviour.
+    pub engagement: Points,
+    /// Points of present attributes.
+    pub fit: Points,
+    /// Whether it is qualified; `None` where the plan has no threshold.
+    pub qualified: Option<bool>,
+    /// Since when it is so; `None` where it never changed.
+    pub qualified_since: Option<Timestamp>,
+    /// The stage.
+    pub stage: Option<StageCard>,
+}
+
+/// The present stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageCard {
+    /// Its name.
+    pub stage: Arc<str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// The stage score (S26).
+    pub points: Points,
+}
+
+/// A tag and its score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagCard {
+    /// The tag.
+    pub tag: Arc<str>,
+    /// Since when it is carried.
+    pub since: Timestamp,
+    /// Its score (S25).
+    pub points: Points,
+}
+
+/// A scorecard with everything that explains it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The scores and levels.
+    pub scorecard: Scorecard,
+    /// Present attributes with where they come from (S16).
+    pub attributes: Vec<AttributeLine>,
+    /// A ledger for each score: of every plan, of every stage, of every tag, and the global one.
+    pub ledgers: Vec<LedgerView>,
+    /// The events inside the horizon, oldest first.
+    pub history: Vec<HistoryLine>,
+    /// For each plan with a threshold that is off: what is missing.
+    pub missing: Vec<Missing>,
+}
+
+/// A present attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttributeLine {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its value.
+    pub value: AttributeValue,
+    /// When it was set.
+    pub time: Timestamp,
+    /// The source that set it.
+    pub source: Arc<str>,
+}
+
+/// Which score a ledger adds up to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LedgerOf {
+    /// The global score: the scores of the plans that count in it.
+    Global,
+    /// A plan's score.
+    Plan(Arc<str>),
+    /// The score of the present stage of a plan.
+    Stage(Arc<str>),
+    /// The score of a tag.
+    Tag(Arc<str>),
+}
+
+/// The lines that add up to a score, exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerView {
+    /// Which score.
+    pub of: LedgerOf,
+    /// Its value: the sum of the lines.
+    pub score: Points,
+    /// The lines.
+    pub lines: Vec<LedgerLine>,
+}
+
+/// One line of a ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LedgerLine {
+    /// A fit rule that is true now.
+    Fit {
+        /// The plan.
+        plan: Arc<str>,
+        /// The rule.
+        rule: Arc<str>,
+        /// What it is worth.
+        value: Points,
+    },
+    /// A booking.
+    Booked(BookedLine),
+    /// What was booked before the horizon.
+    Base {
+        /// What is left of it.
+        value: Points,
+    },
+    /// What the plan's floor or ceiling adds or takes on reading (S22).
+    Limit {
+        /// The plan.
+        plan: Arc<str>,
+        /// The difference.
+        value: Points,
+    },
+    /// A plan's score, in the global ledger.
+    PlanScore {
+        /// The plan.
+        plan: Arc<str>,
+        /// Its clamped score.
+        value: Points,
+    },
+}
+
+impl LedgerLine {
+    /// What the line adds to the score.
+    pub fn value(&self) -> Points {
+        match self {
+            LedgerLine::Fit { value, .. }
+            | LedgerLine::Base { value }
+            | LedgerLine::Limit { value, .. }
+            | LedgerLine::PlanScore { value, .. } => *value,
+            LedgerLine::Booked(line) => line.value,
+        }
+    }
+}
+
+/// A booking with its cause in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BookedLine {
+    /// The plan.
+    pub plan: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// The plan's version that booked.
+    pub version: PlanVersion,
+    /// When.
+    pub time: Timestamp,
+    /// The event that caused it; `None` for a timer.
+    pub uid: Option<Uid>,
+    /// Its type; `None` for a timer.
+    pub event_type: Option<Arc<str>>,
+    /// What the rule said.
+    pub raw: Points,
+    /// What was booked.
+    pub applied: Points,
+    /// What it is worth now.
+    pub value: Points,
+    /// Why less was booked than the rule said.
+    pub reason: Option<LimitReason>,
+}
+
+/// An event of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryLine {
+    /// When it happened.
+    pub time: Timestamp,
+    /// Its identity.
+    pub uid: Uid,
+    /// Its type.
+    pub event_type: Arc<str>,
+    /// Its source.
+    pub source: Arc<str>,
+    /// Who caused it.
+    pub verdict: Verdict,
+    /// Rules that booked for it, as (plan, rule, applied).
+    pub booked: Vec<(Arc<str>, Arc<str>, Points)>,
+}
+
+/// What is missing to qualify in one plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Missing {
+    /// The plan.
+    pub plan: Arc<str>,
+    /// Everything that is missing; at least one.
+    pub reasons: Vec<MissingReason>,
+}
+
+/// One thing that is missing to qualify.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MissingReason {
+    /// The contact does not take part in the plan.
+    NotMember,
+    /// So many points.
+    Points(Points),
+    /// The plan's condition does not hold.
+    Condition,
+    /// The cooldown lasts until then.
+    CooldownUntil(Timestamp),
+    /// It was qualified once, and the plan does so only once.
+    OnlyOnce,
+}
+
+impl Fold {
+    /// The scores and levels of a contact.
+    pub fn scorecard(&self, contact: &Contact) -> Scorecard {
+        let plans = self.plans_of(contact);
+        let scores = Scores { state: &contact.state, plans: &plans };
+        let cards = plans.plans().iter().filter_map(|plan| Some(card(scores, plan, contact.state.plan(plan.key)?)));
+        let tags = contact.state.tags.iter();
+        Scorecard {
+            contact: contact.id.clone(),
+            at: contact.state.tau,
+            seq: contact.announced.seq,
+            global: scores.global(),
+            plans: cards.collect(),
+            tags: tags.map(|t| TagCard { tag: t.tag.clone(), since: t.since, points: t.points }).collect(),
+        }
+    }
+
+    /// A contact's scorecard with the ledgers that add up to it, its history, and what is missing to qualify.
+    pub fn explain(&self, contact: &Contact) -> Explanation {
+        let plans = self.plans_of(contact);
+        let scorecard = self.scorecard(contact);
+        let mut ledgers = vec![global_ledger(&scorecard, &plans)];
+        for plan in plans.plans() {
+            if let Some(held) = contact.state.plan(plan.key) {
+                ledgers.push(plan_ledger(contact, &plans, plan, held));
+                ledgers.extend(stage_ledger(contact, plan, held));
+            }
+        }
+        ledgers.extend(
+            contact.state.tags.iter().map(|tag| tag_ledger(contact, &tag.tag, tag.points, tag.first_contribution)),
+        );
+        Explanation {
+            attributes: attributes(contact),
+            ledgers,
+            history: history(contact),
+            missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan)).collect(),
+            scorecard,
+        }
+    }
+
+    fn plans_of(&self, contact: &Contact) -> Arc<PlanSet> {
+        let instant = contact.state.plans_since.or(contact.state.tau).unwrap_or(Timestamp::MIN);
+        Arc::clone(&self.timeline().at(instant).plans)
+    }
+}
+
+fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
+    let stage = held.stage.as_ref();
+    PlanCard {
+        plan: plan.id.clone(),
+        version: plan.version,
+        member: held.member,
+        score: scores.plan(plan),
+        engagement: held.engagement,
+        fit: held.fit,
+        qualified: plan.qualify.as_ref().map(|_| held.qualify.on),
+        qualified_since: held.qualify.since,
+        stage: stage.map(|s| StageCard { stage: s.stage.clone(), since: s.entered, points: s.points }),
+    }
+}
+
+fn global_ledger(scorecard: &Scorecard, plans: &PlanSet) -> LedgerView {
+    let counts = |id: &str| plans.plans().iter().any(|plan| plan.global && *plan.id == *id);
+    let cards = scorecard.plans.iter().filter(|card| counts(&card.plan));
+    let lines = cards.map(|card| LedgerLine::PlanScore { plan: card.plan.clone(), value: card.score }).collect();
+    LedgerView { of: LedgerOf::Global, score: scorecard.global, lines }
+}
+
+fn plan_ledger(contact: &Contact, plans: &PlanSet, plan: &Plan, held: &PlanState) -> LedgerView {
+    let mut lines = Vec::new();
+    if held.member {
+        let values = fit_values(contact, plans, plan, contact.state.tau.unwrap_or_default());
+        lines.extend(values.into_iter().map(|(rule, value)| LedgerLine::Fit { plan: plan.id.clone(), rule, value }));
+    }
+    let booked = booked_in_plan(contact, plan, held.first_contribution);
+    with_base(&mut lines, booked, held.engagement);
+    let score = Scores { state: &contact.state, plans }.plan(plan);
+    let limit = score - (held.engagement + held.fit);
+    if limit != Points::ZERO {
+        lines.push(LedgerLine::Limit { plan: plan.id.clone(), value: limit });
+    }
+    LedgerView { of: LedgerOf::Plan(plan.id.clone()), score, lines }
+}
+
+fn stage_ledger(contact: &Contact, plan: &Plan, held: &PlanState) -> Option<LedgerView> {
+    let stage = held.stage.as_ref()?;
+    let mut lines = Vec::new();
+    with_base(&mut lines, booked_in_plan(contact, plan, stage.first_contribution), stage.points);
+    Some(LedgerView { of: LedgerOf::Stage(plan.id.clone()), score: stage.points, lines })
+}
+
+fn tag_ledger(contact: &Contact, tag: &Arc<str>, points: Points, first: u64) -> LedgerView {
+    let in_tag = |c: &&Contribution| matches!(&c.dimension, Dimension::Tag(known) if known == tag);
+    let booked = contact.ledger.since(first).iter().filter(in_tag).filter_map(|c| booked_line(contact, c)).collect();
+    let mut lines = Vec::new();
+    with_base(&mut lines, booked, points);
+    LedgerView { of: LedgerOf::Tag(tag.clone()), score: points, lines }
+}
+
+fn booked_in_plan(contact: &Contact, plan: &Plan, first: u64) -> Vec<BookedLine> {
+    let in_plan = |c: &&Contribution| {
+        c.dimension == Dimension::Plan && contact.rules.get(c.rule).is_some_and(|rule| rule.plan == plan.id)
+    };
+    contact.ledger.since(first).iter().filter(in_plan).filter_map(|c| booked_line(contact, c)).collect()
+}
+
+fn booked_line(contact: &Contact, contribution: &Contribution) -> Option<BookedLine> {
+    let rule = contact.rules.get(contribution.rule)?;
+    let uid = match contribution.cause {
+        Cause::Timer => None,
+        Cause::Event(uid) => Some(uid),
+    };
+    let row = uid.and_then(|uid| contact.rows.find(uid)).map(|at| contact.rows.as_slice()[at]);
+    Some(BookedLine {
+        plan: rule.plan.clone(),
+        rule: rule.rule.clone(),
+        version: rule.version,
+        time: contribution.time,
+        uid,
+        event_type: row.map(|row| Arc::from(contact.words.text(row.event_type))),
+        raw: contribution.raw,
+        applied: contribution.applied,
+        value: contribution.applied,
+        reason: contribution.reason,
+    })
+}
+
+/// Adds bookings, and in front of them one line for what the base holds of the sum.
+fn with_base(lines: &mut Vec<LedgerLine>, booked: Vec<BookedLine>, sum: Points) {
+    let shown: Points = booked.iter().map(|line| line.value).sum();
+    if sum != shown {
+        lines.push(LedgerLine::Base { value: sum - shown });
+    }
+    lines.extend(booked.into_iter().map(LedgerLine::Booked));
+}
+
+fn attributes(contact: &Contact) -> Vec<AttributeLine> {
+    let mut lines: Vec<AttributeLine> = contact
+        .state
+        .attributes
+        .iter()
+        .map(|a| AttributeLine { name: a.text.clone(), value: a.value.clone(), time: a.time, source: a.source.clone() })
+        .collect();
+    lines.sort_by(|a, b| a.name.cmp(&b.name));
+    lines
+}
+
+fn history(contact: &Contact) -> Vec<HistoryLine> {
+    let rows = contact.rows.as_slice().iter();
+    let line = |row: &crate::contact::Row| HistoryLine {
+        time: row.time,
+        uid: row.uid,
+        event_type: Arc::from(contact.words.text(row.event_type)),
+        source: Arc::from(contact.words.text(row.source)),
+        verdict: row.verdict,
+        booked: booked_for(contact, row.uid),
+    };
+    rows.map(line).collect()
+}
+
+fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Arc<str>, Arc<str>, Points)> {
+    let caused = |c: &&Contribution| c.cause == Cause::Event(uid) && c.dimension == Dimension::Plan;
+    let booked = contact.ledger.as_slice().iter().filter(caused);
+    booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan.clone(), r.rule.clone(), c.applied))).collect()
+}
+
+fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan) -> Option<Missing> {
+    let qualify = plan.qualify.as_ref()?;
+    let held = contact.state.plan(plan.key)?;
+    if held.qualify.on {
+        return None;
+    }
+    let mut reasons = Vec::new();
+    if !held.member {
+        reasons.push(MissingReason::NotMember);
+    }
+    let score = Scores { state: &contact.state, plans }.read(plan, &qualify.score);
+    if score < qualify.at {
+        reasons.push(MissingReason::Points(qualify.at - score));
+    }
+    match held.qualify.last_on {
+        Some(_) if qualify.rearm == Rearm::Never => reasons.push(MissingReason::OnlyOnce),
+        Some(last) if contact.state.tau.is_some_and(|tau| tau < last + qualify.cooldown) => {
+            reasons.push(MissingReason::CooldownUntil(last + qualify.cooldown));
+        }
+        _ => {}
+    }
+    if !condition_holds(contact, plans, plan, qualify) {
+        reasons.push(MissingReason::Condition);
+    }
+    (!reasons.is_empty()).then(|| Missing { plan: plan.id.clone(), reasons })
+}
+
+fn condition_holds(contact: &Contact, plans: &PlanSet, plan: &Plan, qualify: &Qualify) -> bool {
+    qualify.when.as_ref().is_none_or(|when| crate::fold::holds_now(contact, plans, plan, when))
+}
+
+/// The text of a score reference as plans spell it.
+impl std::fmt::Display for ScoreRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ScoreRef::Plan(None) => f.write_str("plan"),
+            ScoreRef::Plan(Some(id)) => write!(f, "plan:{id}"),
+            ScoreRef::Engagement => f.write_str("engagement"),
+            ScoreRef::Fit => f.write_str("fit"),
+            ScoreRef::Global => f.write_str("global"),
+            ScoreRef::Tag(tag) => write!(f, "tag:{tag}"),
+            ScoreRef::Stage(None) => f.write_str("stage"),
+            ScoreRef::Stage(Some(id)) => write!(f, "stage:{id}"),
+        }
+    }
+}
