@@ -1,0 +1,136 @@
+//! Identities of producers, the order of their calls, and what they refuse.
+
+use leadstream_runtime::log::{Isolation, Log, Membership, OutputRecord, Producer, TopicIndex};
+
+use crate::fixture::{
+    Cluster, ProducerOf, Worker, class, commit_values, eventually, expect_values, patiently, producer, record, snapshot,
+    topic,
+};
+
+/// Opens a transaction whose record has reached its partition.
+fn leave_open<C: Cluster>(cluster: &C, producer: &mut ProducerOf<C>, topic: &str, value: &str) {
+    patiently(cluster, || producer.begin()).unwrap();
+    producer.produce(&record(0, value)).unwrap();
+    eventually(cluster, "the record to arrive", || {
+        let seen = snapshot(cluster, topic, Isolation::ReadUncommitted);
+        seen.iter().any(|record| record.value.as_deref() == Some(value.as_bytes())).then_some(())
+    });
+}
+
+/// The successor is at work, the predecessor is told that it is none any more.
+pub fn opening_an_id_again_fences_the_older_producer_and_aborts_what_it_left_open(cluster: &impl Cluster) {
+    let (name, id) = (topic(cluster, "fence", 1), cluster.name("fence"));
+    let mut older = producer(cluster, cluster.log(), &id, &[&name]);
+    leave_open(cluster, &mut older, &name, "older");
+    let mut newer = producer(cluster, &cluster.second_client(), &id, &[&name]);
+    commit_values(cluster, &mut newer, &["newer"]);
+    expect_values(cluster, &name, &["newer"]);
+    assert_eq!(class(older.commit_without_offsets()), "fenced");
+    expect_values(cluster, &name, &["newer"]);
+}
+
+/// Whatever it tries, it is fenced, and its successor's transaction is not touched.
+pub fn a_fenced_producer_can_do_nothing_with_its_open_transaction(cluster: &impl Cluster) {
+    let (name, id) = (topic(cluster, "zombie", 1), cluster.name("zombie"));
+    let mut older = producer(cluster, cluster.log(), &id, &[&name]);
+    leave_open(cluster, &mut older, &name, "older");
+    let mut newer = producer(cluster, &cluster.second_client(), &id, &[&name]);
+    leave_open(cluster, &mut newer, &name, "newer");
+    assert_eq!(class(older.abort()), "fenced");
+    assert_eq!(class(older.begin()), "fenced");
+    newer.commit_without_offsets().unwrap();
+    expect_values(cluster, &name, &["newer"]);
+}
+
+/// A crash leaves the transaction open; opening its id settles it.
+pub fn a_crashed_producers_transaction_is_settled_by_its_successor(cluster: &impl Cluster) {
+    let (name, id) = (topic(cluster, "crash", 1), cluster.name("crash"));
+    let mut crashed = producer(cluster, cluster.log(), &id, &[&name]);
+    leave_open(cluster, &mut crashed, &name, "left open");
+    drop(crashed);
+    let mut other = producer(cluster, cluster.log(), &cluster.name("other"), &[&name]);
+    commit_values(cluster, &mut other, &["behind"]);
+    let successor = producer(cluster, cluster.log(), &id, &[&name]);
+    expect_values(cluster, &name, &["behind"]);
+    drop(successor);
+}
+
+/// `reopen` aborts what is open, fences nobody else, and the producer goes on.
+pub fn reopening_settles_the_own_transaction_and_goes_on(cluster: &impl Cluster) {
+    let name = topic(cluster, "reopen", 1);
+    let mut producer = producer(cluster, cluster.log(), &cluster.name("reopen"), &[&name]);
+    leave_open(cluster, &mut producer, &name, "settled");
+    patiently(cluster, || producer.reopen()).unwrap();
+    assert_eq!(class(producer.commit_without_offsets()), "fatal");
+    commit_values(cluster, &mut producer, &["after"]);
+    patiently(cluster, || producer.reopen()).unwrap();
+    patiently(cluster, || producer.reopen()).unwrap();
+    commit_values(cluster, &mut producer, &["again"]);
+    expect_values(cluster, &name, &["after", "again"]);
+}
+
+/// Out of order: fatal, and an open transaction stays as it was.
+pub fn calls_out_of_order_are_fatal_and_change_nothing<C: Cluster>(cluster: &C) {
+    let (name, tasks, group) = (topic(cluster, "order", 1), topic(cluster, "order-tasks", 1), cluster.name("order"));
+    let mut producer = producer(cluster, cluster.log(), &group, &[&name]);
+    let worker = Worker::<C>::alone(cluster, &group, &tasks);
+    let token = worker.membership.token().unwrap();
+    assert_eq!(class(producer.produce(&record(0, "before begin"))), "fatal");
+    assert_eq!(class(producer.commit_without_offsets()), "fatal");
+    assert_eq!(class(producer.commit(&token, &[crate::fixture::input(&name, 0)])), "fatal");
+    patiently(cluster, || producer.begin()).unwrap();
+    producer.produce(&record(0, "sound")).unwrap();
+    assert_eq!(class(producer.begin()), "fatal");
+    producer.commit_without_offsets().unwrap();
+    assert_eq!(class(producer.commit_without_offsets()), "fatal");
+    expect_values(cluster, &name, &["sound"]);
+}
+
+/// At the produce or at the commit, and the transaction with it shows nothing.
+pub fn a_record_for_no_partition_aborts_the_transaction(cluster: &impl Cluster) {
+    let name = topic(cluster, "nowhere", 1);
+    let mut producer = producer(cluster, cluster.log(), &cluster.name("nowhere"), &[&name]);
+    patiently(cluster, || producer.begin()).unwrap();
+    producer.produce(&record(0, "beside it")).unwrap();
+    let refused = producer.produce(&record(7, "nowhere")).and_then(|()| producer.commit_without_offsets());
+    assert_eq!(class(refused), "abort and rewind");
+    producer.abort().unwrap();
+    commit_values(cluster, &mut producer, &["after"]);
+    expect_values(cluster, &name, &["after"]);
+}
+
+/// A topic index beyond the list is a mistake of the program.
+pub fn a_record_for_no_topic_of_the_producer_is_fatal(cluster: &impl Cluster) {
+    let name = topic(cluster, "index", 1);
+    let mut producer = producer(cluster, cluster.log(), &cluster.name("index"), &[&name]);
+    patiently(cluster, || producer.begin()).unwrap();
+    assert_eq!(class(producer.produce(&OutputRecord { topic: TopicIndex(1), ..record(0, "x") })), "fatal");
+    producer.abort().unwrap();
+}
+
+/// Whether the client or the broker refuses it: it is an error, and nothing of the transaction shows.
+pub fn a_record_beyond_the_limit_never_shows(cluster: &impl Cluster) {
+    let name = cluster.name("large");
+    let spec = leadstream_runtime::log::TopicSpec {
+        max_message_bytes: Some(10_000),
+        ..crate::fixture::spec(&name, 1)
+    };
+    patiently(cluster, || cluster.log().create(std::slice::from_ref(&spec))).unwrap();
+    let mut producer = producer(cluster, cluster.log(), &cluster.name("large"), &[&name]);
+    // Bytes that do not compress: the broker's limit is on what it is sent.
+    let mut state = 1_u32;
+    let bytes = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let large: Vec<u8> = bytes.take(50_000).collect();
+    patiently(cluster, || producer.begin()).unwrap();
+    producer.produce(&record(0, "beside it")).unwrap();
+    let refused = producer
+        .produce(&OutputRecord { value: Some(&large), ..record(0, "large") })
+        .and_then(|()| producer.commit_without_offsets());
+    assert!(matches!(class(refused), "fatal" | "abort and rewind"));
+    producer.abort().unwrap();
+    commit_values(cluster, &mut producer, &["after"]);
+    expect_values(cluster, &name, &["after"]);
+}

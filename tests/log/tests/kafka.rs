@@ -1,0 +1,75 @@
+//! The suite against Apache Kafka.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use leadstream_kafka::{KafkaLog, KafkaSettings};
+use leadstream_log_suite::{Cluster, contract_suite, scripts};
+use leadstream_test_support::Broker;
+use proptest::prelude::*;
+
+/// The shortest session that the broker is told to allow: a member that is gone is waited for this long.
+const SESSION: Duration = Duration::from_secs(6);
+
+/// A client of the broker that all tests share.
+struct Kafka {
+    log: KafkaLog,
+}
+
+fn connect() -> KafkaLog {
+    let mut settings = KafkaSettings::new(Broker::shared().bootstrap());
+    settings.consumer.insert("session.timeout.ms".to_owned(), SESSION.as_millis().to_string());
+    settings.consumer.insert("heartbeat.interval.ms".to_owned(), "500".to_owned());
+    KafkaLog::connect(settings).unwrap()
+}
+
+fn kafka() -> Kafka {
+    Kafka { log: connect() }
+}
+
+impl Cluster for Kafka {
+    type Log = KafkaLog;
+
+    fn log(&self) -> &KafkaLog {
+        &self.log
+    }
+
+    fn second_client(&self) -> KafkaLog {
+        connect()
+    }
+
+    fn name(&self, base: &str) -> String {
+        static NAMES: AtomicU32 = AtomicU32::new(0);
+        format!("{base}-{}", NAMES.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn rounds(&self) -> usize {
+        400
+    }
+
+    fn wait(&self) -> Duration {
+        Duration::from_millis(50)
+    }
+
+    fn pause(&self) {
+        std::thread::sleep(Duration::from_millis(25));
+    }
+
+    fn outlast_session(&self) {
+        std::thread::sleep(SESSION);
+    }
+}
+
+contract_suite!(kafka);
+
+proptest! {
+    // Each case costs Kafka some seconds; the model runs the same scripts by the hundred.
+    #![proptest_config(ProptestConfig { cases: 5, max_shrink_iters: 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_scripts_show_what_was_committed_and_nothing_else(steps in scripts::scripts(25)) {
+        scripts::run(&kafka(), &steps);
+    }
+}
