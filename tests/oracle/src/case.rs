@@ -10,7 +10,7 @@ use crate::oracle::{Effect, ForwardError, Oracle};
 use crate::plan::PlanError;
 
 /// Plans and the commands of one contact in the order of their arrival.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     /// What the case is about.
@@ -42,6 +42,14 @@ pub enum Command {
         /// The YAML texts of the plans, each as its lines.
         plans: Vec<Vec<String>>,
     },
+}
+
+/// The JSON form, so that a failing case can be kept as it is printed.
+impl std::fmt::Debug for Case {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let json = serde_json::to_string_pretty(self).map_err(|_| std::fmt::Error)?;
+        formatter.write_str(&json)
+    }
 }
 
 /// Why a case cannot be run.

@@ -5,7 +5,7 @@
 
 use crate::edge::Edge;
 use crate::event::{Kind, Row, Uid};
-use crate::firing::{crm_writes, fire, write_tags};
+use crate::firing::{TagWrite, crm_writes, fire, write_tags};
 use crate::levels::Settling;
 use crate::limits::Limits;
 use crate::plan::{Plan, Policy, Trigger};
@@ -94,12 +94,14 @@ impl<'a> Fold<'a> {
                 self.state.plan_mut(&plan.id).last_activity = Some(row.time);
             }
         }
+        // The state grows as rules book, while conditions read attributes of this step and everything else from before it.
+        let now = self.state.clone();
         let mut writes = crm_writes(row);
         let mut fired = false;
         for plan in plans.values() {
             for rule in &plan.rules {
                 let listens = matches!(&rule.trigger, Trigger::On(types) if types.contains(&row.event_type));
-                if listens && let Some(written) = self.fire(&pre, plan, &rule.id, Some(row), row.time) {
+                if listens && let Some(written) = self.fire((&pre, &now), plan, &rule.id, Some(row), row.time) {
                     fired = true;
                     writes.extend(written);
                 }
@@ -150,7 +152,7 @@ impl<'a> Fold<'a> {
                 let plan = &self.plans()[&timer.plan];
                 let served = &mut self.state.plan_mut(&timer.plan).idle_served;
                 served.insert(timer.rule.clone(), timer.due);
-                if let Some(writes) = self.fire(&pre, plan, &timer.rule, None, timer.due) {
+                if let Some(writes) = self.fire((&pre, &pre), plan, &timer.rule, None, timer.due) {
                     fired = true;
                     write_tags(&mut self.state, writes, self.inputs.limits);
                 }
@@ -169,15 +171,13 @@ impl<'a> Fold<'a> {
 
     fn fire(
         &mut self,
-        pre: &State,
+        (pre, now): (&State, &State),
         plan: &Plan,
         rule: &str,
         event: Option<&Row>,
         instant: i64,
-    ) -> Option<Vec<crate::firing::TagWrite>> {
-        // The state grows as rules book, while conditions read attributes of this step and everything else from before it.
-        let now = self.state.clone();
-        let scope = Scope { now: &now, ..self.scope(pre, plan, event, instant, Place::Rule) };
+    ) -> Option<Vec<TagWrite>> {
+        let scope = Scope { now, ..self.scope(pre, plan, event, instant, Place::Rule) };
         let step = self.steps.len();
         fire(&mut self.state, plan.rule(rule)?, &scope, step, self.inputs.limits)
     }

@@ -14,6 +14,7 @@
 pub mod calendar;
 pub mod case;
 pub mod condition;
+pub mod generate;
 pub mod number;
 
 mod derived;
@@ -38,6 +39,6 @@ pub use event::{Kind, OracleEvent, Row, Scalar, Uid, Verdict, canonical, hash, h
 pub use limits::{DAY_MS, Limits};
 pub use oracle::{Effect, ForwardError, Oracle, Outcome};
 pub use plan::{Plan, PlanError};
-pub use scorecard::{LedgerRecord, PlanCard, Scorecard, TagCard};
+pub use scorecard::{LedgerRecord, PlanCard, Reading, Scorecard, TagCard};
 pub use scores::{Contribution, LineKind};
 pub use state::{Cause, Cut, TimerKind};

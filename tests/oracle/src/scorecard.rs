@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::edge::Level;
 use crate::event::Scalar;
 use crate::fold::Folded;
 use crate::number::Thousandths;
 use crate::oracle::Oracle;
-use crate::scores::{Contribution, ScoreName, lines, score};
-use crate::state::Cut;
+use crate::scores::{Contribution, PlanSet, ScoreName, lines, score};
+use crate::state::{Booking, Cut};
 
 /// The scores and levels of the contact.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -79,73 +80,94 @@ pub struct LedgerRecord {
     pub cuts: BTreeSet<Cut>,
 }
 
+/// One fold, to be read in several ways.
+pub struct Reading<'a> {
+    oracle: &'a Oracle,
+    folded: Folded,
+}
+
 impl Oracle {
+    /// The state after everything commanded so far.
+    pub fn read(&self) -> Reading<'_> {
+        Reading { oracle: self, folded: self.fold(i64::MAX, self.until()) }
+    }
+
+    /// The state at an instant, but never beyond the task clock (S5). The levels announced and `seq` are those of now.
+    pub fn read_at(&self, instant: i64) -> Reading<'_> {
+        let instant = instant.min(self.clock.unwrap_or(i64::MIN));
+        Reading { oracle: self, folded: self.fold(instant, instant) }
+    }
+
     /// The scorecard after everything commanded so far.
     pub fn scorecard(&self) -> Scorecard {
-        self.card(&self.fold(i64::MAX, self.until()))
+        self.read().scorecard()
     }
 
-    /// The scorecard at an instant, but never beyond the task clock (S5).
-    pub fn scorecard_at(&self, instant: i64) -> Scorecard {
-        let instant = instant.min(self.clock.unwrap_or(i64::MIN));
-        self.card(&self.fold(instant, instant))
+    /// The ledger after everything commanded so far.
+    pub fn ledger(&self) -> Vec<LedgerRecord> {
+        self.read().ledger()
     }
 
-    fn card(&self, folded: &Folded) -> Scorecard {
-        let state = &folded.state;
-        let plans = &self.timeline[state.plan_set].1;
-        let of = |name: ScoreName| score(state, plans, &name);
-        let plan_card = |id: &String| {
-            let memory = state.plan(id);
-            PlanCard {
-                score: of(ScoreName::Plan(id.clone())),
-                engagement: of(ScoreName::Engagement(id.clone())),
-                fit: of(ScoreName::Fit(id.clone())),
-                stage_score: of(ScoreName::Stage(id.clone())),
-                member_since: memory.member_since,
-                qualified: memory.qualified,
-                qualified_since: memory.qualified_since,
-                stage_since: memory.stay.as_ref().map(|stay| stay.entered).or(memory.stage_left),
-                stage: memory.stay.map(|stay| stay.stage),
-            }
-        };
+    /// The levels announced, by plan (empty for tags) and subject.
+    pub fn announced_levels(&self) -> BTreeMap<(String, String), Level> {
+        let levels = self.announced.iter();
+        levels.filter_map(|(subject, announced)| Some((subject.clone(), announced.level.clone()?))).collect()
+    }
+}
+
+impl Reading<'_> {
+    fn plans(&self) -> &PlanSet {
+        &self.oracle.timeline[self.folded.state.plan_set].1
+    }
+
+    /// The scores and levels.
+    pub fn scorecard(&self) -> Scorecard {
+        let state = &self.folded.state;
+        let of = |name: ScoreName| score(state, self.plans(), &name);
         let tag_card = |name: &String, since: i64| TagCard { score: of(ScoreName::Tag(name.clone())), since };
         let present = state.tags.iter().filter(|(_, tag)| tag.present);
         Scorecard {
-            seq: self.seq,
+            seq: self.oracle.seq,
             global: of(ScoreName::Global),
-            plans: plans.keys().map(|id| (id.clone(), plan_card(id))).collect(),
+            plans: self.plans().keys().map(|id| (id.clone(), self.plan_card(id))).collect(),
             tags: present.map(|(name, tag)| (name.clone(), tag_card(name, tag.since))).collect(),
             attributes: state.attributes.clone(),
         }
     }
 
-    /// The ledger after everything commanded so far, what left the horizon included, in the order of booking.
+    fn plan_card(&self, id: &str) -> PlanCard {
+        let memory = self.folded.state.plan(id);
+        let of = |name: fn(String) -> ScoreName| score(&self.folded.state, self.plans(), &name(id.to_owned()));
+        PlanCard {
+            score: of(ScoreName::Plan),
+            engagement: of(ScoreName::Engagement),
+            fit: of(ScoreName::Fit),
+            stage_score: of(ScoreName::Stage),
+            member_since: memory.member_since,
+            qualified: memory.qualified,
+            qualified_since: memory.qualified_since,
+            stage_since: memory.stay.as_ref().map(|stay| stay.entered).or(memory.stage_left),
+            stage: memory.stay.map(|stay| stay.stage),
+        }
+    }
+
+    /// Every firing, what left the horizon included, in the order of booking.
     pub fn ledger(&self) -> Vec<LedgerRecord> {
-        let folded = self.fold(i64::MAX, self.until());
-        let record = |booking: crate::state::Booking| LedgerRecord {
+        let record = |booking: &Booking| LedgerRecord {
             time: booking.time,
             uid: booking.uid.map(|uid| uid.hex()),
-            plan: booking.plan,
-            rule: booking.rule,
-            version: booking.version,
+            plan: booking.plan.clone(),
+            rule: booking.rule.clone(),
+            version: booking.version.clone(),
             raw: booking.raw,
             applied: booking.applied,
-            cuts: booking.cuts,
+            cuts: booking.cuts.clone(),
         };
-        folded.state.bookings.into_iter().map(record).collect()
+        self.folded.state.bookings.iter().map(record).collect()
     }
 
     /// The lines that add up to a score, `plan:ID`, `engagement:ID`, `fit:ID`, `stage:ID`, `tag:X` or `global`; none for another name.
     pub fn explain(&self, name: &str) -> Option<Vec<Contribution>> {
-        let folded = self.fold(i64::MAX, self.until());
-        let plans = &self.timeline[folded.state.plan_set].1;
-        Some(lines(&folded.state, plans, &ScoreName::qualified(name)?, self.boundary()))
-    }
-
-    /// The levels announced: by plan (empty for tags) and subject, as the scorecard must have them.
-    pub fn announced_levels(&self) -> BTreeMap<(String, String), crate::edge::Level> {
-        let levels = self.announced.iter();
-        levels.filter_map(|(subject, announced)| Some((subject.clone(), announced.level.clone()?))).collect()
+        Some(lines(&self.folded.state, self.plans(), &ScoreName::qualified(name)?, self.oracle.boundary()))
     }
 }

@@ -269,7 +269,7 @@ fn s22_the_plan_score_is_clamped_again_on_read_by_a_line_of_its_own() {
     feed(&mut oracle, worth("1", 0.0, 90.0));
     feed(&mut oracle, attribute("2", 1.0, "vip", true));
     assert_eq!(score(&oracle), 100.0);
-    let lines = oracle.explain("plan:p").unwrap();
+    let lines = oracle.read().explain("plan:p").unwrap();
     let limit = lines.iter().find(|line| line.kind == LineKind::Limit).unwrap();
     assert_eq!(limit.value, -20_000);
     assert_eq!(lines.iter().map(|line| line.value).sum::<i64>(), 100_000);

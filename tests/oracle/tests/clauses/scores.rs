@@ -38,7 +38,7 @@ fn s23_s24_global_is_the_sum_of_clamped_scores_of_global_plans() {
     let mut oracle = Oracle::new("c1", &plans.each_ref().map(String::as_str)).unwrap();
     feed(&mut oracle, event("1", 0.0, "x"));
     assert_eq!(oracle.scorecard().global, 120_000);
-    let lines = oracle.explain("global").unwrap();
+    let lines = oracle.read().explain("global").unwrap();
     assert_eq!(lines.iter().map(|line| line.value).collect::<Vec<_>>(), [50_000, 70_000]);
 }
 
@@ -108,7 +108,7 @@ fn s6_rows_older_than_the_horizon_leave_into_one_line_and_scores_stay() {
     feed(&mut oracle, worth("2", 1.0, 20.0));
     feed(&mut oracle, worth("3", 401.0, 5.0)); // 1 day is not < 401 - 400
     let kinds = |oracle: &Oracle| {
-        let lines = oracle.explain("plan:p").unwrap();
+        let lines = oracle.read().explain("plan:p").unwrap();
         lines.iter().map(|line| (line.kind, line.value)).collect::<Vec<_>>()
     };
     let booked = |value| (LineKind::Booking, value);
@@ -143,7 +143,7 @@ fn s5_queries_answer_for_an_instant_that_the_task_clock_has_reached() {
     feed(&mut oracle, worth("2", 2.0, 20.0));
     feed(&mut oracle, worth("3", 3.0, 40.0));
     oracle.clock(day(2.5));
-    let at = |days| oracle.scorecard_at(day(days)).plans["p"].score;
+    let at = |days| oracle.read_at(day(days)).scorecard().plans["p"].score;
     assert_eq!((at(0.5), at(1.0), at(2.4), at(9.0)), (0, 10_000, 30_000, 30_000));
 }
 
@@ -156,7 +156,7 @@ fn s21_lines_add_up_to_every_score() {
     for id in 1..=3 {
         feed(&mut oracle, event(&id.to_string(), f64::from(id), "x"));
     }
-    let sum = |name: &str| oracle.explain(name).unwrap().iter().map(|line| line.value).sum::<i64>();
+    let sum = |name: &str| oracle.read().explain(name).unwrap().iter().map(|line| line.value).sum::<i64>();
     let card = oracle.scorecard();
     let plan = &card.plans["p"];
     assert_eq!((sum("plan:p"), sum("global"), sum("engagement:p")), (40_000, 40_000, 40_000));
@@ -164,5 +164,5 @@ fn s21_lines_add_up_to_every_score() {
     assert_eq!((sum("fit:p"), plan.fit), (7_000, 7_000));
     assert_eq!((sum("stage:p"), plan.stage_score), (9_000, 9_000)); // 31 advanced, then 9 under the ceiling
     assert_eq!((sum("tag:t"), card.tags["t"].score), (40_000, 40_000));
-    assert!(oracle.explain("nonsense").is_none());
+    assert!(oracle.read().explain("nonsense").is_none());
 }

@@ -1,0 +1,100 @@
+//! Random cases: plans and histories from small vocabularies, so that rules match, ties happen and windows are met at their edges.
+//!
+//! Owns the mixture. Invariants: every case generated is one the oracle accepts; it shrinks towards fewer plans, rules and events, no
+//! delays and plain values.
+
+mod conditions;
+mod histories;
+mod plans;
+
+use proptest::prelude::*;
+
+use crate::case::{Case, Command};
+use crate::limits::{DAY_MS, Limits};
+use histories::Timed;
+
+/// 25 March 2026, 00:00 UTC: the clocks of Warsaw change four days later.
+pub const START_MS: i64 = 1_774_396_800_000;
+
+/// What the cases of a run may contain.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// How many plans score the contact at most, 1 to 3.
+    pub plans_max: usize,
+    /// How many events arrive at most, copies not counted.
+    pub events_max: usize,
+    /// Whether events arrive late and as copies; else each arrives once, in order.
+    pub disorder: bool,
+    /// Whether plans change while events arrive.
+    pub forward: bool,
+    /// Whether the limits are so small that rows depart and events are too late.
+    pub departures: bool,
+}
+
+impl Profile {
+    /// One plan, a short history in order: what a new fold should get right first.
+    pub fn simple() -> Profile {
+        Profile { plans_max: 1, events_max: 12, disorder: false, forward: false, departures: false }
+    }
+
+    /// Several plans and disorder, but neither plan changes nor departures.
+    pub fn usual() -> Profile {
+        Profile { plans_max: 3, events_max: 20, disorder: true, forward: false, departures: false }
+    }
+
+    /// Everything the oracle covers.
+    pub fn full() -> Profile {
+        Profile { plans_max: 3, events_max: 24, disorder: true, forward: true, departures: true }
+    }
+}
+
+/// Random cases of a profile.
+pub fn case(profile: &Profile) -> BoxedStrategy<Case> {
+    let plans = proptest::collection::vec(plans::plan(), 1..=profile.plans_max);
+    let history = histories::history(profile.events_max, profile.disorder);
+    let change = proptest::option::weighted(0.4, (histories::instant(), plans::change()));
+    let forward = if profile.forward { change.boxed() } else { Just(None).boxed() };
+    let limits = if profile.departures { small_limits().boxed() } else { Just(Limits::default()).boxed() };
+    (plans, history, forward, limits)
+        .prop_map(|(models, history, forward, limits)| {
+            let mut commands: Vec<Command> = history.into_iter().map(Timed::into_command).collect();
+            if let Some((from, change)) = forward {
+                let changed: Vec<_> = models.iter().map(|model| change.apply(model)).collect();
+                insert_forward(&mut commands, from, plans::render(&changed));
+            }
+            Case { about: String::new(), contact: "c1".to_owned(), limits, plans: plans::render(&models), commands }
+        })
+        .boxed()
+}
+
+/// A change begins at the task clock or later (S45), so it is commanded before the clock passes it.
+fn insert_forward(commands: &mut Vec<Command>, from: i64, plans: Vec<Vec<String>>) {
+    let passes = |command: &Command| matches!(command, Command::Clock(clock) if *clock > from);
+    let end = commands.iter().position(passes).unwrap_or(commands.len());
+    commands.insert(end / 2, Command::Forward { from, plans });
+}
+
+/// Windows, caps and once-per spans of the plans are 7 days at most, as long as the shortest horizon.
+fn small_limits() -> impl Strategy<Value = Limits> {
+    (prop_oneof![Just(400), Just(7), Just(8)], prop_oneof![2 => Just(2000_usize), 1 => 3..8_usize]).prop_map(
+        |(horizon_days, rows)| Limits { horizon_ms: horizon_days * DAY_MS, rows, ..Limits::default() },
+    )
+}
+
+/// The events and clock commands of a case in another order of arrival, with the last clock at the end: by L1 the same state results.
+///
+/// For cases without plan changes and departures.
+pub fn shuffled(case: &Case) -> BoxedStrategy<Case> {
+    let mut events = case.commands.clone();
+    events.retain(|command| matches!(command, Command::Event(_)));
+    let clock = case.commands.iter().filter_map(|command| match command {
+        Command::Clock(clock) => Some(*clock),
+        _ => None,
+    });
+    let last = clock.max().map(Command::Clock);
+    let case = case.clone();
+    Just(events)
+        .prop_shuffle()
+        .prop_map(move |events| Case { commands: events.into_iter().chain(last.clone()).collect(), ..case.clone() })
+        .boxed()
+}
