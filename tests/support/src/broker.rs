@@ -123,8 +123,9 @@ impl Broker {
         for (key, value) in &self.options.properties {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        // Many brokers may run at once on a small machine, and tests hold little.
-        command.env("KAFKA_HEAP", "-Xms128m -Xmx512m");
+        // Many brokers may run at once on a small machine, and tests hold little. They are short, too: without the optimising compiler
+        // a broker is up with two thirds of the work.
+        command.env("KAFKA_HEAP", "-Xms128m -Xmx512m -XX:TieredStopAtLevel=1");
         let output = command.output().map_err(SupportError::io(format!("running {}", script.display())))?;
         if output.status.success() {
             return Ok(());

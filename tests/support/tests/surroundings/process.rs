@@ -1,10 +1,10 @@
-//! Guarded processes end when they are told to, and with the test.
+//! Guarded processes end when they are told to, and with the test; the binary to run in one is found.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use leadstream_test_support::{Process, SupportError};
+use leadstream_test_support::{Process, SupportError, leadstream_binary};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -68,4 +68,11 @@ fn a_command_that_does_not_exist_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = Process::spawn(&mut Command::new("no-such-command"), &folder.path().join("output")).unwrap_err();
     assert!(error.to_string().starts_with("starting no-such-command: "), "{error}");
+}
+
+#[test]
+fn the_binary_of_another_package_is_found() {
+    let binary = leadstream_binary();
+    assert!(binary.is_file(), "{}", binary.display());
+    assert_eq!(binary.file_name().unwrap(), "leadstream");
 }
