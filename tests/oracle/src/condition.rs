@@ -3,9 +3,9 @@
 //! Never reads a clock. Invariants: each number is a finite binary64; an error is absorbed by `&&` and `||` only; a construct that is
 //! not supported is refused when the expression is read, so that evaluation errors are only those of clause S9.
 
+use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SelectExpr, operators};
 use cel::parser::Parser;
-use cel::IdedExpr;
 
 use crate::event::Scalar;
 
@@ -88,7 +88,8 @@ impl Expression {
         let tree = Parser::new()
             .parse(source)
             .map_err(|error| ExpressionError::Syntax { source_text: source.to_owned(), reason: error.to_string() })?;
-        supported(&tree).map_err(|construct| ExpressionError::Unsupported { source_text: source.to_owned(), construct })?;
+        supported(&tree)
+            .map_err(|construct| ExpressionError::Unsupported { source_text: source.to_owned(), construct })?;
         Ok(Expression { tree })
     }
 
@@ -171,7 +172,9 @@ fn field_path(select: &SelectExpr) -> Option<(&str, String)> {
 fn evaluate(tree: &IdedExpr, names: &dyn Names) -> Result<Value, NoValue> {
     match &tree.expr {
         Expr::Literal(literal) => literal_value(literal),
-        Expr::List(list) => Ok(Value::List(list.elements.iter().map(|e| evaluate(e, names)).collect::<Result<_, _>>()?)),
+        Expr::List(list) => {
+            Ok(Value::List(list.elements.iter().map(|e| evaluate(e, names)).collect::<Result<_, _>>()?))
+        }
         Expr::Select(select) => {
             let (root, field) = field_path(select).ok_or(NoValue)?;
             let value = if root == "event" { names.event(&field) } else { names.contact(&field) };
@@ -338,7 +341,9 @@ mod tests {
 
     #[test]
     fn s9_missing_fields_division_by_zero_and_wrong_types_have_no_value() {
-        for source in ["event.missing", "1 / 0", "0 / 0", "1e308 * 10", "event.name + 1", "event.name < 1", "!event.value"] {
+        for source in
+            ["event.missing", "1 / 0", "0 / 0", "1e308 * 10", "event.name + 1", "event.name < 1", "!event.value"]
+        {
             assert_eq!(value(source), Err(NoValue), "{source}");
         }
         assert!(!holds("event.value")); // a number is no condition

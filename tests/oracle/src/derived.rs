@@ -172,8 +172,7 @@ impl Reconciling<'_> {
         let levels = (Level::Is(old), Level::Is(new));
         let read = plan.qualify.as_ref().and_then(|qualify| ScoreName::of_threshold(&qualify.score, &plan.id));
         let read = read.unwrap_or_else(|| ScoreName::Plan(plan.id.clone()));
-        let mut edge =
-            self.edge(derived_type, Some(plan), "qualify".to_owned(), levels, memory.qualified_since, &read);
+        let mut edge = self.edge(derived_type, Some(plan), "qualify".to_owned(), levels, memory.qualified_since, &read);
         if let Some(qualify) = &plan.qualify {
             edge.threshold = Some(if new { qualify.at } else { qualify.release });
             if !new {

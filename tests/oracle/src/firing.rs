@@ -36,7 +36,13 @@ pub(crate) fn points_value(points: &Points, scope: &Scope) -> Option<Thousandths
 /// Fires the rule if it fires; then `state` has its booking. Returns the tags it writes, or none where it did not fire.
 ///
 /// `scope.pre` is the state before the step. The order of the tests is that of S18: verdict, when, once, points, weight, cap, limits.
-pub(crate) fn fire(state: &mut State, rule: &Rule, scope: &Scope, step: usize, limits: &Limits) -> Option<Vec<TagWrite>> {
+pub(crate) fn fire(
+    state: &mut State,
+    rule: &Rule,
+    scope: &Scope,
+    step: usize,
+    limits: &Limits,
+) -> Option<Vec<TagWrite>> {
     let plan = scope.plan;
     let valid = rule.valid_from.is_none_or(|from| scope.instant >= from)
         && rule.valid_until.is_none_or(|until| scope.instant < until);

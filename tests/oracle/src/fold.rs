@@ -160,12 +160,8 @@ impl<'a> Fold<'a> {
             TimerKind::Check => {}
         }
         let named = |name: &String| (timer.kind == TimerKind::Idle).then(|| name.clone());
-        let cause = Cause::Timer {
-            due: timer.due,
-            kind: timer.kind,
-            plan: named(&timer.plan),
-            rule: named(&timer.rule),
-        };
+        let cause =
+            Cause::Timer { due: timer.due, kind: timer.kind, plan: named(&timer.plan), rule: named(&timer.rule) };
         self.settle(&pre, cause, marks, (timer.due, None), fired);
     }
 
@@ -182,14 +178,7 @@ impl<'a> Fold<'a> {
         fire(&mut self.state, plan.rule(rule)?, &scope, step, self.inputs.limits)
     }
 
-    fn scope<'s>(
-        &self,
-        pre: &'s State,
-        plan: &'s Plan,
-        event: Option<&'s Row>,
-        instant: i64,
-        place: Place,
-    ) -> Scope<'s>
+    fn scope<'s>(&self, pre: &'s State, plan: &'s Plan, event: Option<&'s Row>, instant: i64, place: Place) -> Scope<'s>
     where
         'a: 's,
     {

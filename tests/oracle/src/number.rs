@@ -57,7 +57,8 @@ impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A literal of up to 15 significant digits survives binary64 and its shortest decimal form unchanged.
         let number = f64::deserialize(deserializer)?;
-        Decimal::parse(&format!("{number}")).ok_or_else(|| serde::de::Error::custom("not a decimal of at most 18 digits"))
+        Decimal::parse(&format!("{number}"))
+            .ok_or_else(|| serde::de::Error::custom("not a decimal of at most 18 digits"))
     }
 }
 

@@ -143,8 +143,7 @@ impl Oracle {
         self.timeline.push((from, plans));
         // Events do not move the task clock, so the contact may have been stepped beyond the change.
         let late = self.tau.is_some_and(|(tau, _)| from <= tau);
-        let cause =
-            Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
+        let cause = Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
         let (_, derived) = self.command(late, &cause, &["plan"]);
         Ok(Effect { outcome: None, derived })
     }
@@ -177,9 +176,10 @@ impl Oracle {
         self.steps_taken = folded.steps.len();
         // A first stage is entered, and left for none, in silence; it is announced all the same.
         for (id, plan) in &folded.state.plans {
-            let level = plan.stay.as_ref().map_or(crate::edge::Level::None, |stay| {
-                crate::edge::Level::Named(stay.stage.clone())
-            });
+            let level = plan
+                .stay
+                .as_ref()
+                .map_or(crate::edge::Level::None, |stay| crate::edge::Level::Named(stay.stage.clone()));
             self.announced.entry((id.clone(), "stage".to_owned())).or_default().level = Some(level);
         }
         (folded, derived)

@@ -203,7 +203,11 @@ impl Plan {
             version: hex(&hash(&[text.replace("\r\n", "\n").as_bytes()])),
             global: file.global,
             members: expression(file.members)?,
-            facts: file.facts.into_iter().map(|(name, entry)| Ok((name, fact(entry)?))).collect::<Result<_, PlanError>>()?,
+            facts: file
+                .facts
+                .into_iter()
+                .map(|(name, entry)| Ok((name, fact(entry)?)))
+                .collect::<Result<_, PlanError>>()?,
             policies: policies(file.verdicts),
             rules,
             fit,

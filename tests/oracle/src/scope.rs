@@ -119,9 +119,7 @@ impl Names for Scope<'_> {
         let state = self.pre.plan(&plan.id);
         match subject {
             "qualify" if plan.qualify.is_some() => Ok(Value::Bool(state.qualified)),
-            "stage" if plan.pipeline.is_some() => {
-                Ok(state.stay.map_or(Value::Null, |stay| Value::Text(stay.stage)))
-            }
+            "stage" if plan.pipeline.is_some() => Ok(state.stay.map_or(Value::Null, |stay| Value::Text(stay.stage))),
             _ => Err(NoValue),
         }
     }

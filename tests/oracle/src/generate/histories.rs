@@ -58,10 +58,9 @@ pub(crate) fn history(events_max: usize, disorder: bool) -> BoxedStrategy<Vec<Ti
             let events = sent
                 .into_iter()
                 .map(|(event, delay)| Timed { arrives: event.time + delay, command: Command::Event(event) });
-            let clocks = clocks.into_iter().map(|(instant, beyond)| Timed {
-                arrives: instant,
-                command: Command::Clock(instant + beyond),
-            });
+            let clocks = clocks
+                .into_iter()
+                .map(|(instant, beyond)| Timed { arrives: instant, command: Command::Clock(instant + beyond) });
             let mut all: Vec<Timed> = events.chain(clocks).collect();
             all.sort_by_key(|timed| timed.arrives);
             all
@@ -109,7 +108,8 @@ fn blank(time: i64, event_type: &str, kind: Kind) -> OracleEvent {
 }
 
 fn interaction() -> BoxedStrategy<OracleEvent> {
-    let types = select(&["page_viewed", "page_viewed", "form_submitted", "email_opened", "order_completed", "email_delivered"]);
+    let types =
+        select(&["page_viewed", "page_viewed", "form_submitted", "email_opened", "order_completed", "email_delivered"]);
     let verdict = prop_oneof![6 => Just(Verdict::Human), 1 => Just(Verdict::Suspect), 1 => Just(Verdict::Machine)];
     // Rarely the event claims to be from after its receipt.
     let received = prop_oneof![

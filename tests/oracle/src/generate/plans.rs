@@ -29,13 +29,18 @@ struct Rule {
 pub(crate) fn plan() -> BoxedStrategy<Model> {
     let rules = proptest::collection::vec(prop_oneof![5 => event_rule(), 1 => idle_rule()], 1..6);
     let fit = proptest::collection::vec(fit_rule(), 0..3);
-    (head(), rules, fit, of(qualify()), of(pipeline()))
+    (head(), rules, fit, often(qualify()), often(pipeline()))
         .prop_map(|(head, rules, fit, qualify, pipeline)| {
             // A threshold on the stage score needs stages.
-            let qualify = qualify.map(|text| if pipeline.is_some() { text } else { text.replace("score: stage, ", "") });
+            let qualify =
+                qualify.map(|text| if pipeline.is_some() { text } else { text.replace("score: stage, ", "") });
             Model { head, rules, fit, qualify, pipeline }
         })
         .boxed()
+}
+
+fn often<T: Clone + std::fmt::Debug + 'static>(strategy: BoxedStrategy<T>) -> impl Strategy<Value = Option<T>> {
+    proptest::option::weighted(0.8, strategy)
 }
 
 fn words(words: &'static [&'static str]) -> BoxedStrategy<String> {
@@ -53,7 +58,8 @@ fn quoted(key: &str, condition: &str) -> String {
 }
 
 fn head() -> impl Strategy<Value = Vec<String>> {
-    let members = of(conditions::of_members().prop_map(|condition| quoted("members", &condition)));
+    let members =
+        proptest::option::weighted(0.3, conditions::of_members().prop_map(|condition| quoted("members", &condition)));
     let verdicts = words(&[
         "verdicts: { machine: count }",
         "verdicts: { suspect: ignore }",
@@ -62,10 +68,12 @@ fn head() -> impl Strategy<Value = Vec<String>> {
     ]);
     let limits = words(&["limits: { floor: 0 }", "limits: { ceiling: 30 }", "limits: { floor: -10, ceiling: 60 }"]);
     let zone = words(&["time_zone: Europe/Warsaw", "time_zone: America/New_York"]);
-    (members, any::<bool>(), of(zone), of(verdicts), of(limits)).prop_map(|(members, global, zone, verdicts, limits)| {
-        let global = global.then(|| "global: true".to_owned());
-        [members, global, zone, verdicts, limits].into_iter().flatten().collect()
-    })
+    (members, any::<bool>(), of(zone), of(verdicts), of(limits)).prop_map(
+        |(members, global, zone, verdicts, limits)| {
+            let global = global.then(|| "global: true".to_owned());
+            [members, global, zone, verdicts, limits].into_iter().flatten().collect()
+        },
+    )
 }
 
 fn cap() -> BoxedStrategy<String> {
@@ -97,7 +105,7 @@ fn valid() -> BoxedStrategy<String> {
 }
 
 fn literal_points() -> BoxedStrategy<String> {
-    words(&["0", "5", "10", "20", "50", "-5", "-20", "33.333", "0.0005", "2.5"])
+    words(&["0", "5", "10", "20", "50", "-5", "-10", "-20", "-33.333", "33.333", "0.0005", "2.5"])
 }
 
 fn event_rule() -> BoxedStrategy<Rule> {
@@ -114,11 +122,21 @@ fn event_rule() -> BoxedStrategy<Rule> {
         4 => literal_points(),
         1 => words(&["'event.value / 100'", "event.value", "'count(\"page_viewed\", \"7d\") * 1.5'", "'score(\"plan:SELF\") / 3'"]),
     ];
-    let once = words(&["once_per: 1d", "once_per: 2d", "once_per: ever", "once_per: event.email_id", "once_per: event.path"]);
+    let once =
+        words(&["once_per: 1d", "once_per: 2d", "once_per: ever", "once_per: event.email_id", "once_per: event.path"]);
     let verdicts = words(&["verdicts: { machine: count }", "verdicts: { suspect: { weight: 0.25 } }"]);
     let when = conditions::of_rule().prop_map(|condition| quoted("when", &condition));
     let rare = |strategy| proptest::option::weighted(0.25, strategy);
-    (on, of(when), points, rare(cap()), rare(once), rare(valid()), rare(tags()), rare(verdicts))
+    (
+        on,
+        proptest::option::weighted(0.4, when),
+        points,
+        rare(cap()),
+        rare(once),
+        rare(valid()),
+        rare(tags()),
+        rare(verdicts),
+    )
         .prop_map(|(on, when, points, cap, once, valid, tags, verdicts)| Rule {
             points,
             rest: joined([Some(format!("on: {on}")), when, cap, once, valid, tags, verdicts]),
@@ -142,7 +160,8 @@ fn fit_rule() -> BoxedStrategy<String> {
 
 fn qualify() -> BoxedStrategy<String> {
     let score = words(&["score: engagement", "score: fit", "score: global", "score: stage", "score: 'tag:vip'"]);
-    let thresholds = words(&["at: 10", "at: 20, release: 10", "at: 50, release: 50", "at: 33.333, release: 5", "at: 2.5"]);
+    let thresholds =
+        words(&["at: 10", "at: 20, release: 10", "at: 50, release: 50", "at: 33.333, release: 5", "at: 2.5", "at: 5, release: 2.5"]);
     let cooldown = words(&["cooldown: 1d", "cooldown: 2d", "cooldown: 7d"]);
     let when = conditions::of_level().prop_map(|condition| quoted("when", &condition));
     let never = proptest::option::weighted(0.15, Just("rearm: never".to_owned()));
@@ -160,19 +179,19 @@ fn pipeline() -> BoxedStrategy<Vec<String>> {
 }
 
 fn stage() -> BoxedStrategy<String> {
-    let enter = (words(&["5", "10", "20", "33.333", "50"]), conditions::of_level(), 0..6_u8).prop_map(
+    let enter = (words(&["2.5", "5", "10", "20", "33.333"]), conditions::of_level(), 0..6_u8).prop_map(
         |(points, condition, which)| match which {
             0 => quoted("enter_when", &condition),
             1 => format!("enter: {points}, {}", quoted("enter_when", &condition)),
             _ => format!("enter: {points}"),
         },
     );
-    let below = words(&["leave_below: 0", "leave_below: 5", "leave_below: 10"]);
+    let below = words(&["leave_below: 0", "leave_below: 2.5", "leave_below: 5", "leave_below: 10"]);
     let leave_when = conditions::of_level().prop_map(|condition| quoted("leave_when", &condition));
     let leave_idle = words(&["leave_idle: 1d", "leave_idle: 2d", "leave_idle: 3d"]);
     let is_final = proptest::option::weighted(0.1, Just("final: true".to_owned()));
     let rare = |strategy| proptest::option::weighted(0.2, strategy);
-    (enter, of(below), rare(leave_when.boxed()), rare(leave_idle), is_final)
+    (enter, often(below), rare(leave_when.boxed()), rare(leave_idle), is_final)
         .prop_map(|(enter, below, leave_when, leave_idle, is_final)| {
             joined([Some(enter), below, leave_when, leave_idle, is_final])
         })

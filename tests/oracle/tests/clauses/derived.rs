@@ -38,7 +38,10 @@ fn s39_tags_come_first_by_name_then_plans_by_id_each_with_its_stage_before_its_q
         .iter()
         .map(|derived| (derived.plan.as_deref().unwrap_or(""), derived.subject.as_str()))
         .collect();
-    assert_eq!(order, [("", "tag:y"), ("", "tag:z"), ("a", "stage"), ("a", "qualify"), ("b", "stage"), ("b", "qualify")]);
+    assert_eq!(
+        order,
+        [("", "tag:y"), ("", "tag:z"), ("a", "stage"), ("a", "qualify"), ("b", "stage"), ("b", "qualify")]
+    );
 }
 
 #[test]

@@ -108,7 +108,9 @@ fn s41_a_stage_is_corrected_directly_with_the_rest_in_via() {
 
 #[test]
 fn s40_trap_10_a_late_command_folds_up_to_the_task_clock_and_moves_tau_there() {
-    let mut oracle = oracle("rules: [{ id: w, on: worth, points: event.value }, { id: away, idle: 10d, points: -50 }]\nqualify: { at: 100, release: 60 }");
+    let mut oracle = oracle(
+        "rules: [{ id: w, on: worth, points: event.value }, { id: away, idle: 10d, points: -50 }]\nqualify: { at: 100, release: 60 }",
+    );
     feed(&mut oracle, worth("1", 5.0, 100.0));
     oracle.clock(day(20.0)); // idle at 15: 50, off
     assert!(!oracle.scorecard().plans["p"].qualified);

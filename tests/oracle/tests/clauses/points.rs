@@ -56,9 +56,8 @@ fn s10_a_rule_listens_to_each_of_its_types_and_fires_every_time() {
 
 #[test]
 fn s10_a_rule_is_valid_from_one_local_midnight_until_before_another() {
-    let mut oracle = oracle(
-        "time_zone: Europe/Warsaw\nrules: [{ id: a, on: x, points: 1, valid: [2026-01-31, 2026-02-01] }]",
-    );
+    let mut oracle =
+        oracle("time_zone: Europe/Warsaw\nrules: [{ id: a, on: x, points: 1, valid: [2026-01-31, 2026-02-01] }]");
     let instants =
         ["2026-01-30T22:59:59.999Z", "2026-01-30T23:00:00Z", "2026-01-31T22:59:59.999Z", "2026-01-31T23:00:00Z"];
     for instant in instants {
@@ -70,7 +69,9 @@ fn s10_a_rule_is_valid_from_one_local_midnight_until_before_another() {
 
 #[test]
 fn s10_membership_is_that_before_the_step_and_a_contact_begins_blank() {
-    let mut tagged = oracle("members: '\"vip\" in contact.tags'\nrules: [{ id: a, on: x, points: 1 }, { id: t, on: join, tag: vip }]");
+    let mut tagged = oracle(
+        "members: '\"vip\" in contact.tags'\nrules: [{ id: a, on: x, points: 1 }, { id: t, on: join, tag: vip }]",
+    );
     feed(&mut tagged, event("1", 0.0, "x")); // blank: no tags
     feed(&mut tagged, event("2", 1.0, "join")); // no member, so the rule that would tag does not fire
     feed(&mut tagged, crm_tag("3", 2.0, "vip", true));
@@ -162,7 +163,8 @@ fn s12_ever_sees_facts_before_membership_and_prefixes_of_path_or_url() {
          { id: c, on: x, when: 'ever(\"big\") && count(\"big\", \"30d\") == 1', points: 100 }, \
          { id: d, on: x, when: 'ever(\"page_viewed\", \"/shoes/\")', points: 1000 }]",
     );
-    let page = event("1", 0.0, "page_viewed").with("path", "/jackets/red").with("url", "https://shop.example/jackets/red");
+    let page =
+        event("1", 0.0, "page_viewed").with("path", "/jackets/red").with("url", "https://shop.example/jackets/red");
     feed(&mut oracle, page);
     feed(&mut oracle, event("2", 0.0, "order").with("value", 101.0));
     feed(&mut oracle, event("3", 0.0, "order").with("value", 100.0));
@@ -209,7 +211,9 @@ fn s19_a_rolling_cap_forgets_after_exactly_24_hours() {
 #[test]
 fn s19_a_cap_of_either_sign_may_undo_what_was_booked_but_never_turns_the_sign_of_an_award() {
     let mut oracle = oracle("rules: [{ id: w, on: worth, points: event.value, cap: { points: 10, per: ever } }]");
-    for (id, points, sum) in [("1", 8.0, 8.0), ("2", 8.0, 10.0), ("3", -15.0, -5.0), ("4", -15.0, -10.0), ("5", 30.0, 10.0)] {
+    for (id, points, sum) in
+        [("1", 8.0, 8.0), ("2", 8.0, 10.0), ("3", -15.0, -5.0), ("4", -15.0, -10.0), ("5", 30.0, 10.0)]
+    {
         feed(&mut oracle, worth(id, id.parse().unwrap(), points));
         assert_eq!(score(&oracle), sum);
     }
@@ -278,7 +282,8 @@ fn s22_the_plan_score_is_clamped_again_on_read_by_a_line_of_its_own() {
 
 #[test]
 fn s56_machines_are_ignored_by_default_and_are_no_fact_while_suspects_count() {
-    let mut oracle = oracle("rules: [{ id: a, on: x, points: 1 }, { id: n, on: y, when: 'count(\"x\", \"7d\") == 1', points: 10 }]");
+    let mut oracle =
+        oracle("rules: [{ id: a, on: x, points: 1 }, { id: n, on: y, when: 'count(\"x\", \"7d\") == 1', points: 10 }]");
     let effect = feed(&mut oracle, event("1", 0.0, "x").by(Verdict::Machine));
     assert_eq!(effect.outcome, Some(Outcome::Suppressed));
     feed(&mut oracle, event("2", 1.0, "x").by(Verdict::Suspect));

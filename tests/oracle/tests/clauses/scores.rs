@@ -63,10 +63,16 @@ fn s25_applied_points_or_the_entrys_own_join_the_tags_score_until_its_removal() 
 fn s25_tags_of_the_crm_may_carry_points_and_count_for_no_plan() {
     let mut oracle = oracle("global: true\nqualify: { score: 'tag:vip', at: 5 }");
     let effect = feed(&mut oracle, crm_tag("1", 0.0, "vip", 5.0));
-    assert_eq!(effect.derived.iter().map(|derived| derived.subject.as_str()).collect::<Vec<_>>(), ["tag:vip", "qualify"]);
+    assert_eq!(
+        effect.derived.iter().map(|derived| derived.subject.as_str()).collect::<Vec<_>>(),
+        ["tag:vip", "qualify"]
+    );
     assert_eq!((oracle.scorecard().tags["vip"].score, oracle.scorecard().global), (5_000, 0));
     let effect = feed(&mut oracle, crm_tag("2", 1.0, "vip", false));
-    assert_eq!(effect.derived.iter().map(|derived| derived.subject.as_str()).collect::<Vec<_>>(), ["tag:vip", "qualify"]);
+    assert_eq!(
+        effect.derived.iter().map(|derived| derived.subject.as_str()).collect::<Vec<_>>(),
+        ["tag:vip", "qualify"]
+    );
 }
 
 #[test]

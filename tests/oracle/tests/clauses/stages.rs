@@ -137,8 +137,16 @@ fn s26_a_member_is_in_the_first_stage_just_before_its_first_step() {
 
 #[test]
 fn s59_conditions_read_the_stage_before_the_step_as_text_or_null() {
-    let other = plan("q", "members: contact.q\nrules: [{ id: n, on: worth, when: 'level(\"\", \"stage\") == null', points: 1 }]\npipeline: { stages: [{ name: one }] }");
-    let first = plan("p", &format!("rules: [{{ id: w, on: worth, points: event.value }}, {{ id: m, on: look, when: 'level(\"\", \"stage\") == \"mql\" && level(\"q\", \"stage\") == null', points: 7 }}]\n{MARKETING}"));
+    let other = plan(
+        "q",
+        "members: contact.q\nrules: [{ id: n, on: worth, when: 'level(\"\", \"stage\") == null', points: 1 }]\npipeline: { stages: [{ name: one }] }",
+    );
+    let first = plan(
+        "p",
+        &format!(
+            "rules: [{{ id: w, on: worth, points: event.value }}, {{ id: m, on: look, when: 'level(\"\", \"stage\") == \"mql\" && level(\"q\", \"stage\") == null', points: 7 }}]\n{MARKETING}"
+        ),
+    );
     let mut oracle = leadstream_oracle::Oracle::new("c1", &[&first, &other]).unwrap();
     feed(&mut oracle, worth("1", 0.0, 60.0));
     feed(&mut oracle, event("2", 1.0, "look"));
@@ -147,7 +155,9 @@ fn s59_conditions_read_the_stage_before_the_step_as_text_or_null() {
 
 #[test]
 fn s31_stage_and_qualification_of_one_step_come_in_their_order() {
-    let mut oracle = oracle(&format!("rules: [{{ id: w, on: worth, points: event.value, tag: z }}]\n{MARKETING}\nqualify: {{ at: 50 }}"));
+    let mut oracle = oracle(&format!(
+        "rules: [{{ id: w, on: worth, points: event.value, tag: z }}]\n{MARKETING}\nqualify: {{ at: 50 }}"
+    ));
     let effect = feed(&mut oracle, worth("1", 0.0, 50.0));
     let subjects: Vec<_> = effect.derived.iter().map(|derived| derived.subject.as_str()).collect();
     assert_eq!(subjects, ["tag:z", "stage", "qualify"]);

@@ -51,7 +51,8 @@ fn s14_trap_4_activity_is_any_event_that_is_neither_passive_nor_ignored() {
 
 #[test]
 fn s14_idleness_counts_from_the_later_of_activity_membership_and_the_first_event() {
-    let mut oracle = oracle("members: '\"in\" in contact.tags'\nrules: [{ id: away, idle: 30d, every: 30d, points: -10 }]");
+    let mut oracle =
+        oracle("members: '\"in\" in contact.tags'\nrules: [{ id: away, idle: 30d, every: 30d, points: -10 }]");
     feed(&mut oracle, event("1", 0.0, "x"));
     feed(&mut oracle, crm_tag("2", 20.0, "in", true));
     oracle.clock(day(55.0));
@@ -70,8 +71,7 @@ fn s14_idleness_counts_from_the_later_of_activity_membership_and_the_first_event
 #[test]
 fn s10_an_idle_rule_is_valid_by_its_due() {
     let instant = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
-    let mut oracle =
-        oracle("rules: [{ id: away, idle: 1d, every: 1d, points: -1, valid: [2026-01-03, 2026-01-05] }]");
+    let mut oracle = oracle("rules: [{ id: away, idle: 1d, every: 1d, points: -1, valid: [2026-01-03, 2026-01-05] }]");
     feed(&mut oracle, leadstream_oracle::OracleEvent::new("1", instant("2026-01-01T00:00:00Z"), "x"));
     oracle.clock(instant("2026-02-01T00:00:00Z"));
     assert_eq!(booked(&oracle), [instant("2026-01-03T00:00:00Z"), instant("2026-01-04T00:00:00Z")]);
@@ -95,12 +95,8 @@ fn s14_the_cause_of_an_idle_firing_is_its_timer() {
     feed(&mut oracle, event("1", 0.0, "x"));
     let effect = oracle.clock(day(31.0));
     assert_eq!(short(&effect), expected("tag.added", 30.0, 30.0, 1));
-    let cause = Cause::Timer {
-        due: day(30.0),
-        kind: TimerKind::Idle,
-        plan: Some("p".into()),
-        rule: Some("away".into()),
-    };
+    let cause =
+        Cause::Timer { due: day(30.0), kind: TimerKind::Idle, plan: Some("p".into()), rule: Some("away".into()) };
     assert_eq!(effect.derived[0].cause, cause);
     assert_eq!(oracle.ledger()[0].uid, None);
 }
@@ -148,7 +144,10 @@ fn s45_points_of_a_removed_rule_stay_and_state_is_kept_by_rule_id() {
 #[test]
 fn s14_s45_dues_before_a_forward_change_are_skipped_but_count() {
     let old = plan("p", "rules: [{ id: w, on: worth, points: 1 }]");
-    let new = plan("p", "rules: [{ id: w, on: worth, points: 1 }, { id: away, idle: 10d, every: 10d, times: 3, points: -1 }]");
+    let new = plan(
+        "p",
+        "rules: [{ id: w, on: worth, points: 1 }, { id: away, idle: 10d, every: 10d, times: 3, points: -1 }]",
+    );
     let mut oracle = leadstream_oracle::Oracle::new("c1", &[&old]).unwrap();
     feed(&mut oracle, event("1", 0.0, "x"));
     oracle.forward(day(20.0), &[&new]).unwrap();
