@@ -21,6 +21,7 @@ pub mod instant;
 pub mod limits;
 mod mapping;
 mod names;
+pub mod out;
 mod own;
 pub mod record;
 mod scalar;

@@ -44,3 +44,18 @@ pub(crate) fn properties(event: &leadstream_core::Event) -> String {
     members.sort();
     members.join(" ")
 }
+
+/// Compares bytes with a golden file of version 1; `LEADSTREAM_WRITE_GOLDEN=1` writes files that do not exist yet, and never changes one.
+pub(crate) fn assert_golden(name: &str, bytes: &[u8]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name);
+    if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() && !path.exists() {
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
+    assert!(
+        golden == bytes,
+        "{name} changed:\n  was {}\n  is  {}",
+        String::from_utf8_lossy(&golden),
+        String::from_utf8_lossy(bytes)
+    );
+}

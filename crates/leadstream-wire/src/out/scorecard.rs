@@ -1,0 +1,154 @@
+//! Scorecards: the latest scores and levels of a contact, a table that other systems join (S55).
+
+use std::sync::Arc;
+
+use leadstream_core::{PlanVersion, Points, Timestamp};
+use serde::Serialize;
+
+use super::data::{InstantData, PointsData, Style};
+use super::{DataError, DataFormat, DataWriter, OutRecord};
+
+/// A contact's scores and levels at one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scorecard {
+    /// The contact.
+    pub contact: Arc<str>,
+    /// The instant that the scores hold for.
+    pub time: Timestamp,
+    /// The derived events of the contact so far.
+    pub seq: u64,
+    /// The global score (S24).
+    pub global: Points,
+    /// The plans in force, by name.
+    pub plans: Vec<PlanScore>,
+    /// The contact's tags, by name.
+    pub tags: Vec<TagScore>,
+}
+
+/// What a contact is in one plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanScore {
+    /// The plan.
+    pub plan: Arc<str>,
+    /// Its version in force.
+    pub version: PlanVersion,
+    /// Whether the contact takes part.
+    pub is_member: bool,
+    /// The plan's score, clamped (S23).
+    pub score: Points,
+    /// Its engagement part.
+    pub engagement: Points,
+    /// Its fit part.
+    pub fit: Points,
+    /// Whether the contact is announced as qualified.
+    pub is_qualified: bool,
+    /// When that began; none if it never changed.
+    pub qualified_since: Option<Timestamp>,
+    /// The stage of the pipeline, where the plan has one.
+    pub stage: Option<Arc<str>>,
+    /// The points earned in that stage (S26).
+    pub stage_score: Option<Points>,
+    /// When the stage was entered.
+    pub stage_since: Option<Timestamp>,
+}
+
+/// A tag and its score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TagScore {
+    /// The tag.
+    pub tag: Arc<str>,
+    /// The points that rules gave it (S25).
+    pub score: Points,
+    /// When it was added.
+    pub since: Option<Timestamp>,
+}
+
+/// Writes scorecards.
+#[derive(Debug)]
+pub struct ScorecardWriter(DataWriter);
+
+impl ScorecardWriter {
+    /// A writer.
+    ///
+    /// # Errors
+    /// [`DataError`] if the crate's own schema cannot be compiled, which a test rules out.
+    pub fn new(format: DataFormat) -> Result<ScorecardWriter, DataError> {
+        DataWriter::new(format, include_str!("../../../../schemas/scorecard.avsc")).map(ScorecardWriter)
+    }
+
+    /// Writes a scorecard over a record, whose buffers are used again. It is a row of a table and no event: it has no CloudEvents headers.
+    ///
+    /// # Errors
+    /// [`DataError`] if the scorecard does not fit the crate's own schema, which a test rules out.
+    pub fn write(&self, card: &Scorecard, into: &mut OutRecord) -> Result<(), DataError> {
+        into.key.clear();
+        into.key.extend(card.contact.as_bytes());
+        into.headers.clear();
+        into.headers.push(("content-type", self.0.content_type().as_bytes().to_vec()));
+        self.0.write(&CardData::of(card, self.0.style()), &mut into.value)
+    }
+}
+
+/// Names and order are those of the schema.
+#[derive(Serialize)]
+struct CardData<'a> {
+    contact: &'a str,
+    time: InstantData,
+    seq: i64,
+    global: PointsData,
+    plans: Vec<PlanData<'a>>,
+    tags: Vec<TagData<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlanData<'a> {
+    plan: &'a str,
+    version: String,
+    member: bool,
+    score: PointsData,
+    engagement: PointsData,
+    fit: PointsData,
+    qualified: bool,
+    qualified_since: Option<InstantData>,
+    stage: Option<&'a str>,
+    stage_score: Option<PointsData>,
+    stage_since: Option<InstantData>,
+}
+
+#[derive(Serialize)]
+struct TagData<'a> {
+    tag: &'a str,
+    score: PointsData,
+    since: Option<InstantData>,
+}
+
+impl<'a> CardData<'a> {
+    fn of(card: &'a Scorecard, style: Style) -> CardData<'a> {
+        let plan = |plan: &'a PlanScore| PlanData {
+            plan: &plan.plan,
+            version: plan.version.to_string(),
+            member: plan.is_member,
+            score: style.points(plan.score),
+            engagement: style.points(plan.engagement),
+            fit: style.points(plan.fit),
+            qualified: plan.is_qualified,
+            qualified_since: plan.qualified_since.map(|instant| style.instant(instant)),
+            stage: plan.stage.as_deref(),
+            stage_score: plan.stage_score.map(|points| style.points(points)),
+            stage_since: plan.stage_since.map(|instant| style.instant(instant)),
+        };
+        let tag = |tag: &'a TagScore| TagData {
+            tag: &tag.tag,
+            score: style.points(tag.score),
+            since: tag.since.map(|instant| style.instant(instant)),
+        };
+        CardData {
+            contact: &card.contact,
+            time: style.instant(card.time),
+            seq: card.seq as i64,
+            global: style.points(card.global),
+            plans: card.plans.iter().map(plan).collect(),
+            tags: card.tags.iter().map(tag).collect(),
+        }
+    }
+}

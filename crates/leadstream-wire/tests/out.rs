@@ -1,0 +1,202 @@
+//! What consumers read, compared byte for byte with golden files, and read back from Avro by name.
+
+mod common;
+
+use std::sync::Arc;
+
+use leadstream_core::contact::Level;
+use leadstream_core::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark, Reason, TimerKind};
+use leadstream_core::{Hasher, PlanVersion, Points, Timestamp, Uid};
+use leadstream_wire::out::{
+    DataFormat, DerivedWriter, OutRecord, OutTopic, PlanScore, Scorecard, ScorecardWriter, TagScore, topic_of,
+};
+
+use common::assert_golden;
+
+fn qualified() -> DerivedEvent {
+    DerivedEvent {
+        id: Hasher::new().text("leadstream/1").text("c1").text("cars").text("qualify").number(1).finish(),
+        kind: DerivedKind::LeadQualified,
+        contact: Arc::from("c1"),
+        plan: Some(Arc::from("cars")),
+        version: Some(PlanVersion::of("plan: cars\n")),
+        subject: "qualify".to_owned(),
+        n: 1,
+        seq: 3,
+        time: Timestamp::from_millis(1_600_000_000_123),
+        since: Timestamp::from_millis(1_600_000_000_000),
+        old: Level::None,
+        new: Level::On,
+        score: Some(Points::from_thousandths(104_125)),
+        threshold: Some(Points::whole(100)),
+        cause: DerivedCause::Event {
+            uid: Uid::of("web", "e9"),
+            event_type: Arc::from("page_viewed"),
+            time: Timestamp::from_millis(1_600_000_000_000),
+        },
+        reason: Reason::Score,
+        marks: vec![Mark::Clamped, Mark::Late],
+        corrects: Some(Uid::of("web", "e1").0),
+        via: vec![Arc::from("lead")],
+        contributions: vec![
+            ContributionLine {
+                plan: Arc::from("cars"),
+                rule: Arc::from("age"),
+                uid: None,
+                event_type: Arc::from(""),
+                time: Timestamp::from_millis(1_600_000_000_123),
+                value: Points::whole(10),
+            },
+            ContributionLine {
+                plan: Arc::from("cars"),
+                rule: Arc::from("visit"),
+                uid: Some(Uid::of("web", "e9")),
+                event_type: Arc::from("page_viewed"),
+                time: Timestamp::from_millis(1_600_000_000_000),
+                value: Points::from_thousandths(-1),
+            },
+        ],
+    }
+}
+
+/// An event with as little as an event can have.
+fn regressed() -> DerivedEvent {
+    DerivedEvent {
+        kind: DerivedKind::StageRegressed,
+        plan: None,
+        version: None,
+        subject: "stage".to_owned(),
+        old: Level::Stage(Arc::from("hot")),
+        new: Level::Stage(Arc::from("lead")),
+        score: None,
+        threshold: None,
+        cause: DerivedCause::Timer {
+            kind: TimerKind::Idle,
+            rule: Some(Arc::from("away")),
+            due: Timestamp::from_millis(1_600_000_000_000),
+        },
+        reason: Reason::Idle,
+        marks: Vec::new(),
+        corrects: None,
+        via: Vec::new(),
+        contributions: Vec::new(),
+        ..qualified()
+    }
+}
+
+fn card() -> Scorecard {
+    let plan = PlanScore {
+        plan: Arc::from("cars"),
+        version: PlanVersion::of("plan: cars\n"),
+        is_member: true,
+        score: Points::from_thousandths(104_125),
+        engagement: Points::from_thousandths(94_125),
+        fit: Points::whole(10),
+        is_qualified: true,
+        qualified_since: Some(Timestamp::from_millis(1_600_000_000_000)),
+        stage: Some(Arc::from("lead")),
+        stage_score: Some(Points::whole(4)),
+        stage_since: Some(Timestamp::from_millis(1_500_000_000_000)),
+    };
+    let blank = PlanScore {
+        plan: Arc::from("shoes"),
+        is_member: false,
+        is_qualified: false,
+        qualified_since: None,
+        stage: None,
+        stage_score: None,
+        stage_since: None,
+        ..plan.clone()
+    };
+    Scorecard {
+        contact: Arc::from("c1"),
+        time: Timestamp::from_millis(1_600_000_000_123),
+        seq: 3,
+        global: Points::whole(104),
+        plans: vec![plan, blank],
+        tags: vec![TagScore { tag: Arc::from("sport"), score: Points::whole(3), since: None }],
+    }
+}
+
+#[test]
+fn derived_events_are_cloudevents_without_a_word_about_the_contact_in_their_headers_s53() {
+    let mut record = OutRecord::default();
+    DerivedWriter::new("/leadstream/test", DataFormat::Json).unwrap().write(&qualified(), &mut record).unwrap();
+    assert_eq!(record.key, b"c1");
+    let headers: Vec<_> =
+        record.headers.iter().map(|(name, value)| (*name, std::str::from_utf8(value).unwrap())).collect();
+    assert_eq!(
+        headers,
+        [
+            ("ce_specversion", "1.0"),
+            ("ce_id", "beb6447c9bcd962e235d541a05a7869d"),
+            ("ce_source", "/leadstream/test"),
+            ("ce_type", "lead.qualified"),
+            ("ce_time", "2020-09-13T12:26:40.123Z"),
+            ("content-type", "application/json"),
+        ]
+    );
+    assert_golden("derived-qualified.json", &record.value);
+}
+
+#[test]
+fn data_in_json_is_what_it_always_was() {
+    let mut record = OutRecord::default();
+    DerivedWriter::new("/l", DataFormat::Json).unwrap().write(&regressed(), &mut record).unwrap();
+    assert_golden("derived-regressed.json", &record.value);
+    ScorecardWriter::new(DataFormat::Json).unwrap().write(&card(), &mut record).unwrap();
+    assert_golden("scorecard.json", &record.value);
+}
+
+#[test]
+fn data_in_avro_is_what_it_always_was_and_says_the_same_as_json() {
+    let derived_schema = include_str!("../../../schemas/derived-event.avsc").parse().unwrap();
+    let card_schema = include_str!("../../../schemas/scorecard.avsc").parse().unwrap();
+    let (mut avro, mut json) = (OutRecord::default(), OutRecord::default());
+    for (name, event) in [("derived-qualified.avro", qualified()), ("derived-regressed.avro", regressed())] {
+        DerivedWriter::new("/l", DataFormat::Avro).unwrap().write(&event, &mut avro).unwrap();
+        DerivedWriter::new("/l", DataFormat::Json).unwrap().write(&event, &mut json).unwrap();
+        assert_golden(name, &avro.value);
+        assert_same(&avro.value, &derived_schema, &json.value);
+    }
+    ScorecardWriter::new(DataFormat::Avro).unwrap().write(&card(), &mut avro).unwrap();
+    ScorecardWriter::new(DataFormat::Json).unwrap().write(&card(), &mut json).unwrap();
+    assert_golden("scorecard.avro", &avro.value);
+    assert_same(&avro.value, &card_schema, &json.value);
+}
+
+/// The Avro datum and the JSON text hold the same data; instants are compared as milliseconds, numbers as binary64.
+fn assert_same(avro: &[u8], schema: &serde_avro_fast::Schema, json: &[u8]) {
+    fn normal(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value as V;
+        match value {
+            V::String(text) => match text.parse::<jiff::Timestamp>() {
+                Ok(instant) => V::from(instant.as_millisecond() as f64),
+                Err(_) => V::String(text),
+            },
+            V::Number(number) => V::from(number.as_f64().unwrap()),
+            V::Array(items) => V::Array(items.into_iter().map(normal).collect()),
+            V::Object(members) => V::Object(members.into_iter().map(|(name, value)| (name, normal(value))).collect()),
+            other => other,
+        }
+    }
+    let avro: serde_json::Value = serde_avro_fast::from_datum_slice(avro, schema).unwrap();
+    assert_eq!(normal(avro), normal(serde_json::from_slice(json).unwrap()));
+}
+
+#[test]
+fn framed_avro_begins_with_the_id_of_its_schema() {
+    let (mut framed, mut plain) = (OutRecord::default(), OutRecord::default());
+    DerivedWriter::new("/l", DataFormat::ConfluentAvro(258)).unwrap().write(&qualified(), &mut framed).unwrap();
+    DerivedWriter::new("/l", DataFormat::Avro).unwrap().write(&qualified(), &mut plain).unwrap();
+    assert_eq!(framed.value[..5], [0, 0, 0, 1, 2]);
+    assert_eq!(framed.value[5..], plain.value);
+    assert_eq!(plain.headers.last().unwrap().1, b"application/avro");
+}
+
+#[test]
+fn every_kind_has_its_topic() {
+    assert_eq!(topic_of(DerivedKind::LeadDisqualified), OutTopic::Qualifications);
+    assert_eq!(topic_of(DerivedKind::StageAdvanced), OutTopic::Stages);
+    assert_eq!(topic_of(DerivedKind::TagRemoved), OutTopic::Activity);
+}

@@ -1,0 +1,221 @@
+//! Leadstream's own formats, in JSON, plain Avro and framed Avro.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use leadstream_core::{EventKind, Uid, Verdict};
+use leadstream_wire::{DeadLetterCode, Decoded, Encoding, InputRecord, Shape, SkipReason, SourceFormat};
+use serde::Serialize;
+
+use common::{decode_one, properties, record};
+
+const INTERACTION: &str = include_str!("../../../schemas/interaction.avsc");
+const CONTACT: &str = include_str!("../../../schemas/contact.avsc");
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Scalar {
+    Null,
+    Boolean(bool),
+    Double(f64),
+    String(&'static str),
+}
+
+#[derive(Serialize)]
+struct Interaction {
+    id: Option<&'static str>,
+    r#type: &'static str,
+    contact: Option<&'static str>,
+    time: Option<i64>,
+    received: Option<i64>,
+    verdict: &'static str,
+    properties: BTreeMap<&'static str, Scalar>,
+}
+
+fn interaction() -> Interaction {
+    Interaction {
+        id: Some("e1"),
+        r#type: "Order Completed",
+        contact: Some("c1"),
+        time: Some(1_000),
+        received: None,
+        verdict: "suspect",
+        properties: BTreeMap::from([
+            ("url", Scalar::String("https://x.example/a?b")),
+            ("total", Scalar::Double(2.5)),
+            ("gift", Scalar::Boolean(true)),
+            ("none", Scalar::Null),
+            ("bad", Scalar::Double(f64::NAN)),
+        ]),
+    }
+}
+
+fn avro(schema: &str, data: &impl Serialize) -> Vec<u8> {
+    let schema = schema.parse().unwrap();
+    let mut config = serde_avro_fast::ser::SerializerConfig::new(&schema);
+    serde_avro_fast::to_datum(data, Vec::new(), &mut config).unwrap()
+}
+
+fn interactions(encoding: Encoding) -> SourceFormat {
+    SourceFormat::new("crm", Shape::Interactions(encoding))
+}
+
+fn contacts() -> SourceFormat {
+    SourceFormat::new("crm", Shape::Contacts(Encoding::Json))
+}
+
+#[test]
+fn an_interaction_means_the_same_in_every_encoding() {
+    let plain = avro(INTERACTION, &interaction());
+    let framed = [&[0, 0, 0, 0, 7], &plain[..]].concat();
+    let json = br#"{"id":"e1","type":"order completed","contact":"c1","time":1000,"verdict":"suspect","new":{},
+        "properties":{"url":"https://x.example/a?b","total":2.5,"gift":true,"none":null}}"#;
+    let schemas = BTreeMap::from([(7, INTERACTION.to_owned())]);
+    for (encoding, bytes) in [
+        (Encoding::Avro(INTERACTION.to_owned()), &plain[..]),
+        (Encoding::ConfluentAvro(schemas), &framed[..]),
+        (Encoding::Json, &json[..]),
+    ] {
+        let (batch, decoded) = decode_one(&interactions(encoding), &record(bytes));
+        assert_eq!(decoded, Ok(Decoded::Events(1)));
+        let event = &batch.events()[0];
+        assert_eq!((event.contact.as_str(), event.event_type.as_str()), ("c1", "order_completed"));
+        assert_eq!((event.uid, event.verdict), (Uid::of("crm", "e1"), Verdict::Suspect));
+        assert_eq!(event.time.millis(), 1000, "numbers are milliseconds, however small");
+        assert_eq!(
+            properties(event),
+            r#"gift=Bool(true) path=Text("/a") total=Number(2.5) url=Text("https://x.example/a?b") value=Number(2.5)"#
+        );
+    }
+}
+
+#[test]
+fn damaged_avro_is_refused_whole() {
+    let plain = avro(INTERACTION, &interaction());
+    let code = |encoding: &Encoding, bytes: &[u8]| {
+        decode_one(&interactions(encoding.clone()), &record(bytes)).1.unwrap_err().code
+    };
+    let encoding = Encoding::Avro(INTERACTION.to_owned());
+    for length in 0..plain.len() {
+        assert_eq!(code(&encoding, &plain[..length]), DeadLetterCode::Malformed, "{length}");
+    }
+    assert_eq!(code(&encoding, &[&plain[..], &[0]].concat()), DeadLetterCode::Malformed);
+    let framed = Encoding::ConfluentAvro(BTreeMap::from([(7, INTERACTION.to_owned())]));
+    assert_eq!(code(&framed, &plain), DeadLetterCode::Malformed);
+    assert_eq!(code(&framed, &[0, 0]), DeadLetterCode::Malformed);
+    assert_eq!(code(&framed, &[&[0, 0, 0, 0, 8], &plain[..]].concat()), DeadLetterCode::UnknownSchema);
+}
+
+#[test]
+fn bad_interactions_have_their_codes() {
+    use DeadLetterCode as Code;
+    let format = interactions(Encoding::Json);
+    for (json, expected) in [
+        (r#"{"contact":"c1"}"#, Code::EventMissing),
+        (r#"{"type":1,"contact":"c1"}"#, Code::WrongType),
+        (r#"{"type":"x"}"#, Code::ContactMissing),
+        (r#"{"type":"x","contact":"c1","verdict":"robot"}"#, Code::WrongType),
+        (r#"{"type":"x","contact":"c1","verdict":1}"#, Code::WrongType),
+        (r#"{"type":"x","contact":"c1","time":"soon"}"#, Code::TimeUnreadable),
+        (r#"[1]"#, Code::Malformed),
+    ] {
+        assert_eq!(decode_one(&format, &record(json.as_bytes())).1.unwrap_err().code, expected, "{json}");
+    }
+    let keyed = InputRecord { key: Some(b"k1"), ..record(br#"{"type":"x"}"#) };
+    assert_eq!(decode_one(&format, &keyed).0.events()[0].contact, "k1");
+}
+
+/// What a command about the contact `c1` becomes: kind, type, properties.
+fn command(json: &str) -> (EventKind, String, String) {
+    let keyed = InputRecord { key: Some(b"c1"), ..record(json.as_bytes()) };
+    let (batch, decoded) = decode_one(&contacts(), &keyed);
+    assert_eq!(decoded, Ok(Decoded::Events(1)), "{json}");
+    let event = &batch.events()[0];
+    assert_eq!(event.contact, "c1");
+    (event.kind, event.event_type.as_str().to_owned(), properties(event))
+}
+
+#[test]
+fn commands_set_attributes_consent_and_tags() {
+    let attributes = r#"{"a":1,"b":null,"c":"","d":{"e":true}}"#;
+    let expected = "a=Number(1.0) b=Null c=Null d.e=Bool(true)".to_owned();
+    assert_eq!(
+        command(&format!(r#"{{"command":"attributes","contact":"c1","attributes":{attributes}}}"#)),
+        (EventKind::Attributes, "attributes".into(), expected.clone())
+    );
+    assert_eq!(
+        command(&format!(r#"{{"command":"snapshot","attributes":{attributes}}}"#)),
+        (EventKind::Snapshot, "snapshot".into(), expected)
+    );
+    assert_eq!(
+        command(r#"{"command":"snapshot","attributes":{}}"#),
+        (EventKind::Snapshot, "snapshot".into(), String::new()),
+        "an empty snapshot unsets everything"
+    );
+    assert_eq!(
+        command(r#"{"command":"consent","consent":false}"#),
+        (EventKind::Attributes, "consent".into(), "consent=Bool(false)".into())
+    );
+    assert_eq!(
+        command(r#"{"command":"tags","add":["passenger-cars"],"remove":["Old Tag"]}"#),
+        (EventKind::Tags, "tags".into(), "Old Tag=Bool(false) passenger-cars=Bool(true)".into())
+    );
+}
+
+#[test]
+fn a_command_in_avro_is_the_same_command() {
+    #[derive(Serialize)]
+    struct Command {
+        command: &'static str,
+        id: Option<&'static str>,
+        contact: Option<&'static str>,
+        time: Option<i64>,
+        attributes: Option<BTreeMap<&'static str, Scalar>>,
+        consent: Option<bool>,
+        add: Option<Vec<&'static str>>,
+        remove: Option<Vec<&'static str>>,
+    }
+    let command = Command {
+        command: "tags",
+        id: Some("t1"),
+        contact: Some("c1"),
+        time: Some(5),
+        attributes: None,
+        consent: None,
+        add: Some(vec!["a"]),
+        remove: None,
+    };
+    let format = SourceFormat::new("crm", Shape::Contacts(Encoding::Avro(CONTACT.to_owned())));
+    let (batch, decoded) = decode_one(&format, &record(&avro(CONTACT, &command)));
+    assert_eq!(decoded, Ok(Decoded::Events(1)));
+    let event = &batch.events()[0];
+    assert_eq!((event.kind, event.uid, event.time.millis()), (EventKind::Tags, Uid::of("crm", "t1"), 5));
+    assert_eq!(properties(event), "a=Bool(true)");
+}
+
+#[test]
+fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
+    use DeadLetterCode as Code;
+    for word in ["adjust", "feedback", "merge", "split", "erase", "enrol", "verdict", "reinstate"] {
+        let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
+        let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
+        assert_eq!(letter.code, Code::CommandUnsupported);
+        assert_eq!(letter.reason, format!("the command `{word}` is not supported in this version"));
+    }
+    for (json, expected) in [
+        (r#"{"command":"delete","contact":"c1"}"#, Code::CommandUnknown),
+        (r#"{"contact":"c1"}"#, Code::TypeMissing),
+        (r#"{"command":["tags"],"contact":"c1"}"#, Code::WrongType),
+        (r#"{"command":"consent","contact":"c1"}"#, Code::WrongType),
+        (r#"{"command":"attributes","attributes":{"a":1}}"#, Code::ContactMissing),
+    ] {
+        assert_eq!(decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err().code, expected, "{json}");
+    }
+    let other_key = InputRecord { key: Some(b"c2"), ..record(br#"{"command":"tags","contact":"c1","add":["a"]}"#) };
+    assert_eq!(decode_one(&contacts(), &other_key).1.unwrap_err().code, Code::ContactMismatch);
+    let tombstone = InputRecord { key: Some(b"c1"), value: None, ..record(b"") };
+    assert_eq!(decode_one(&contacts(), &tombstone).1.unwrap_err().code, Code::NoValue);
+    let empty = decode_one(&contacts(), &record(br#"{"command":"tags","contact":"c1"}"#)).1;
+    assert_eq!(empty, Ok(Decoded::Skipped(SkipReason::Empty)));
+}
