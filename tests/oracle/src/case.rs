@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::OracleEvent;
 use crate::limits::Limits;
+use crate::loading::PlanError;
 use crate::oracle::{Effect, ForwardError, Oracle};
-use crate::plan::PlanError;
 
 /// Plans and the commands of one contact in the order of their arrival.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,8 @@ use crate::derived::{Announced, DerivedEvent, announce, reconcile};
 use crate::event::{Kind, OracleEvent, Row, Uid, Verdict};
 use crate::fold::{Folded, Inputs, fold};
 use crate::limits::Limits;
-use crate::plan::{Plan, PlanError, Policy};
+use crate::loading::PlanError;
+use crate::plan::{Plan, Policy};
 use crate::scores::PlanSet;
 use crate::state::Cause;
 

@@ -1,6 +1,6 @@
 //! The YAML spelling of a plan, as serde types (DESIGN, section 3), limited to the clauses the oracle covers.
 //!
-//! Owns key names only. Never interprets: [`crate::plan`] turns these into a plan. An unknown key is an error.
+//! Owns key names only. Never interprets: [`crate::loading`] turns these into a plan. An unknown key is an error.
 
 use std::collections::BTreeMap;
 

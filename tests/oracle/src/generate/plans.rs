@@ -160,8 +160,14 @@ fn fit_rule() -> BoxedStrategy<String> {
 
 fn qualify() -> BoxedStrategy<String> {
     let score = words(&["score: engagement", "score: fit", "score: global", "score: stage", "score: 'tag:vip'"]);
-    let thresholds =
-        words(&["at: 10", "at: 20, release: 10", "at: 50, release: 50", "at: 33.333, release: 5", "at: 2.5", "at: 5, release: 2.5"]);
+    let thresholds = words(&[
+        "at: 10",
+        "at: 20, release: 10",
+        "at: 50, release: 50",
+        "at: 33.333, release: 5",
+        "at: 2.5",
+        "at: 5, release: 2.5",
+    ]);
     let cooldown = words(&["cooldown: 1d", "cooldown: 2d", "cooldown: 7d"]);
     let when = conditions::of_level().prop_map(|condition| quoted("when", &condition));
     let never = proptest::option::weighted(0.15, Just("rearm: never".to_owned()));

@@ -111,6 +111,24 @@ fn s40_timers_that_a_command_makes_due_up_to_the_task_clock_fire_in_it() {
 }
 
 #[test]
+fn s33_everything_that_differs_without_a_step_at_one_instant_is_one_check() {
+    let mut oracle = worth_oracle(
+        "qualify: { score: engagement, at: 100, cooldown: 7d }\n\
+         pipeline: { stages: [{ name: a }, { name: b, enter: 100, leave_idle: 4d }] }",
+    );
+    for (id, days, points) in [("1", 0.0, 100.0), ("2", 1.0, -1.0), ("3", 3.0, 1.0)] {
+        feed(&mut oracle, worth(id, days, points));
+    }
+    let effect = oracle.clock(day(7.0));
+    let subjects: Vec<_> = effect.derived.iter().map(|derived| (derived.subject.as_str(), derived.time)).collect();
+    assert_eq!(subjects, [("stage", day(7.0)), ("qualify", day(7.0))]);
+    let check = Cause::Timer { due: day(7.0), kind: TimerKind::Check, plan: None, rule: None };
+    assert!(effect.derived.iter().all(|derived| derived.cause == check));
+    // Nothing is left to check.
+    assert!(oracle.clock(day(1000.0)).derived.is_empty());
+}
+
+#[test]
 fn s45_a_forward_change_is_a_step_at_its_instant_and_leaves_earlier_events_alone() {
     let old = plan("p", "rules: [{ id: w, on: worth, points: event.value }]\nqualify: { at: 100 }");
     let new = plan("p", "rules: [{ id: w, on: worth, points: 'event.value * 2' }]\nqualify: { at: 50 }");
