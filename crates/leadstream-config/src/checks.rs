@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::loading::Origins;
 use crate::model::Config;
+use crate::model::service::OutputFormat;
 use crate::problem::Problem;
 
 /// What a check looks at and writes to.
@@ -46,6 +47,7 @@ pub(crate) fn check(config: &Config, origins: &Origins, problems: &mut Vec<Probl
     check.sources();
     check.own_topics();
     check.plans();
+    check.output();
     check.kafka();
     check.engine();
     check.history();
@@ -91,6 +93,17 @@ impl Check<'_> {
                 let message = format!("{name:?} is not an event type; types are snake_case, as in order_completed");
                 self.error(&format!("event_types[{index}]"), message);
             }
+        }
+    }
+
+    fn output(&mut self) {
+        let output = &self.config.output;
+        let ids = [
+            ("derived_event_schema_id", output.derived_event_schema_id),
+            ("scorecard_schema_id", output.scorecard_schema_id),
+        ];
+        for (key, _) in ids.into_iter().filter(|(_, id)| id.is_some() && output.format == OutputFormat::Json) {
+            self.error(&format!("output.{key}"), "a schema id has no place in JSON; set output.format to avro");
         }
     }
 

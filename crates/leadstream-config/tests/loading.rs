@@ -231,6 +231,10 @@ fn values_that_do_not_fit_each_other_are_told_with_both() {
         ("contacts: { avro: { schemas: { 1: a } } }", "contacts.avro: format leadstream-json is not Avro"),
         ("history: { max_ahead: 2d, horizon: 1d }", "history.max_ahead: 2d is not below history.horizon 1d"),
         ("history: { horizon: 9999d }", "history.horizon: 9999d is not allowed; allowed is 1s to 3650d"),
+        (
+            "output: { scorecard_schema_id: 7 }",
+            "output.scorecard_schema_id: a schema id has no place in JSON; set output.format to avro",
+        ),
         ("topics: { partitions: 0 }", "topics.partitions: 0 is not allowed; allowed is 1 to 10000"),
         ("kafka: { bootstrap: 'a:9092,b' }", "kafka.bootstrap: \"b\" is not host:port, as in kafka-1:9092"),
         (

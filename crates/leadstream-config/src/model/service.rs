@@ -20,6 +20,10 @@ section! {
     pub struct Output {
         /// How their data is written. The CloudEvents attributes are record headers either way.
         pub format: OutputFormat = OutputFormat::Json,
+        /// Registry id of `schemas/derived-event.avsc`: with it, Avro data of derived events is in Confluent's framing.
+        pub derived_event_schema_id: Option<u32> = None,
+        /// Registry id of `schemas/scorecard.avsc`: with it, Avro data of scorecards is in Confluent's framing.
+        pub scorecard_schema_id: Option<u32> = None,
     }
 }
 
