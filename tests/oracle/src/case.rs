@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::OracleEvent;
+use crate::event::{OracleEvent, is_default};
 use crate::limits::Limits;
 use crate::loading::PlanError;
 use crate::oracle::{Effect, ForwardError, Oracle};
@@ -19,7 +19,7 @@ pub struct Case {
     /// The contact's id.
     pub contact: String,
     /// The limits of the contact.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// The YAML texts of the plans in force from the beginning, each as its lines.
     pub plans: Vec<Vec<String>>,

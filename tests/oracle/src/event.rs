@@ -87,14 +87,19 @@ pub struct OracleEvent {
     #[serde(rename = "type")]
     pub event_type: String,
     /// What the event does besides meeting rules.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub kind: Kind,
     /// The verdict it came with.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub verdict: Verdict,
     /// Its scalar properties, attribute updates or tag changes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, Scalar>,
+}
+
+/// Leaves defaults out of the JSON form.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl OracleEvent {

@@ -262,9 +262,6 @@ pub(crate) fn render(models: &[Model]) -> Vec<Vec<String>> {
 fn lines(id: &str, model: &Model) -> Vec<String> {
     let mut lines = vec![format!("plan: {id}")];
     lines.extend(model.head.iter().cloned());
-    lines.push("facts:".to_owned());
-    lines.push("  big: { on: order_completed, when: 'event.value > 100' }".to_owned());
-    lines.push("  seen: { on: [page_viewed, email_opened] }".to_owned());
     // A dropped rule leaves a gap in the numbers: the others keep their ids.
     let rules: Vec<_> = model.rules.iter().enumerate().filter(|(_, rule)| !rule.rest.is_empty()).collect();
     lines.push(if rules.is_empty() { "rules: []".to_owned() } else { "rules:".to_owned() });
@@ -284,5 +281,20 @@ fn lines(id: &str, model: &Model) -> Vec<String> {
         let stages = pipeline[1..].iter().enumerate();
         lines.extend(stages.map(|(number, stage)| format!("    - {{ name: s{}, {stage} }}", number + 1)));
     }
+    lines.splice(1..1, facts_used(&lines));
     lines
+}
+
+/// The declarations of the named facts that the plan's conditions read.
+fn facts_used(lines: &[String]) -> Vec<String> {
+    let declared = [
+        ("\"big\"", "  big: { on: order_completed, when: 'event.value > 100' }"),
+        ("\"seen\"", "  seen: { on: [page_viewed, email_opened] }"),
+    ];
+    let used = declared.iter().filter(|(name, _)| lines.iter().any(|line| line.contains(name)));
+    let mut facts: Vec<String> = used.map(|(_, line)| (*line).to_owned()).collect();
+    if !facts.is_empty() {
+        facts.insert(0, "facts:".to_owned());
+    }
+    facts
 }
