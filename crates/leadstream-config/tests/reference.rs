@@ -15,7 +15,7 @@ fn target<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
         .chain(schema["anyOf"].as_array().into_iter().flatten())
         .find_map(|candidate| candidate["$ref"].as_str());
     match reference {
-        Some(reference) => &root["definitions"][reference.rsplit('/').next().unwrap()],
+        Some(reference) => &root["definitions"][reference.trim_start_matches("#/definitions/")],
         None => schema,
     }
 }
@@ -47,7 +47,7 @@ fn rows(schema: &Value, root: &Value, path: &str, out: &mut String) {
                 })
                 .collect();
             let words = if words.is_empty() { String::new() } else { format!(" One of {}.", words.join(", ")) };
-            writeln!(out, "| `{path}` | {default} | {description}{words} |").unwrap();
+            writeln!(out, "| `{path}` | {default} | {description}{words} |").expect("a string takes everything");
         }
     }
 }
