@@ -128,6 +128,24 @@ pub fn topic(cluster: &impl Cluster, base: &str, partitions: u32) -> String {
     name
 }
 
+/// A topic of one partition that takes small records only.
+pub fn narrow_topic(cluster: &impl Cluster, base: &str) -> String {
+    let name = cluster.name(base);
+    let spec = TopicSpec { max_message_bytes: Some(10_000), ..spec(&name, 1) };
+    patiently(cluster, || cluster.log().create(std::slice::from_ref(&spec))).unwrap();
+    name
+}
+
+/// A value that a [`narrow_topic`] refuses. Its bytes do not compress: the limit is on what the cluster is sent.
+pub fn too_large_for_narrow() -> Vec<u8> {
+    let mut state = 1_u32;
+    let bytes = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    bytes.take(50_000).collect()
+}
+
 /// Opens a producer for topics.
 pub fn producer<C: Cluster>(cluster: &C, log: &C::Log, id: &str, topics: &[&str]) -> ProducerOf<C> {
     let options = ProducerOptions {

@@ -79,9 +79,7 @@ pub fn a_static_member_that_restarts_keeps_its_tasks<C: Cluster>(cluster: &C) {
     let (owned, others) = (first.owned.clone(), second.owned.clone());
     drop(first);
     let mut restarted = Worker::<C>::join(cluster.log(), &group, &tasks, "first");
-    until(cluster, "the tasks to come back", &mut [&mut restarted, &mut second], |workers| {
-        workers[0].owned == owned
-    });
+    until(cluster, "the tasks to come back", &mut [&mut restarted, &mut second], |workers| workers[0].owned == owned);
     assert_eq!(second.owned, others);
     let mut producer = producer(cluster, cluster.log(), &group, &[&tasks]);
     patiently(cluster, || producer.begin()).unwrap();

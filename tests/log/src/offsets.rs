@@ -1,12 +1,13 @@
 //! Committed offsets and the tokens that fence them (invariants 2 and 3 of the contract).
 
 use leadstream_runtime::log::{
-    CommittedOffset, InputOffset, Isolation, Log, LogError, Membership, MembershipEvent, Producer, TopicPartition,
+    CommittedOffset, InputOffset, Isolation, Log, LogError, Membership, MembershipEvent, OutputRecord, Producer,
+    TopicPartition,
 };
 
 use crate::fixture::{
-    Cluster, Worker, class, commit_values, eventually, expect_values, input, patiently, producer, record, snapshot,
-    topic,
+    Cluster, Worker, class, commit_values, eventually, expect_values, input, narrow_topic, patiently, producer, record,
+    snapshot, too_large_for_narrow, topic,
 };
 
 fn committed(cluster: &impl Cluster, group: &str, topic: &str) -> Option<CommittedOffset> {
@@ -25,8 +26,7 @@ pub fn offsets_and_metadata_commit_with_the_records<C: Cluster>(cluster: &C) {
     patiently(cluster, || producer.begin()).unwrap();
     producer.produce(&record(0, "out")).unwrap();
     let metadata = "ü".repeat(2048);
-    let offset =
-        InputOffset { partition: TopicPartition::new(&source, 1), next_offset: 7, metadata: metadata.clone() };
+    let offset = InputOffset { partition: TopicPartition::new(&source, 1), next_offset: 7, metadata: metadata.clone() };
     producer.commit(&token, &[input(&source, 42), offset]).unwrap();
     expect_values(cluster, &output, &["out"]);
     let partitions = [TopicPartition::new(&source, 1), TopicPartition::new(&source, 0)];
@@ -44,12 +44,13 @@ pub fn offsets_and_metadata_commit_with_the_records<C: Cluster>(cluster: &C) {
 
 /// The commit that failed and was aborted left no offsets; the next one's count.
 pub fn offsets_of_an_aborted_transaction_are_not_committed<C: Cluster>(cluster: &C) {
-    let (source, tasks, group) = (topic(cluster, "undone-in", 1), topic(cluster, "undone-tasks", 1), cluster.name("undone"));
+    let (source, tasks, group) =
+        (narrow_topic(cluster, "undone-in"), topic(cluster, "undone-tasks", 1), cluster.name("undone"));
     let mut producer = producer(cluster, cluster.log(), &group, &[&source]);
     let worker = Worker::<C>::alone(cluster, &group, &tasks);
     let token = worker.membership.token().unwrap();
     patiently(cluster, || producer.begin()).unwrap();
-    producer.produce(&record(9, "no such partition")).ok();
+    producer.produce(&OutputRecord { value: Some(&too_large_for_narrow()), ..record(0, "refused") }).unwrap();
     assert_eq!(class(producer.commit(&token, &[input(&source, 5)])), "abort and rewind");
     producer.abort().unwrap();
     assert_eq!(committed(cluster, &group, &source), None);
@@ -67,14 +68,15 @@ pub fn a_group_that_committed_nothing_has_no_offsets(cluster: &impl Cluster) {
 
 /// A refused commit whose transaction is still open may hold offsets back, but never shows one.
 pub fn an_offset_inside_an_open_transaction_is_not_reported<C: Cluster>(cluster: &C) {
-    let (source, tasks, group) = (topic(cluster, "open-in", 1), topic(cluster, "open-tasks", 1), cluster.name("open"));
+    let (source, tasks, group) =
+        (narrow_topic(cluster, "open-in"), topic(cluster, "open-tasks", 1), cluster.name("open"));
     let mut producer = producer(cluster, cluster.log(), &group, &[&source]);
     let worker = Worker::<C>::alone(cluster, &group, &tasks);
     let token = worker.membership.token().unwrap();
     patiently(cluster, || producer.begin()).unwrap();
     producer.commit(&token, &[input(&source, 1)]).unwrap();
     patiently(cluster, || producer.begin()).unwrap();
-    producer.produce(&record(9, "no such partition")).ok();
+    producer.produce(&OutputRecord { value: Some(&too_large_for_narrow()), ..record(0, "refused") }).unwrap();
     assert_eq!(class(producer.commit(&token, &[input(&source, 2)])), "abort and rewind");
     let partition = [TopicPartition::new(&source, 0)];
     match cluster.second_client().committed(&group, &partition) {

@@ -124,13 +124,7 @@ fn produce<C: Cluster>(cluster: &C, actor: &mut Actor<ProducerOf<C>>, partition:
 }
 
 /// Waits until exactly the expected records are visible, and reads the tails of the partitions again.
-fn compare<C: Cluster>(
-    cluster: &C,
-    topic: &str,
-    actors: &[Actor<ProducerOf<C>>],
-    visible: &[Vec<String>],
-    share: u8,
-) {
+fn compare<C: Cluster>(cluster: &C, topic: &str, actors: &[Actor<ProducerOf<C>>], visible: &[Vec<String>], share: u8) {
     let seen = eventually(cluster, "the expected records", || {
         let mut seen: Vec<Vec<(u64, String)>> = vec![Vec::new(); visible.len()];
         for record in snapshot(cluster, topic, Isolation::ReadCommitted) {

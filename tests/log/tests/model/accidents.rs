@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leadstream_log_suite::Cluster;
 use leadstream_log_suite::fixture::{
-    Seen, Worker, at, class, commit_values, expect_values, from, input, producer, read_to_end, reader, record, snapshot, spec,
-    topic, values,
+    Seen, Worker, at, class, commit_values, expect_values, from, input, producer, read_to_end, reader, record,
+    snapshot, spec, topic, values,
 };
 use leadstream_runtime::log::{
     CleanupPolicy, Destination, Isolation, Log, Membership, OutputRecord, PartitionBounds, Producer, Reader,
@@ -83,7 +83,9 @@ fn a_deleted_topic_is_missing_everywhere() {
     producer.begin().unwrap();
     producer.produce(&record(0, "open")).unwrap();
     assert!(cluster.log.delete_topic(&name));
-    assert!(!cluster.log.delete_topic(&name) && !cluster.log.recreate_topic(&name) && !cluster.log.compact(&name, true));
+    assert!(
+        !cluster.log.delete_topic(&name) && !cluster.log.recreate_topic(&name) && !cluster.log.compact(&name, true)
+    );
     assert_eq!(class(producer.produce(&record(0, "more"))), "abort and rewind");
     producer.abort().unwrap();
     assert_eq!(problem(&mut reader), Some(RecordProblem::Missing));
@@ -134,10 +136,9 @@ fn foreign_records_are_visible_at_once_and_bear_the_topics_kind_of_time() {
         ..spec("appended", 1)
     };
     cluster.log.create(&[spec("created", 1), appended]).unwrap();
-    for (name, kind, ms) in [
-        ("created", TimestampKind::CreateTime, 5),
-        ("appended", TimestampKind::LogAppendTime, cluster.log.now_ms()),
-    ] {
+    for (name, kind, ms) in
+        [("created", TimestampKind::CreateTime, 5), ("appended", TimestampKind::LogAppendTime, cluster.log.now_ms())]
+    {
         let partition = TopicPartition::new(name, 0);
         assert_eq!(cluster.log.append(&partition, None, Some(b"x"), &[], Some(5)), Some(0));
         let mut reader = reader(&cluster, &[name], Isolation::ReadCommitted);

@@ -74,11 +74,8 @@ fn read_of(task: u32) -> ReaderPartition {
 
 impl Copier {
     fn start(log: &ModelLog, name: &str) -> Self {
-        let membership = MembershipOptions {
-            group: "copiers".to_owned(),
-            topic: "tasks".to_owned(),
-            instance_id: name.to_owned(),
-        };
+        let membership =
+            MembershipOptions { group: "copiers".to_owned(), topic: "tasks".to_owned(), instance_id: name.to_owned() };
         let reader = ReaderOptions {
             topics: vec!["input".to_owned()],
             isolation: Isolation::ReadCommitted,

@@ -18,6 +18,9 @@ use crate::log::{
 
 /// Kafka's default of `offset.metadata.max.bytes`.
 const LONGEST_METADATA_BYTES: usize = 4096;
+/// librdkafka's default of `message.max.bytes`. A client refuses larger records itself; what is too large for its topic is sent, and the
+/// refusal shows at the commit.
+const LARGEST_RECORD_BYTES: usize = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -37,6 +40,8 @@ pub struct ModelProducer {
     state: State,
     /// Records that the cluster could not be reached for.
     unsent: Vec<(TopicPartition, StoredRecord)>,
+    /// A record of the open transaction was too large for its topic.
+    refused: bool,
     keyless: u32,
 }
 
@@ -44,7 +49,8 @@ type Offsets<'a> = Option<(&'a ModelToken, &'a [InputOffset])>;
 
 impl ModelProducer {
     pub(super) fn open(shared: Shared, options: ProducerOptions) -> Result<Self, LogError> {
-        let mut producer = Self { shared, options, epoch: 0, state: State::MustReopen, unsent: Vec::new(), keyless: 0 };
+        let (state, unsent) = (State::MustReopen, Vec::new());
+        let mut producer = Self { shared, options, epoch: 0, state, unsent, refused: false, keyless: 0 };
         producer.initialise("open producer")?;
         Ok(producer)
     }
@@ -121,8 +127,11 @@ impl ModelProducer {
             value: record.value.map(<[u8]>::to_vec),
             headers: headers.collect(),
         };
+        if stored.size_bytes() > LARGEST_RECORD_BYTES {
+            return Err(fatal(format!("a record of {} bytes is too large to be sent", stored.size_bytes())));
+        }
         if stored.size_bytes() > usize::try_from(topic.max_message_bytes()).unwrap_or(usize::MAX) {
-            return Err(fatal(format!("a record of {} bytes is too large for {name}", stored.size_bytes())));
+            self.refused = true;
         }
         Ok((TopicPartition::new(name.clone(), partition), stored))
     }
@@ -140,7 +149,7 @@ impl ModelProducer {
             Some(Fault::Unavailable) => {
                 return Err(self.fall(State::MustReopen, unknown(operation, "the cluster cannot be reached")));
             }
-            Some(Fault::Refused) => {
+            fault if self.refused || fault == Some(Fault::Refused) => {
                 let failure = Failure::new(operation, "a record was refused");
                 return Err(self.fall(State::MustAbort, LogError::AbortAndRewind(failure)));
             }
@@ -246,6 +255,7 @@ impl Producer for ModelProducer {
         current.map_err(|stale| self.stale(OPERATION, stale))?;
         // A transaction begins when the one before is finished: Kafka lets the client wait for the markers.
         cluster.finish(&self.options.transactional_id);
+        self.refused = false;
         self.state = State::Open;
         Ok(())
     }
@@ -263,6 +273,8 @@ impl Producer for ModelProducer {
             }
         })?;
         match fault {
+            // The cluster takes nothing more of this transaction; the commit will say so.
+            _ if self.refused => {}
             Some(Fault::Refused) => {
                 let failure = Failure::new("produce", "the queue is full for too long");
                 return Err(self.fall(State::MustAbort, LogError::AbortAndRewind(failure)));
