@@ -1,10 +1,12 @@
 //! Identities of producers, the order of their calls, and what they refuse.
 
+use std::time::Duration;
+
 use leadstream_runtime::log::{Isolation, Membership, OutputRecord, Producer, TopicIndex};
 
 use crate::fixture::{
     Cluster, ProducerOf, Worker, class, commit_values, eventually, expect_values, narrow_topic, patiently, producer,
-    record, snapshot, too_large_for_narrow, topic,
+    producer_with_timeout, record, snapshot, too_large_for_narrow, topic,
 };
 
 /// Opens a transaction whose record has reached its partition.
@@ -57,6 +59,22 @@ pub fn a_crashed_producers_transaction_is_settled_by_its_successor(cluster: &imp
     let successor = producer(cluster, cluster.log(), &id, &[&name]);
     expect_values(cluster, &name, &["behind"]);
     drop(successor);
+}
+
+/// The cluster aborts it, its producer is told that its outcome is unknown (nobody took its place), and goes on after reopening.
+pub fn a_transaction_that_outlives_its_timeout_is_aborted_and_nobody_is_accused(cluster: &impl Cluster) {
+    let (name, timeout) = (topic(cluster, "outlived", 1), Duration::from_secs(2));
+    let mut slow = producer_with_timeout(cluster, cluster.log(), &cluster.name("outlived"), &[&name], timeout);
+    let mut other = producer(cluster, cluster.log(), &cluster.name("outliving"), &[&name]);
+    leave_open(cluster, &mut slow, &name, "outlived");
+    commit_values(cluster, &mut other, &["behind"]);
+    assert_eq!(snapshot(cluster, &name, Isolation::ReadCommitted), []);
+    cluster.outlast(timeout);
+    expect_values(cluster, &name, &["behind"]);
+    assert_eq!(class(slow.commit_without_offsets()), "unknown outcome");
+    patiently(cluster, || slow.reopen()).unwrap();
+    commit_values(cluster, &mut slow, &["after"]);
+    expect_values(cluster, &name, &["behind", "after"]);
 }
 
 /// `reopen` aborts what is open, fences nobody else, and the producer goes on.
@@ -132,7 +150,7 @@ pub fn a_record_beyond_any_limit_is_fatal(cluster: &impl Cluster) {
     let mut producer = producer(cluster, cluster.log(), &cluster.name("huge"), &[&name]);
     patiently(cluster, || producer.begin()).unwrap();
     producer.produce(&record(0, "beside it")).unwrap();
-    let huge = vec![b'x'; 64 << 20];
+    let huge = vec![b'x'; 8 << 20];
     assert_eq!(class(producer.produce(&OutputRecord { value: Some(&huge), ..record(0, "huge") })), "fatal");
     producer.commit_without_offsets().unwrap();
     expect_values(cluster, &name, &["beside it"]);

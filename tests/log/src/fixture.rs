@@ -44,6 +44,9 @@ pub trait Cluster {
 
     /// Lets the session of a member run out that is not there any more.
     fn outlast_session(&self);
+
+    /// Lets a time pass that a test has asked for, such as a transaction's timeout.
+    fn outlast(&self, time: Duration);
 }
 
 /// A record as a reader saw it.
@@ -148,10 +151,21 @@ pub fn too_large_for_narrow() -> Vec<u8> {
 
 /// Opens a producer for topics.
 pub fn producer<C: Cluster>(cluster: &C, log: &C::Log, id: &str, topics: &[&str]) -> ProducerOf<C> {
+    producer_with_timeout(cluster, log, id, topics, Duration::from_secs(30))
+}
+
+/// Opens a producer whose transactions may last for `transaction_timeout`.
+pub fn producer_with_timeout<C: Cluster>(
+    cluster: &C,
+    log: &C::Log,
+    id: &str,
+    topics: &[&str],
+    transaction_timeout: Duration,
+) -> ProducerOf<C> {
     let options = ProducerOptions {
         transactional_id: id.to_owned(),
         topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
-        transaction_timeout: Duration::from_secs(30),
+        transaction_timeout,
         queue_records: 10_000,
     };
     patiently(cluster, || log.open_producer(&options)).unwrap()

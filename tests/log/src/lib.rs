@@ -58,6 +58,7 @@ macro_rules! contract_suite {
                 opening_an_id_again_fences_the_older_producer_and_aborts_what_it_left_open,
                 a_fenced_producer_can_do_nothing_with_its_open_transaction,
                 a_crashed_producers_transaction_is_settled_by_its_successor,
+                a_transaction_that_outlives_its_timeout_is_aborted_and_nobody_is_accused,
                 reopening_settles_the_own_transaction_and_goes_on,
                 calls_out_of_order_are_fatal_and_change_nothing,
                 a_record_for_no_partition_aborts_the_transaction,

@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leadstream_kafka::{KafkaLog, KafkaSettings};
 use leadstream_log_suite::{Cluster, contract_suite, scripts};
-use leadstream_test_support::Broker;
+use leadstream_test_support::{Broker, BrokerOptions};
 use proptest::prelude::*;
 
 /// The shortest session that the broker is told to allow: a member that is gone is waited for this long.
@@ -18,8 +19,18 @@ struct Kafka {
     log: KafkaLog,
 }
 
+/// The broker of all tests here, which looks often for transactions that last too long.
+fn broker() -> &'static Broker {
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    BROKER.get_or_init(|| {
+        let looks = ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500");
+        let properties = vec![(looks.0.to_owned(), looks.1.to_owned())];
+        Broker::start(BrokerOptions { properties }).unwrap()
+    })
+}
+
 fn connect() -> KafkaLog {
-    let mut settings = KafkaSettings::new(Broker::shared().bootstrap());
+    let mut settings = KafkaSettings::new(broker().bootstrap());
     settings.consumer.insert("session.timeout.ms".to_owned(), SESSION.as_millis().to_string());
     settings.consumer.insert("heartbeat.interval.ms".to_owned(), "500".to_owned());
     KafkaLog::connect(settings).unwrap()
@@ -58,7 +69,11 @@ impl Cluster for Kafka {
     }
 
     fn outlast_session(&self) {
-        std::thread::sleep(SESSION);
+        self.outlast(SESSION);
+    }
+
+    fn outlast(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 }
 

@@ -215,9 +215,14 @@ impl ModelProducer {
         Ok(())
     }
 
-    fn stale(&mut self, operation: &'static str, _: StaleEpoch) -> LogError {
+    /// What a producer learns that is not the present one any more. After a timeout nobody is accused of having taken its place, and reopening is
+    /// right.
+    fn stale(&mut self, operation: &'static str, stale: StaleEpoch) -> LogError {
         self.unsent.clear();
-        self.fall(State::Fenced, fenced(operation))
+        match stale {
+            StaleEpoch::Fenced => self.fall(State::Fenced, fenced(operation)),
+            StaleEpoch::TimedOut => self.fall(State::MustReopen, unknown(operation, "the transaction lasted too long")),
+        }
     }
 
     fn committed(&self, written: &BTreeMap<TopicPartition, u64>) -> Committed {
@@ -265,8 +270,14 @@ impl Producer for ModelProducer {
         let shared = self.shared.clone();
         let mut cluster = shared.lock();
         let fault = cluster.faults.next(Call::Produce, &self.options.transactional_id);
-        let current = cluster.transactions.check(&self.options.transactional_id, self.epoch);
-        current.map_err(|stale| self.stale("produce", stale))?;
+        match cluster.transactions.check(&self.options.transactional_id, self.epoch) {
+            Ok(()) => {}
+            Err(StaleEpoch::TimedOut) => {
+                let failure = Failure::new("produce", "the transaction lasted too long");
+                return Err(self.fall(State::MustAbort, LogError::AbortAndRewind(failure)));
+            }
+            Err(stale) => return Err(self.stale("produce", stale)),
+        }
         let (partition, stored) = self.place(&cluster, record).inspect_err(|error| {
             if matches!(error, LogError::AbortAndRewind(_)) {
                 self.state = State::MustAbort;
@@ -359,10 +370,7 @@ fn check_offsets(operation: &'static str, offsets: Offsets<'_>) -> Result<(), Lo
 }
 
 fn fenced(operation: &'static str) -> LogError {
-    LogError::Fenced(Failure::new(
-        operation,
-        "the transactional id was taken by another producer, or its time was over",
-    ))
+    LogError::Fenced(Failure::new(operation, "the transactional id was taken by another producer"))
 }
 
 fn unknown(operation: &'static str, reason: &str) -> LogError {

@@ -13,7 +13,12 @@ use crate::log::{CommittedOffset, InputOffset, TopicPartition};
 
 /// Answer to a request of an epoch that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StaleEpoch;
+pub(super) enum StaleEpoch {
+    /// Another producer has opened the identity.
+    Fenced,
+    /// The coordinator has aborted the transaction after its timeout; nobody has taken the identity.
+    TimedOut,
+}
 
 /// Request to end a transaction that is still under way.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ struct Transaction {
 struct Identity {
     epoch: u64,
     timeout_ms: i64,
+    /// The present epoch was begun by the coordinator, after a timeout.
+    timed_out: bool,
     transaction: Option<Transaction>,
 }
 
@@ -50,12 +57,16 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     fn current(&mut self, id: &str, epoch: u64) -> Result<&mut Identity, StaleEpoch> {
-        self.identities.get_mut(id).filter(|identity| identity.epoch == epoch).ok_or(StaleEpoch)
+        self.check(id, epoch)?;
+        self.identities.get_mut(id).ok_or(StaleEpoch::Fenced)
     }
 
     pub(super) fn check(&self, id: &str, epoch: u64) -> Result<(), StaleEpoch> {
-        let current = self.identities.get(id).is_some_and(|identity| identity.epoch == epoch);
-        if current { Ok(()) } else { Err(StaleEpoch) }
+        match self.identities.get(id) {
+            Some(identity) if identity.epoch == epoch => Ok(()),
+            Some(identity) if identity.epoch == epoch + 1 && identity.timed_out => Err(StaleEpoch::TimedOut),
+            _ => Err(StaleEpoch::Fenced),
+        }
     }
 
     /// True where an offset of the group for the partition waits for the end of a transaction.
@@ -92,6 +103,7 @@ impl Cluster {
         let identity = self.transactions.identities.entry(id.to_owned()).or_default();
         identity.epoch += 1;
         identity.timeout_ms = timeout_ms;
+        identity.timed_out = false;
         identity.epoch
     }
 
@@ -210,6 +222,7 @@ impl Cluster {
             self.settle(&id);
             if let Some(identity) = self.transactions.identities.get_mut(&id) {
                 identity.epoch += 1;
+                identity.timed_out = true;
             }
         }
     }
