@@ -3,7 +3,7 @@
 //! Every client reports its trouble here; a probe confirms it before anything is said, since a client may lose all its connections for reasons
 //! that mean nothing (idle connections are closed). Clients reconnect by themselves; nothing here does more than look.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ type Probe = Box<dyn Fn(Duration) -> Result<(), String> + Send + Sync>;
 pub(crate) struct Brokers {
     suspected: AtomicBool,
     announced: AtomicBool,
+    /// How often there was trouble that is more than one broken connection.
+    troubles: AtomicU64,
     reason: Mutex<String>,
     last_probe: Mutex<Option<Deadline>>,
     probe: OnceLock<Probe>,
@@ -43,6 +45,11 @@ impl Brokers {
             reason.clone_into(&mut last);
         }
         self.suspected.store(true, Ordering::Relaxed);
+    }
+
+    /// A number that grows whenever all brokers were out of reach, for a client or for the probe.
+    pub(crate) fn troubles(&self) -> u64 {
+        self.troubles.load(Ordering::Relaxed)
     }
 
     /// Looks if there is doubt; called by every handle in each round of its loop. Takes nothing while all is well, and at most half a second
@@ -64,6 +71,7 @@ impl Brokers {
                 }
             }
             Err(answer) => {
+                self.troubles.fetch_add(1, Ordering::Relaxed);
                 if !self.announced.swap(true, Ordering::Relaxed) {
                     let reason = self.reason.lock().map(|reason| reason.clone()).unwrap_or_default();
                     warn!(answer, reason, "the kafka brokers cannot be reached, waiting for them");
@@ -98,8 +106,18 @@ impl ClientEvents {
 
     pub(crate) fn on_error(&self, code: RDKafkaErrorCode, reason: &str) {
         debug!(?code, reason, "kafka client");
-        if matches!(code, RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::Authentication) {
+        if matches!(
+            code,
+            RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::SSL
+        ) {
             self.brokers.suspect(reason);
+        }
+        if code == RDKafkaErrorCode::AllBrokersDown {
+            self.brokers.troubles.fetch_add(1, Ordering::Relaxed);
         }
         self.watch_coordinator(reason);
     }
@@ -117,6 +135,7 @@ impl ClientEvents {
             (_, "FAIL" | "ERROR" | "REQTMOUT" | "GETPID" | "ADDOFFSETS" | "TXNCOORD") => {
                 debug!(target: "librdkafka", facility, "{text}");
                 if facility == "FAIL" {
+                    self.brokers.suspect(text);
                     self.watch_coordinator(text);
                 }
             }

@@ -15,7 +15,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
 use crate::brokers::{Brokers, ClientEvents};
@@ -34,8 +34,14 @@ impl fmt::Debug for GroupToken {
 /// A [`Membership`] in Kafka.
 pub struct KafkaMembership {
     consumer: BaseConsumer<MemberContext>,
+    config: ClientConfig,
     topic: String,
     brokers: Arc<Brokers>,
+    /// What the brokers' trouble count was at the last assignment.
+    troubles: u64,
+    /// The consumer is of no more use: join anew as soon as the tasks are released.
+    rejoin: bool,
+    owned: Vec<u32>,
     token: Option<GroupToken>,
     /// Events taken from the callback, not yet returned.
     events: VecDeque<Rebalance>,
@@ -109,13 +115,29 @@ fn task_numbers(partitions: &TopicPartitionList) -> Vec<u32> {
     tasks
 }
 
+/// A consumer that is about to join.
+fn subscribed(
+    config: &ClientConfig,
+    brokers: &Arc<Brokers>,
+    topic: &str,
+) -> Result<BaseConsumer<MemberContext>, LogError> {
+    let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", error.to_string()));
+    let context = MemberContext {
+        events: ClientEvents::new(Arc::clone(brokers)),
+        recorded: Mutex::default(),
+        closing: AtomicBool::new(false),
+    };
+    let consumer: BaseConsumer<MemberContext> = config.create_with_context(context).map_err(refused)?;
+    consumer.subscribe(&[topic]).map_err(refused)?;
+    Ok(consumer)
+}
+
 impl KafkaMembership {
     pub(crate) fn join(
         settings: &KafkaSettings,
         brokers: Arc<Brokers>,
         options: &MembershipOptions,
     ) -> Result<Self, LogError> {
-        let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", error.to_string()));
         let mut config = settings.client(Role::Member, &options.instance_id);
         config
             .set("group.id", &options.group)
@@ -129,17 +151,15 @@ impl KafkaMembership {
             .set("auto.offset.reset", "latest")
             .set("queued.max.messages.kbytes", "64")
             .set("fetch.message.max.bytes", "1024");
-        let context = MemberContext {
-            events: ClientEvents::new(Arc::clone(&brokers)),
-            recorded: Mutex::default(),
-            closing: AtomicBool::new(false),
-        };
-        let consumer: BaseConsumer<MemberContext> = config.create_with_context(context).map_err(refused)?;
-        consumer.subscribe(&[&options.topic]).map_err(refused)?;
+        let consumer = subscribed(&config, &brokers, &options.topic)?;
         Ok(Self {
             consumer,
+            config,
             topic: options.topic.clone(),
+            troubles: brokers.troubles(),
             brokers,
+            rejoin: false,
+            owned: Vec::new(),
             token: None,
             events: VecDeque::new(),
             revoking: None,
@@ -148,20 +168,72 @@ impl KafkaMembership {
 
     /// Serves librdkafka once, for at most `timeout`.
     fn serve(&mut self, timeout: Duration) -> Result<(), LogError> {
+        if self.rejoin && self.revoking.is_none() && self.events.is_empty() {
+            self.join_anew()?;
+        }
         // A record may slip through before its partition is paused: it is read by the reader, not here.
         if let Some(Err(error)) = self.consumer.poll(timeout) {
             self.judge(&error)?;
+        }
+        if self.rejoin {
+            self.consumer.context().recorded().clear();
         }
         self.events.extend(self.consumer.context().recorded().drain(..));
         Ok(())
     }
 
-    fn judge(&self, error: &KafkaError) -> Result<(), LogError> {
+    /// The group's coordinator does not know this consumer any more.
+    ///
+    /// A fence usually means that another process has our instance id. But after an outage that outlasts the session, librdkafka forgets its
+    /// member id, and while the loss of the tasks is unanswered it sends heartbeats without one, which the coordinator takes for a fence. So after
+    /// trouble with the brokers the fence is doubted, once: join anew. If there is another process with our id, it is fenced in turn and stops.
+    fn on_fatal_error(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), LogError> {
+        let failure = Failure::new("serve group membership", format!("{reason} ({code:?})"));
+        if !matches!(code, RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId) {
+            return Err(LogError::Fatal(failure));
+        }
+        if self.rejoin {
+            return Ok(());
+        }
+        if self.troubles == self.brokers.troubles() {
+            return Err(LogError::Fenced(failure));
+        }
+        warn!(reason, "the group has forgotten this member during an outage, joining anew");
+        self.rejoin = true;
+        self.troubles = self.brokers.troubles();
+        self.token = None;
+        self.events.extend(self.consumer.context().recorded().drain(..));
+        // Whatever was said before the loss: all is lost now.
+        self.events.clear();
+        if let Some(revoking) = self.revoking.take() {
+            self.owned.extend(revoking.tasks);
+        }
+        if !self.owned.is_empty() {
+            self.owned.sort_unstable();
+            self.owned.dedup();
+            let tasks = self.owned.clone();
+            self.events.push_back(Rebalance::Revoke { tasks, lost: true, token: None });
+        }
+        Ok(())
+    }
+
+    /// Replaces a consumer that can do nothing more.
+    fn join_anew(&mut self) -> Result<(), LogError> {
+        let consumer = subscribed(&self.config, &self.brokers, &self.topic)?;
+        let old = std::mem::replace(&mut self.consumer, consumer);
+        old.context().closing.store(true, Ordering::Relaxed);
+        let grave = std::thread::Builder::new().name("kafka-burial".to_owned());
+        if let Err(error) = grave.spawn(move || drop(old)) {
+            debug!(%error, "no thread to drop a consumer, it was dropped here");
+        }
+        self.rejoin = false;
+        Ok(())
+    }
+
+    fn judge(&mut self, error: &KafkaError) -> Result<(), LogError> {
         use RDKafkaErrorCode as Code;
         if let Some((code, reason)) = self.consumer.client().fatal_error() {
-            let failure = Failure::new("serve group membership", format!("{reason} ({code:?})"));
-            let fenced = matches!(code, Code::FencedInstanceId | Code::UnreleasedInstanceId);
-            return Err(if fenced { LogError::Fenced(failure) } else { LogError::Fatal(failure) });
+            return self.on_fatal_error(code, &reason);
         }
         let failure = || Failure::new("serve group membership", format!("{error}, topic {}", self.topic));
         match error.rdkafka_error_code() {
@@ -181,7 +253,7 @@ impl KafkaMembership {
     fn next_event(&mut self) -> Result<Option<MembershipEvent>, LogError> {
         if let Some(revoking) = self.revoking.as_mut() {
             // The group may expel us while we are still committing what it asked us to give back.
-            if revoking.lost || !self.consumer.assignment_lost() {
+            if revoking.lost || !(self.rejoin || self.consumer.assignment_lost()) {
                 return Ok(None);
             }
             revoking.lost = true;
@@ -193,10 +265,14 @@ impl KafkaMembership {
             Some(Rebalance::Assign { partitions, token }) => {
                 self.accept(&partitions)?;
                 self.token = token;
-                Ok(Some(MembershipEvent::Assigned { tasks: task_numbers(&partitions) }))
+                self.troubles = self.brokers.troubles();
+                let tasks = task_numbers(&partitions);
+                self.owned.extend(&tasks);
+                Ok(Some(MembershipEvent::Assigned { tasks }))
             }
             Some(Rebalance::Revoke { tasks, lost, token }) => {
                 self.token = token;
+                self.owned.retain(|task| !tasks.contains(task));
                 self.revoking = Some(Revoking { tasks: tasks.clone(), lost });
                 Ok(Some(MembershipEvent::Revoked { tasks, lost }))
             }
@@ -221,6 +297,21 @@ impl KafkaMembership {
     }
 }
 
+impl KafkaMembership {
+    /// Answers a revocation.
+    fn give_back(&self, tasks: &[u32]) {
+        let mut partitions = TopicPartitionList::with_capacity(tasks.len());
+        // Task numbers came from partition numbers, so none is too large.
+        for partition in tasks.iter().filter_map(|task| i32::try_from(*task).ok()) {
+            partitions.add_partition(&self.topic, partition);
+        }
+        // It fails only if the group has moved on meanwhile, and then another event is on its way.
+        if let Err(error) = self.consumer.incremental_unassign(&partitions) {
+            debug!(%error, "give back tasks");
+        }
+    }
+}
+
 impl Membership for KafkaMembership {
     type Token = GroupToken;
 
@@ -237,37 +328,35 @@ impl Membership for KafkaMembership {
         let revoking = self.revoking.take_if(|revoking| revoking.tasks == released).ok_or_else(|| {
             LogError::Fatal(Failure::new("release tasks", format!("tasks {tasks:?} are not those being revoked")))
         })?;
-        let mut partitions = TopicPartitionList::with_capacity(released.len());
-        for task in released {
-            let partition = i32::try_from(task)
-                .map_err(|_| LogError::Fatal(Failure::new("release tasks", format!("there is no task {task}"))))?;
-            partitions.add_partition(&self.topic, partition);
-        }
-        if let Err(error) = self.consumer.incremental_unassign(&partitions) {
-            debug!(%error, revoking.lost, "release tasks");
-        }
+        debug!(tasks = ?revoking.tasks, revoking.lost, "releasing tasks");
+        self.give_back(&revoking.tasks);
         Ok(())
     }
 
     fn token(&self) -> Option<Self::Token> {
         // Between the loss of an assignment and the event that says so, the last metadata proves nothing any more.
-        if self.consumer.assignment_lost() { None } else { self.token.clone() }
+        if self.rejoin || self.consumer.assignment_lost() { None } else { self.token.clone() }
     }
 }
 
 impl Drop for KafkaMembership {
     fn drop(&mut self) {
         self.consumer.context().closing.store(true, Ordering::Relaxed);
-        // What the callback recorded and nobody has answered would be waited for.
-        self.events.extend(self.consumer.context().recorded().drain(..));
-        for event in self.events.drain(..) {
-            if let Rebalance::Assign { partitions, .. } = event {
-                let _ = self.consumer.incremental_assign(&partitions);
-            }
+        // Closing waits for the answer to every event; those that the callback has only recorded are answered here, in their order, and those still to
+        // come by the callback itself.
+        if let Some(revoking) = self.revoking.take() {
+            self.give_back(&revoking.tasks);
         }
-        let assignment = self.consumer.assignment().unwrap_or_default();
-        if let Err(error) = self.consumer.incremental_unassign(&assignment) {
-            debug!(%error, "leave group");
+        self.events.extend(self.consumer.context().recorded().drain(..));
+        while let Some(event) = self.events.pop_front() {
+            match event {
+                Rebalance::Assign { partitions, .. } => {
+                    if let Err(error) = self.accept(&partitions) {
+                        debug!(%error, "close membership");
+                    }
+                }
+                Rebalance::Revoke { tasks, .. } => self.give_back(&tasks),
+            }
         }
     }
 }

@@ -26,8 +26,13 @@ use crate::settings::{KafkaSettings, Role};
 pub struct KafkaReader {
     consumer: NativeConsumer,
     topics: Topics,
+    /// Problems found while starting, told by the next read.
+    missing: Vec<ReaderProblem>,
     brokers: Arc<Brokers>,
 }
+
+/// How long a start may wait to hear whether a topic exists.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl KafkaReader {
     pub(crate) fn open(
@@ -52,7 +57,7 @@ impl KafkaReader {
             .set("queued.max.messages.kbytes", options.buffer_bytes.div_ceil(1024).max(1).to_string());
         let consumer = NativeConsumer::new(&config, ClientEvents::new(Arc::clone(&brokers))).map_err(refused)?;
         let topics = Topics::new(&options.topics).map_err(refused)?;
-        Ok(Self { consumer, topics, brokers })
+        Ok(Self { consumer, topics, missing: Vec::new(), brokers })
     }
 
     fn native_list(&self, partitions: &[(ReaderPartition, Offset)]) -> Result<TopicPartitionList, LogError> {
@@ -126,6 +131,36 @@ impl KafkaReader {
     }
 }
 
+impl KafkaReader {
+    /// Finds out which partitions do not exist: librdkafka would wait for them without a word.
+    fn find_missing(&mut self, partitions: &[ReaderPartition]) -> Result<(), LogError> {
+        for partition in partitions {
+            let index = usize::from(partition.topic.0);
+            if self.topics.counts.get(index).is_none_or(|count| partition.partition < *count) {
+                continue;
+            }
+            let name = self.topics.name(partition.topic)?;
+            match self.consumer.partition_count(name, METADATA_TIMEOUT) {
+                Some(count) => self.topics.counts[index] = count,
+                // The cluster is away, or busy: whatever is wrong will show later.
+                None => continue,
+            }
+            if partition.partition >= self.topics.counts[index]
+                && let Some(state) = self.topics.state_mut(*partition)
+            {
+                state.stalled = true;
+                self.missing.push(ReaderProblem {
+                    partition: *partition,
+                    position: state.position,
+                    problem: RecordProblem::Missing,
+                    reason: "there is no such partition".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Reader for KafkaReader {
     fn start(&mut self, starts: &[ReadStart]) -> Result<(), LogError> {
         let partitions: Vec<_> = starts.iter().map(|start| start.partition).collect();
@@ -133,15 +168,18 @@ impl Reader for KafkaReader {
         for start in starts {
             self.topics.set(start)?;
         }
+        self.missing.retain(|problem| !partitions.contains(&problem.partition));
+        self.find_missing(&partitions)?;
         let running: Vec<_> = partitions
             .into_iter()
-            .filter(|partition| self.topics.state(*partition).is_some_and(|state| !state.paused))
+            .filter(|partition| self.topics.state(*partition).is_some_and(|state| !state.paused && !state.stalled))
             .collect();
         self.attach(&running)
     }
 
     fn stop(&mut self, partitions: &[ReaderPartition]) -> Result<(), LogError> {
         self.detach(partitions)?;
+        self.missing.retain(|problem| !partitions.contains(&problem.partition));
         for partition in partitions {
             self.topics.remove(*partition);
         }
@@ -181,8 +219,8 @@ impl Reader for KafkaReader {
     ) -> Result<ReadSummary, LogError> {
         self.brokers.look();
         self.consumer.serve();
-        let mut summary = ReadSummary::default();
-        if max_records == 0 {
+        let mut summary = ReadSummary { records: 0, problems: std::mem::take(&mut self.missing) };
+        if max_records == 0 || !summary.problems.is_empty() {
             return Ok(summary);
         }
         let topics = &mut self.topics;
@@ -236,6 +274,8 @@ struct State {
 struct Topics {
     names: Vec<(String, CString)>,
     states: Vec<Vec<Option<State>>>,
+    /// How many partitions each topic was last known to have.
+    counts: Vec<u32>,
     /// Which topic a native handle is; a handle may be reused once its topic is not read any more, so this is forgotten at each change.
     handles: Vec<(usize, TopicIndex)>,
 }
@@ -248,7 +288,7 @@ impl Topics {
         if u16::try_from(names.len()).is_err() {
             return Err(format!("{} topics are too many for one reader", names.len()));
         }
-        Ok(Self { states: vec![Vec::new(); names.len()], names, handles: Vec::new() })
+        Ok(Self { states: vec![Vec::new(); names.len()], counts: vec![0; names.len()], names, handles: Vec::new() })
     }
 
     fn name(&self, topic: TopicIndex) -> Result<&str, LogError> {

@@ -165,7 +165,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("reconnect.backoff.ms", "50"),
     ("reconnect.backoff.max.ms", "2000"),
     ("socket.nagle.disable", "true"),
-    ("topic.metadata.refresh.interval.ms", "60000"),
+    ("topic.metadata.refresh.interval.ms", "15000"),
 ];
 
 const MEMBER_DEFAULTS: &[(&str, &str)] = &[("session.timeout.ms", "10000"), ("heartbeat.interval.ms", "1000")];

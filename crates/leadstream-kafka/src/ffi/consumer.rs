@@ -6,6 +6,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::time::Duration;
 
 use leadstream_runtime::log::{Header, HeaderSource, Timestamp, TimestampKind};
 use rdkafka::ClientConfig;
@@ -56,6 +57,17 @@ impl NativeConsumer {
     /// The error after which the client can do nothing more.
     pub(crate) fn fatal_error(&self) -> Option<String> {
         self.client.fatal_error().map(|(code, reason)| format!("{reason} ({code:?})"))
+    }
+
+    /// How many partitions a topic has: 0 where it does not exist, `None` where the cluster does not say.
+    pub(crate) fn partition_count(&self, topic: &str, timeout: Duration) -> Option<u32> {
+        let metadata = self.client.fetch_metadata(Some(topic), timeout).ok()?;
+        let topic = metadata.topics().iter().find(|described| described.name() == topic)?;
+        match topic.error().map(RDKafkaErrorCode::from) {
+            None => u32::try_from(topic.partitions().len()).ok(),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Some(0),
+            Some(_) => None,
+        }
     }
 
     /// Starts reading partitions that are not being read, from the offsets in the list.
@@ -238,7 +250,8 @@ unsafe extern "C" fn on_log(
 
 /// The codes of the error callback that matter; the callback gives a plain number, which is not safe to take for an enum.
 fn error_code(code: c_int) -> RDKafkaErrorCode {
-    [RDKafkaErrorCode::AllBrokersDown, RDKafkaErrorCode::Authentication]
+    use RDKafkaErrorCode as Code;
+    [Code::AllBrokersDown, Code::Authentication, Code::BrokerTransportFailure, Code::Resolve, Code::SSL]
         .into_iter()
         .find(|known| *known as c_int == code)
         .unwrap_or(RDKafkaErrorCode::Unknown)

@@ -24,10 +24,12 @@ fn drops_soon<T: Send + 'static>(what: &str, handle: T) {
 fn a_member_whose_assignment_nobody_has_taken_can_be_dropped() {
     let world = World::shared();
     let topic = world.topic("contacts", 2);
-    drops_soon("a member that was never polled", world.member(&topic, "a"));
-    let member = world.member(&topic, "b");
-    thread::sleep(Duration::from_secs(2));
-    drops_soon("a member with an assignment under way", member);
+    for wait_ms in [0, 5, 100, 200, 400, 800, 1600] {
+        // Every instance joins anew, so some of them meet a rebalance under way.
+        let member = world.member(&topic, &format!("instance-{wait_ms}"));
+        thread::sleep(Duration::from_millis(wait_ms));
+        drops_soon(&format!("a member that was never polled, after {wait_ms} ms"), member);
+    }
 }
 
 #[test]
@@ -44,6 +46,28 @@ fn a_member_that_owes_a_release_can_be_dropped() {
     });
     drops_soon("a member that owes a release", first);
     drops_soon("its partner", second);
+}
+
+#[test]
+fn a_member_that_has_just_released_can_be_dropped() {
+    let world = World::shared();
+    let topic = world.topic("contacts", 2);
+    for wait_ms in [0, 5, 20, 100] {
+        let mut first = world.member(&topic, &format!("first-{wait_ms}"));
+        until("an assignment", || first.poll(Duration::from_millis(20)).unwrap());
+        let mut second = world.member(&topic, &format!("second-{wait_ms}"));
+        until("a revocation", || {
+            let _ = second.poll(Duration::from_millis(20)).unwrap();
+            let Some(MembershipEvent::Revoked { tasks, .. }) = first.poll(Duration::from_millis(20)).unwrap() else {
+                return None;
+            };
+            first.release(&tasks).unwrap();
+            Some(())
+        });
+        thread::sleep(Duration::from_millis(wait_ms));
+        drops_soon(&format!("a member, {wait_ms} ms after its release"), first);
+        drops_soon("its partner", second);
+    }
 }
 
 #[test]

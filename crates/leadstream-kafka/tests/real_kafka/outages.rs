@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use leadstream_kafka::KafkaProducer;
-use leadstream_runtime::log::{Log, LogError, Membership, MembershipEvent, Producer, ProducerOptions, Reader};
+use leadstream_kafka::{KafkaMembership, KafkaProducer};
+use leadstream_runtime::log::{
+    Log, LogError, Membership, MembershipEvent, Producer, ProducerOptions, Reader, TopicPartition,
+};
 use leadstream_test_support::{Broker, BrokerOptions};
 
 use crate::help::*;
@@ -76,6 +78,35 @@ fn a_broker_killed_at_random_moments_neither_loses_nor_doubles_an_epoch() {
     assert_eq!(world.committed_values(&redo, 0), expected);
 }
 
+fn serve(member: &mut KafkaMembership) {
+    if let Some(MembershipEvent::Revoked { tasks, .. }) = member.poll(Duration::from_millis(50)).unwrap() {
+        member.release(&tasks).unwrap();
+    }
+}
+
+/// librdkafka forgets its member id when the session is over, and then sends heartbeats that look like those of a twin.
+#[test]
+fn a_worker_that_was_busy_through_a_long_outage_loses_its_tasks_and_gets_them_back() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let world = World::on(&broker);
+    let topic = world.topic("contacts", 2);
+    let mut member = world.member(&topic, "a");
+    assert_eq!(event(&mut member), MembershipEvent::Assigned { tasks: vec![0, 1] });
+    broker.kill().unwrap();
+    // Longer than the session. The worker asks the log something, but does not get round to its membership.
+    for _ in 0..2 {
+        assert!(matches!(world.log.bounds(&[TopicPartition::new(&topic, 0)]), Err(LogError::Retry(_))));
+    }
+    broker.restart().unwrap();
+    retried(|| world.log.bounds(&[TopicPartition::new(&topic, 0)]));
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(event(&mut member), MembershipEvent::Revoked { tasks: vec![0, 1], lost: true });
+    assert!(member.token().is_none());
+    member.release(&[0, 1]).unwrap();
+    assert_eq!(event(&mut member), MembershipEvent::Assigned { tasks: vec![0, 1] });
+    assert!(member.token().is_some());
+}
+
 #[test]
 fn handles_wait_for_a_broker_that_is_away_and_go_on_when_it_is_back() {
     let broker = Broker::start(BrokerOptions::default()).unwrap();
@@ -90,24 +121,21 @@ fn handles_wait_for_a_broker_that_is_away_and_go_on_when_it_is_back() {
 
     broker.kill().unwrap();
     until("the outage to be noticed", || {
-        let _ = member.poll(Duration::from_millis(50)).unwrap();
+        serve(&mut member);
         seen.extend(read_some(&mut reader).into_iter().map(|(_, offset, value)| (offset, value)));
         world.log.brokers_away().then_some(())
     });
     assert!(matches!(world.log.describe(&[&topic]), Err(LogError::Retry(_))));
     broker.restart().unwrap();
     until("the return to be noticed", || {
-        let _ = member.poll(Duration::from_millis(50)).unwrap();
+        serve(&mut member);
         (!world.log.brokers_away()).then_some(())
     });
 
     retried(|| producer.begin());
     producer.produce(&record(0, "after")).unwrap();
     let committed = until("a commit with a valid token", || {
-        match member.poll(Duration::from_millis(50)).unwrap() {
-            Some(MembershipEvent::Revoked { tasks, .. }) => member.release(&tasks).unwrap(),
-            Some(MembershipEvent::Assigned { .. }) | None => {}
-        }
+        serve(&mut member);
         let token = member.token()?;
         let result = producer.commit(&token, &[offset(&topic, 0, 1)]);
         if let Err(error) = &result {
