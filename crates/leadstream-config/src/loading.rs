@@ -13,8 +13,8 @@ use crate::read::{Read, Reading, join};
 use crate::tree::{Node, Value, parse};
 use crate::values::{FilePath, resolve_path};
 
-/// A configuration file that has been read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A configuration file that has been read. It may hold secrets in plain text, so it cannot be shown.
+#[derive(Clone, PartialEq, Eq)]
 pub struct YamlFile {
     /// How messages name it.
     pub name: String,
@@ -24,7 +24,7 @@ pub struct YamlFile {
     pub text: String,
 }
 
-/// Everything that has a say, weakest first.
+/// Everything that has a say, weakest first. It may hold secrets in plain text, so it cannot be shown.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Layers {
     /// The file, if there is one.
