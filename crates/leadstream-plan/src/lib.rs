@@ -1,1 +1,23 @@
-//! Scoring plans: YAML to a compiled plan or to all of its diagnostics
+//! Scoring plans: YAML to a compiled plan or to all of its diagnostics.
+//!
+//! Owns the spelling of plans (DESIGN section 3): keys, conditions in CEL, the catalogue of event types, limits, messages and the JSON Schema.
+//! Pure: it takes texts and gives values; it opens no file, writes to no terminal and reads no clock. A plan that comes out has no error left
+//! in it: whatever it means, the fold can run it.
+
+mod catalogue;
+mod cel;
+mod code;
+mod compile;
+mod diagnostic;
+mod duration;
+mod load;
+mod schema;
+mod sink;
+mod suggest;
+mod yaml;
+
+pub use code::Code;
+pub use compile::{Compilation, Need, Options, Reference, compile};
+pub use diagnostic::{Diagnostic, Severity, Style};
+pub use load::{Report, Source, check};
+pub use schema::plan_schema;

@@ -1,0 +1,97 @@
+//! Conditions and computed values: from a scalar of the file to a checked expression.
+
+use leadstream_core::expr::{Expr, Literal};
+use leadstream_core::plan::PointsOf;
+use leadstream_core::points::Points;
+
+use super::Compiler;
+use super::values::{decimal, looks_like_number};
+use crate::cel::{self, Checker, Place, Type};
+use crate::code::Code;
+use crate::yaml::{Node, locate};
+
+/// The longest condition, in bytes.
+const CONDITION_MAX_BYTES: usize = 8 << 10;
+
+impl Compiler<'_> {
+    /// A condition: true or false.
+    pub(super) fn condition(&mut self, node: &Node, place: Place) -> Option<Expr> {
+        let (expr, found) = self.expression(node, place, "a condition")?;
+        if found.may_be(Type::Bool) {
+            return Some(expr);
+        }
+        self.sink
+            .report(Code::TypeMismatch, node.span.clone(), "a condition must be true or false")
+            .label(format!("this is {found}"))
+            .help("compare it with something: `event.value > 100`, `has(event.phone)`");
+        None
+    }
+
+    /// A key of `once_per`: a text, number or truth value.
+    pub(super) fn key(&mut self, node: &Node, place: Place) -> Option<Expr> {
+        let (expr, found) = self.expression(node, place, "a field")?;
+        if matches!(found, Type::Any | Type::Text | Type::Number | Type::Bool) {
+            if matches!(expr, Expr::Literal(_)) {
+                self.sink
+                    .report(Code::TypeMismatch, node.span.clone(), "`once_per` with a fixed value would fire once only")
+                    .help("write `once_per: ever` for that, `once_per: 7d` for a pause, `once_per: event.email_id` for once per e-mail");
+                return None;
+            }
+            return Some(expr);
+        }
+        self.sink.report(Code::TypeMismatch, node.span.clone(), "`once_per` needs a value").label(format!("this is {found}"));
+        None
+    }
+
+    /// Fixed or computed points.
+    pub(super) fn points_of(&mut self, node: &Node, place: Place) -> Option<PointsOf> {
+        let scalar = self.scalar(node, "a number of points, or a calculation in quotes,")?;
+        match decimal(&scalar.text) {
+            Ok(points) => return Some(PointsOf::Fixed(points)),
+            Err(problem) if looks_like_number(&scalar.text) => {
+                self.bad_points(node, &scalar.text, "an amount of points", problem);
+                return None;
+            }
+            Err(_) => {}
+        }
+        let (expr, found) = self.expression(node, place, "a calculation")?;
+        if !found.may_be(Type::Number) {
+            self.sink
+                .report(Code::TypeMismatch, node.span.clone(), "points must be a number")
+                .label(format!("this is {found}"))
+                .maybe_help((found == Type::Bool).then(|| "write `when:` for a condition, or `condition ? 10 : 0`".to_owned()));
+            return None;
+        }
+        match expr {
+            Expr::Literal(Literal::Number(number)) => match Points::from_number(number) {
+                Some(points) => Some(PointsOf::Fixed(points)),
+                None => {
+                    self.sink.report(Code::BadNumber, node.span.clone(), "this is more than a million points");
+                    None
+                }
+            },
+            expr => Some(PointsOf::Computed(expr)),
+        }
+    }
+
+    fn expression(&mut self, node: &Node, place: Place, what: &str) -> Option<(Expr, Type)> {
+        let scalar = self.scalar(node, &format!("{what} in quotes"))?;
+        let text = scalar.text.as_str();
+        if text.len() > CONDITION_MAX_BYTES {
+            self.sink.report(Code::TooLarge, node.span.clone(), format!("{what} has at most {CONDITION_MAX_BYTES} bytes"));
+            return None;
+        }
+        match cel::parse(text) {
+            Ok(parsed) => {
+                let mut checker =
+                    Checker { environment: &mut self.environment, sink: &mut self.sink, scalar: (&node.span, text), place };
+                checker.lower(&parsed)
+            }
+            Err(mistake) => {
+                let span = locate(self.sink.text(), &node.span, text, &mistake.span);
+                self.sink.report(Code::InvalidCondition, span, mistake.message).maybe_help(mistake.help);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The keys that plans have, in one place: the compiler refuses all others, and the JSON Schema is held against the same lists.
+
+use super::Compiler;
+use crate::code::Code;
+use crate::suggest;
+use crate::yaml::{Content, Entry, Node};
+
+/// The keys of one kind of mapping.
+#[derive(Debug)]
+pub(crate) struct KeySet {
+    /// What has these keys.
+    pub(crate) of: &'static str,
+    /// Keys that work.
+    pub(crate) keys: &'static [&'static str],
+    /// Keys that are part of the language and not supported by this version.
+    pub(crate) later: &'static [&'static str],
+}
+
+/// A plan.
+pub(crate) const PLAN: KeySet = KeySet {
+    of: "a plan",
+    keys: &["plan", "members", "global", "time_zone", "rules", "fit", "limits", "qualify", "pipeline", "facts", "verdicts"],
+    later: &["decay", "bands", "route", "actions", "tests", "feedback", "grade"],
+};
+/// A rule.
+pub(crate) const RULE: KeySet = KeySet {
+    of: "a rule",
+    keys: &["id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times", "verdicts"],
+    later: &["after", "unless", "matching", "within", "all", "in_order", "decay"],
+};
+/// A cap.
+pub(crate) const CAP: KeySet = KeySet { of: "a cap", keys: &["points", "per"], later: &[] };
+/// A tag with points of its own.
+pub(crate) const TAG: KeySet = KeySet { of: "a tag", keys: &["tag", "points"], later: &[] };
+/// A fit rule.
+pub(crate) const FIT: KeySet = KeySet { of: "a fit rule", keys: &["id", "when", "points"], later: &[] };
+/// Limits.
+pub(crate) const LIMITS: KeySet = KeySet { of: "`limits`", keys: &["floor", "ceiling"], later: &[] };
+/// The threshold.
+pub(crate) const QUALIFY: KeySet =
+    KeySet { of: "`qualify`", keys: &["score", "at", "release", "rearm", "cooldown", "when"], later: &[] };
+/// The pipeline.
+pub(crate) const PIPELINE: KeySet = KeySet { of: "`pipeline`", keys: &["by", "stages"], later: &[] };
+/// A stage.
+pub(crate) const STAGE: KeySet = KeySet {
+    of: "a stage",
+    keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"],
+    later: &[],
+};
+/// A fact.
+pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"], later: &[] };
+/// Policies for verdicts.
+pub(crate) const VERDICTS: KeySet =
+    KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &["hold", "key"] };
+/// One policy.
+pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight"], later: &["hold", "key"] };
+
+/// Every set of keys.
+pub(crate) const SETS: [&KeySet; 12] =
+    [&PLAN, &RULE, &CAP, &TAG, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY];
+
+impl Compiler<'_> {
+    /// The entries of a mapping, after reporting the keys that it cannot have; `None` where the node is no mapping.
+    pub(super) fn entries<'n>(&mut self, node: &'n Node, set: &KeySet) -> Option<&'n [Entry]> {
+        let Content::Mapping(entries) = &node.content else {
+            let example = set.keys.first().copied().unwrap_or_default();
+            self.sink
+                .report(Code::WrongKind, node.span.clone(), format!("{} is a mapping of keys to values", set.of))
+                .label(format!("this is {}", node.kind()))
+                .help(format!("its keys are {}, written as `{example}: ..`", listed(set.keys)));
+            return None;
+        };
+        for entry in entries {
+            self.check_key(entry, set);
+        }
+        Some(entries)
+    }
+
+    fn check_key(&mut self, entry: &Entry, set: &KeySet) {
+        let key = entry.key.as_str();
+        if set.keys.contains(&key) {
+            return;
+        }
+        let span = entry.key_span.clone();
+        if set.later.contains(&key) {
+            self.sink
+                .report(Code::NotSupported, span, format!("`{key}` is not supported in this version"))
+                .help("take it out: what is not supported is refused, since leaving it out in silence would give other scores");
+            return;
+        }
+        let close = suggest::closest(key, set.keys.iter().chain(set.later).copied());
+        let elsewhere = SETS.iter().find(|other| other.keys.contains(&key)).map(|other| other.of);
+        let help = match (close, elsewhere) {
+            (Some(close), _) => format!("did you mean `{close}`?"),
+            (None, Some(of)) => format!("`{key}` is a key of {of}; mind the indentation"),
+            (None, None) => format!("the keys of {} are {}", set.of, listed(set.keys)),
+        };
+        self.sink.report(Code::UnknownKey, span, format!("{} has no key `{key}`", set.of)).help(help);
+    }
+
+    /// Reports that a key is missing from a mapping.
+    pub(super) fn missing(&mut self, node: &Node, of: &str, key: &str, help: &str) {
+        let line = self.first_line(node);
+        self.sink.report(Code::MissingKey, line, format!("{of} has no `{key}`")).help(help.to_owned());
+    }
+
+    /// The part of a node on its first line: enough to say which one is meant.
+    pub(super) fn first_line(&self, node: &Node) -> crate::yaml::Span {
+        let text = self.sink.text().get(node.span.clone()).unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default().trim_end();
+        node.span.start..node.span.start + line.len()
+    }
+}
+
+/// The value of a key.
+pub(super) fn value<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Node> {
+    entry(entries, key).map(|entry| &entry.value)
+}
+
+/// The entry of a key.
+pub(super) fn entry<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Entry> {
+    entries.iter().find(|entry| entry.key == key)
+}
+
+/// Words for a sentence: `a`, `b` and `c`.
+pub(super) fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

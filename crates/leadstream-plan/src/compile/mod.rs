@@ -1,0 +1,155 @@
+//! One plan file to a compiled plan, or to everything that is wrong with it.
+//!
+//! The file is read once into a tree with spans; then each part is checked and compiled by the module named after it. A part that is wrong
+//! compiles to nothing and its neighbours go on, so that one run shows all mistakes. There is a plan only if there is no error.
+
+mod conditions;
+mod effects;
+mod facts;
+mod keys;
+mod names;
+mod pipeline;
+mod plan;
+mod qualify;
+mod reach;
+mod rule;
+mod values;
+mod verdicts;
+
+use std::sync::Arc;
+
+use leadstream_core::plan::Plan;
+use leadstream_core::time::Span as Duration;
+
+use crate::catalogue::Catalogue;
+use crate::cel::Facts;
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::sink::Sink;
+use crate::yaml::{self, Span};
+
+#[cfg(test)]
+pub(crate) use keys::SETS;
+
+/// The largest plan file, in bytes.
+pub(crate) const FILE_MAX_BYTES: usize = 8 << 20;
+
+/// The most rules and fit rules of a plan (S58).
+pub(crate) const RULES_MAX: usize = 20_000;
+
+/// The most stages of a pipeline (S58).
+pub(crate) const STAGES_MAX: usize = 32;
+
+/// What the compiler must know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long a contact's history is kept (S6): no window, cap or `once_per` may be longer.
+    pub horizon: Duration,
+    /// Event types beside the presets, as sources declare them.
+    pub event_types: Vec<String>,
+}
+
+impl Default for Options {
+    /// The default horizon of 400 days, and the presets alone.
+    fn default() -> Options {
+        Options { horizon: Duration::days(400), event_types: Vec::new() }
+    }
+}
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Compilation {
+    /// The plan; `None` where there is an error.
+    pub plan: Option<Plan>,
+    /// All errors and warnings, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Other plans that conditions name: [`crate::check`] looks them up among the plans given together.
+    pub references: Vec<Reference>,
+    /// The id and where it stands, also where the plan has errors.
+    pub id: Option<(Arc<str>, Span)>,
+}
+
+/// A condition's mention of another plan.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The other plan's id.
+    pub plan: Arc<str>,
+    /// What it must have.
+    pub need: Need,
+    /// Where it is mentioned: bytes of the file.
+    pub span: Span,
+}
+
+/// What another plan must have for a mention of it to mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must exist.
+    Plan,
+    /// It must have `qualify`.
+    Qualify,
+    /// It must have `pipeline`.
+    Pipeline,
+}
+
+/// What conditions may refer to, and what they leave behind.
+pub(crate) struct Environment {
+    pub(crate) plan_id: Arc<str>,
+    pub(crate) has_qualify: bool,
+    pub(crate) has_pipeline: bool,
+    pub(crate) horizon: Duration,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) facts: Facts,
+    pub(crate) references: Vec<Reference>,
+}
+
+/// The compiler at work on one file.
+pub(crate) struct Compiler<'text> {
+    pub(crate) sink: Sink<'text>,
+    pub(crate) environment: Environment,
+}
+
+/// Compiles one plan file. `file_name` is only shown.
+pub fn compile(file_name: &str, text: &str, options: &Options) -> Compilation {
+    let mut diagnostics = Vec::new();
+    let sink = Sink::new(file_name, text, &mut diagnostics);
+    let environment = Environment {
+        plan_id: Arc::from(""),
+        has_qualify: false,
+        has_pipeline: false,
+        horizon: options.horizon,
+        catalogue: Catalogue::new(&options.event_types),
+        facts: Facts::default(),
+        references: Vec::new(),
+    };
+    let mut compiler = Compiler { sink, environment };
+    let outcome = compiler.file(text);
+    let has_errors = compiler.sink.has_errors();
+    let references = std::mem::take(&mut compiler.environment.references);
+    compiler.sink.finish();
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    let (plan, id) = outcome.unwrap_or((None, None));
+    Compilation { plan: plan.filter(|_| !has_errors), diagnostics, references, id }
+}
+
+type Outcome = (Option<Plan>, Option<(Arc<str>, Span)>);
+
+impl Compiler<'_> {
+    fn file(&mut self, text: &str) -> Option<Outcome> {
+        if text.len() > FILE_MAX_BYTES {
+            self.sink
+                .report(Code::TooLarge, 0..0, format!("the file has {} bytes, more than {FILE_MAX_BYTES}", text.len()))
+                .help("split the plan: any number of plans score one contact side by side");
+            return None;
+        }
+        let root = yaml::parse(text, &mut self.sink);
+        match root {
+            Some(root) => Some(self.plan(&root)),
+            None => {
+                if !self.sink.has_errors() {
+                    self.sink.report(Code::EmptyPlan, 0..0, "the file is empty").help("begin with `plan: my-plan` and `rules:`");
+                }
+                None
+            }
+        }
+    }
+}

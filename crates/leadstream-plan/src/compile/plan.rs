@@ -1,0 +1,189 @@
+//! The plan as a whole: its head, and its parts in an order in which each finds what it refers to.
+
+use std::sync::Arc;
+
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use leadstream_core::id::{Name, PlanVersion};
+use leadstream_core::plan::{FitRule, Limits, Plan, PointsOf, Rule, VerdictPolicies};
+
+use super::keys::{self, value};
+use super::names::Names;
+use super::{Compiler, Outcome, RULES_MAX, reach};
+use crate::cel::{Facts, Place};
+use crate::code::Code;
+use crate::suggest;
+use crate::yaml::{Entry, Node, Span};
+
+impl Compiler<'_> {
+    /// Compiles the plan that a file's tree holds.
+    pub(super) fn plan(&mut self, root: &Node) -> Outcome {
+        let Some(entries) = self.entries(root, &keys::PLAN) else { return (None, None) };
+        let id = self.plan_id(root, entries);
+        self.environment.has_qualify = value(entries, "qualify").is_some();
+        self.environment.has_pipeline = value(entries, "pipeline").is_some();
+        if let Some((id, _)) = &id {
+            self.environment.plan_id = id.clone();
+        }
+        let time_zone = value(entries, "time_zone").map_or(Some(TimeZone::UTC), |node| self.time_zone(node));
+        let verdicts = VerdictPolicies::default();
+        let verdicts = value(entries, "verdicts").map_or(Some(verdicts), |node| self.verdicts(node, verdicts));
+        if let Some(node) = value(entries, "facts") {
+            self.facts(node);
+        }
+        let members = value(entries, "members").map(|node| self.condition(node, Place::Members));
+        let global = value(entries, "global").map_or(Some(false), |node| self.truth(node));
+        let limits = value(entries, "limits").map_or(Some(Limits::default()), |node| self.limits(node));
+        let mut names = Names::default();
+        // A time zone that is wrong is reported once; the rules are checked all the same.
+        let head = (time_zone.clone().unwrap_or(TimeZone::UTC), verdicts.unwrap_or_default());
+        let rules = value(entries, "rules").map_or(Some(Vec::new()), |node| self.rules(node, &head, &mut names));
+        let fit = value(entries, "fit").map_or(Some(Vec::new()), |node| self.fit(node, &mut names));
+        let (Some(rules), Some(fit), Some(limits)) = (rules, fit, limits) else {
+            // What the plan can reach is not known: the threshold and the stages are still checked for everything else.
+            self.levels(entries, &reach::Reach::unknown());
+            return (None, id);
+        };
+        self.check_size(root, entries, rules.len() + fit.len());
+        let (qualify, pipeline) = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
+        let facts = std::mem::take(&mut self.environment.facts);
+        let plan = || {
+            let (id, _) = id.clone()?;
+            Some(Plan {
+                key: Name::of(&id),
+                id,
+                version: PlanVersion::of(self.sink.text()),
+                members: transposed(members)?,
+                global: global?,
+                time_zone: time_zone?,
+                rules,
+                fit,
+                limits,
+                qualify: transposed(qualify)?,
+                pipeline: transposed(pipeline)?,
+                facts: Facts::into_facts(facts),
+                verdicts: verdicts?,
+            })
+        };
+        (plan(), id)
+    }
+
+    fn plan_id(&mut self, root: &Node, entries: &[Entry]) -> Option<(Arc<str>, Span)> {
+        let Some(node) = value(entries, "plan") else {
+            self.missing(root, "the plan", "plan", "name it: `plan: my-plan`; scores and levels are kept under this name");
+            return None;
+        };
+        Some((self.id(node, "the id of a plan")?, node.span.clone()))
+    }
+
+    fn levels(&mut self, entries: &[Entry], reach: &reach::Reach) -> (Level<super::qualify::Compiled>, Level<super::pipeline::Compiled>) {
+        let qualify = value(entries, "qualify").map(|node| self.qualify(node, reach));
+        let pipeline = value(entries, "pipeline").map(|node| self.pipeline(node, reach));
+        (qualify, pipeline)
+    }
+
+    fn check_size(&mut self, root: &Node, entries: &[Entry], rules: usize) {
+        if rules > RULES_MAX {
+            let span = keys::entry(entries, "rules").map_or(0..0, |entry| entry.key_span.clone());
+            self.sink.report(Code::TooLarge, span, format!("the plan has {rules} rules, more than {RULES_MAX}"));
+        }
+        if rules == 0 {
+            let span = value(entries, "plan").map_or_else(|| self.first_line(root), |node| node.span.clone());
+            self.sink
+                .report(Code::EmptyPlan, span, "the plan has no rules and scores nobody")
+                .help("add a rule: `rules: [ { id: visit, on: page_viewed, points: 1 } ]`");
+        }
+    }
+
+    fn rules(&mut self, node: &Node, head: &(TimeZone, VerdictPolicies), names: &mut Names) -> Option<Vec<Rule>> {
+        let items = self.list(node, "a list of rules", "begin each rule with `-`, as in `- { id: visit, on: page_viewed, points: 10 }`")?;
+        let rules: Vec<Option<Rule>> = items.iter().map(|item| self.rule(item, head, names)).collect();
+        rules.into_iter().collect()
+    }
+
+    fn fit(&mut self, node: &Node, names: &mut Names) -> Option<Vec<FitRule>> {
+        let items = self.list(node, "a list of fit rules", "begin each one with `-`, as in `- { id: age, when: 'contact.age >= 30', points: 10 }`")?;
+        let rules: Vec<Option<FitRule>> = items.iter().map(|item| self.fit_rule(item, names)).collect();
+        rules.into_iter().collect()
+    }
+
+    fn fit_rule(&mut self, node: &Node, names: &mut Names) -> Option<FitRule> {
+        let entries = self.entries(node, &keys::FIT)?;
+        let id = self.rule_id(node, entries, names);
+        let when = match value(entries, "when") {
+            Some(condition) => self.condition(condition, Place::Fit),
+            None => {
+                self.missing(node, "the fit rule", "when", "say when it counts: `when: 'contact.age >= 30'`");
+                None
+            }
+        };
+        let points = match value(entries, "points") {
+            Some(points) => self.points_of(points, Place::Fit),
+            None => {
+                self.missing(node, "the fit rule", "points", "say what it counts: `points: 10`");
+                None
+            }
+        };
+        if matches!(points, Some(PointsOf::Fixed(fixed)) if fixed.thousandths() == 0) {
+            let line = self.first_line(node);
+            self.sink.report(Code::RuleWithoutEffect, line, "this fit rule gives no points");
+        }
+        Some(FitRule { id: id?, when: when?, points: points? })
+    }
+
+    /// The id of a rule or fit rule: unique among both.
+    pub(super) fn rule_id(&mut self, node: &Node, entries: &[Entry], names: &mut Names) -> Option<Arc<str>> {
+        let Some(id_node) = value(entries, "id") else {
+            self.missing(node, "the rule", "id", "name it: `id: visit`; its bookings are kept and explained under this name");
+            return None;
+        };
+        let id = self.id(id_node, "the id of a rule")?;
+        self.unique(names, &id, &id_node.span, "rules");
+        Some(id)
+    }
+
+    fn limits(&mut self, node: &Node) -> Option<Limits> {
+        let entries = self.entries(node, &keys::LIMITS)?;
+        let floor = value(entries, "floor").map(|floor| self.points(floor, "a floor"));
+        let ceiling = value(entries, "ceiling").map(|ceiling| self.points(ceiling, "a ceiling"));
+        let limits = Limits { floor: transposed(floor)?, ceiling: transposed(ceiling)? };
+        if let (Some(floor), Some(ceiling), Some(ceiling_node)) = (limits.floor, limits.ceiling, value(entries, "ceiling"))
+            && floor > ceiling
+        {
+            let floor_span = value(entries, "floor").map_or(0..0, |node| node.span.clone());
+            self.sink
+                .report(Code::BadLimits, ceiling_node.span.clone(), format!("the ceiling {ceiling} is below the floor {floor}"))
+                .label("ceiling")
+                .related(floor_span, "floor");
+            return None;
+        }
+        Some(limits)
+    }
+
+    fn time_zone(&mut self, node: &Node) -> Option<TimeZone> {
+        let name = &self.scalar(node, "the name of a time zone")?.text;
+        let database = TimeZoneDatabase::bundled();
+        if let Ok(zone) = database.get(name) {
+            return Some(zone);
+        }
+        let city = |zone: &str| zone.rsplit('/').next().unwrap_or_default().to_owned();
+        let zones: Vec<String> = database.available().map(|zone| zone.to_string()).collect();
+        let by_city = zones.iter().find(|zone| city(zone).eq_ignore_ascii_case(&city(name)));
+        let close = by_city.map(String::as_str).or_else(|| suggest::closest(name, zones.iter().map(String::as_str)));
+        self.sink.report(Code::UnknownTimeZone, node.span.clone(), format!("there is no time zone `{name}`")).help(match close {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => "write the name of an IANA time zone, such as `Europe/Warsaw`; an offset is not one, since it knows no summer time".to_owned(),
+        });
+        None
+    }
+}
+
+/// A level that may be absent, and if it is there may be wrong.
+type Level<T> = Option<Option<T>>;
+
+/// Absent stays absent; wrong becomes nothing at all.
+fn transposed<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(inner) => inner.map(Some),
+    }
+}

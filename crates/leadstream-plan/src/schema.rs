@@ -1,0 +1,376 @@
+//! The JSON Schema of the plan file, generated from types, for editors that complete and check while one writes.
+//!
+//! These types only describe; the compiler reads the tree itself, since it must say where each mistake stands. A test holds the keys of both
+//! against each other. What is not supported by this version is not in the schema.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// The JSON Schema of a plan file, as text with a line feed at its end.
+pub fn plan_schema() -> String {
+    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<PlanFile>();
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// A scoring plan: which events and traits of a contact give or take points, and what follows from the score.
+#[derive(JsonSchema)]
+#[schemars(title = "Leadstream scoring plan", deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct PlanFile {
+    /// The id of the plan, unique among the plans in force.
+    plan: Id,
+    /// Who takes part: a condition on the contact. Absent: everyone.
+    #[schemars(default)]
+    members: Option<Condition>,
+    /// Whether the plan's score counts in the contact's global score. Default: false.
+    #[schemars(default)]
+    global: Option<bool>,
+    /// The IANA time zone whose days, weeks and months caps and `valid` follow. Default: UTC.
+    #[schemars(default)]
+    time_zone: Option<String>,
+    /// Rules that events or silence fire.
+    #[schemars(default)]
+    rules: Option<Vec<Rule>>,
+    /// Rules on the contact's present attributes: they count while they are true.
+    #[schemars(default)]
+    fit: Option<Vec<FitRule>>,
+    /// Bounds of the plan's score.
+    #[schemars(default)]
+    limits: Option<Limits>,
+    /// The threshold at which a lead qualifies.
+    #[schemars(default)]
+    qualify: Option<Qualify>,
+    /// The stages a contact goes through.
+    #[schemars(default)]
+    pipeline: Option<Pipeline>,
+    /// Sets of events that conditions count by name.
+    #[schemars(default)]
+    facts: Option<BTreeMap<String, Fact>>,
+    /// What becomes of events that a machine caused.
+    #[schemars(default)]
+    verdicts: Option<Verdicts>,
+}
+
+/// A rule that events (`on`) or silence (`idle`) fire.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Rule {
+    /// The id of the rule, unique in the plan.
+    id: Id,
+    /// The event type, or types, that the rule looks at.
+    #[schemars(default)]
+    on: Option<OneOrMany>,
+    /// Fires after so long without activity.
+    #[schemars(default)]
+    idle: Option<Duration>,
+    /// Fires only where this is true.
+    #[schemars(default)]
+    when: Option<Condition>,
+    /// What a firing is worth: a decimal, or a calculation in quotes. Default: 0.
+    #[schemars(default)]
+    points: Option<PointsOf>,
+    /// The most that the rule gives or takes over a period.
+    #[schemars(default)]
+    cap: Option<Cap>,
+    /// How often the rule may fire: `7d` rests so long after each firing, a field fires once for each value, `ever` fires once for good.
+    #[schemars(default)]
+    once_per: Option<String>,
+    /// A tag that a firing sets; the rule's points count in the score of the tag too.
+    #[schemars(default)]
+    tag: Option<TagEffect>,
+    /// Tags that a firing sets.
+    #[schemars(default)]
+    tags: Option<Vec<TagEffect>>,
+    /// Tags that a firing removes.
+    #[schemars(default)]
+    untag: Option<OneOrMany>,
+    /// The first day on which the rule counts and the first on which it no longer does; null leaves an end open.
+    #[schemars(default)]
+    valid: Option<Valid>,
+    /// Only with `idle`: fires again after each further span.
+    #[schemars(default)]
+    every: Option<Duration>,
+    /// Only with `every`: at most so many times in one silence. Default: 12.
+    #[schemars(default, range(min = 1, max = 87_600))]
+    times: Option<u32>,
+    /// The rule's own policies for events that a machine caused.
+    #[schemars(default)]
+    verdicts: Option<Verdicts>,
+}
+
+/// The most that a rule gives or takes.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Cap {
+    /// How many points, above 0.
+    points: Points,
+    /// `day`, `week` and `month` follow the calendar, `7d` is rolling, `ever` never ends. Absent: each firing by itself.
+    #[schemars(default)]
+    per: Option<String>,
+}
+
+/// A rule on the contact's present attributes.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct FitRule {
+    /// The id of the rule, unique in the plan.
+    id: Id,
+    /// Counts while this is true.
+    when: Condition,
+    /// What it counts.
+    points: PointsOf,
+}
+
+/// Bounds of the plan's score.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Limits {
+    /// The score never falls below.
+    #[schemars(default)]
+    floor: Option<Points>,
+    /// The score never rises above.
+    #[schemars(default)]
+    ceiling: Option<Points>,
+}
+
+/// The threshold at which a lead qualifies.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Qualify {
+    /// `plan` (default), `engagement`, `fit`, `global`, `stage` or `tag:NAME`.
+    #[schemars(default)]
+    score: Option<String>,
+    /// A lead qualifies at or above this score.
+    at: Points,
+    /// It stays qualified until the score falls below this. Default: `at`.
+    #[schemars(default)]
+    release: Option<Points>,
+    /// Whether a lead can qualify again after it was released. Default: on_release.
+    #[schemars(default)]
+    rearm: Option<Rearm>,
+    /// Not again before this has passed since it last qualified. Default: none.
+    #[schemars(default)]
+    cooldown: Option<Duration>,
+    /// A further condition on attributes, tags, history and levels.
+    #[schemars(default)]
+    when: Option<Condition>,
+}
+
+/// Whether a lead can qualify again after it was released.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Rearm {
+    /// After it was released.
+    OnRelease,
+    /// Never again.
+    Never,
+}
+
+/// The stages a contact goes through.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Pipeline {
+    /// The score that `enter` reads. Default: stage, which counts anew in each stage.
+    #[schemars(default)]
+    by: Option<By>,
+    /// The stages, lowest first.
+    #[schemars(length(min = 1, max = 32))]
+    stages: Vec<Stage>,
+}
+
+/// The score that stages are entered by.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum By {
+    /// What was earned in the present stage.
+    Stage,
+    /// All points of rules.
+    Engagement,
+    /// The score of the plan: engagement and fit.
+    Plan,
+}
+
+/// One stage.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Stage {
+    /// The name, unique in the plan.
+    name: Id,
+    /// Entered from the stage before at or above this score.
+    #[schemars(default)]
+    enter: Option<Points>,
+    /// Entered from the stage before when this is true.
+    #[schemars(default)]
+    enter_when: Option<Condition>,
+    /// Left for the stage before when the score earned in it falls below this, once it was reached.
+    #[schemars(default)]
+    leave_below: Option<Points>,
+    /// Left for the stage before when this is true.
+    #[schemars(default)]
+    leave_when: Option<Condition>,
+    /// Left for the stage before after so long without activity.
+    #[schemars(default)]
+    leave_idle: Option<Duration>,
+    /// Not left by scores, conditions or silence.
+    #[serde(rename = "final")]
+    #[schemars(default)]
+    is_final: Option<bool>,
+}
+
+/// A set of events that conditions count by name.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Fact {
+    /// The event type, or types.
+    on: OneOrMany,
+    /// A condition on the event alone.
+    #[schemars(default)]
+    when: Option<Condition>,
+}
+
+/// What becomes of events, by who caused them.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Verdicts {
+    /// Surely a machine. Default: ignore.
+    #[schemars(default)]
+    machine: Option<Policy>,
+    /// Perhaps a machine. Default: count.
+    #[schemars(default)]
+    suspect: Option<Policy>,
+    /// A person. Default: count.
+    #[schemars(default)]
+    human: Option<Policy>,
+}
+
+/// A policy for events.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Policy {
+    /// `ignore` or `count`.
+    Word(PolicyWord),
+    /// As any event, its points multiplied.
+    Weight(Weight),
+}
+
+/// A policy without a number.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum PolicyWord {
+    /// As if the event had not come.
+    Ignore,
+    /// As any event.
+    Count,
+}
+
+/// A factor for points.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Weight {
+    /// From 0 to 1.
+    #[schemars(range(min = 0, max = 1))]
+    weight: f64,
+}
+
+/// A tag, or a tag with points of its own.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum TagEffect {
+    /// The tag; the rule's points count in its score.
+    Name(String),
+    /// The tag with points of its own.
+    Own(OwnTag),
+}
+
+/// A tag with points of its own, outside caps and limits.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct OwnTag {
+    /// The tag.
+    tag: String,
+    /// What counts in its score. Absent: the rule's points.
+    #[schemars(default)]
+    points: Option<Points>,
+}
+
+/// One word or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+/// Defines a type that is described by hand.
+macro_rules! described {
+    ($(#[doc = $doc:literal])* $name:ident, $schema:tt) => {
+        $(#[doc = $doc])*
+        pub(crate) struct $name;
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+described!(
+    /// An id.
+    Id, { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", "description": "Letters without accents, digits, `-`, `_` and `.`." }
+);
+described!(
+    /// A condition.
+    Condition, { "type": ["string", "boolean"], "description": "A condition in CEL, such as `event.value > 100`." }
+);
+described!(
+    /// Points written down.
+    Points, {
+        "type": "number", "minimum": -1_000_000, "maximum": 1_000_000,
+        "description": "Points: a decimal with at most three decimals."
+    }
+);
+described!(
+    /// Points written down or computed.
+    PointsOf, {
+        "type": ["number", "string"], "minimum": -1_000_000, "maximum": 1_000_000,
+        "description": "Points: a decimal with at most three decimals, or a calculation in CEL in quotes, such as `event.value / 100`."
+    }
+);
+described!(
+    /// A span of time.
+    Duration, { "type": "string", "pattern": "^[0-9]+[smhdw]$", "description": "A span of time: a whole number and s, m, h, d or w, such as `7d`." }
+);
+described!(
+    /// Two dates.
+    Valid, {
+        "type": "array", "minItems": 2, "maxItems": 2,
+        "items": { "type": ["string", "null"], "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
+        "description": "The first day on which the rule counts and the first on which it no longer does; null leaves an end open."
+    }
+);

@@ -1,0 +1,68 @@
+//! Broken plans and the messages their authors get, in full: `tests/broken/*.yaml` beside the snapshots of what is shown.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use leadstream_plan::{Code, Options, Report, Source, Style, check, compile};
+
+fn report(paths: &[&str]) -> Report {
+    let read = |path: &&str| Source {
+        name: (*path).to_owned(),
+        text: fs::read_to_string(format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap(),
+    };
+    check(paths.iter().map(read).collect(), &Options::default())
+}
+
+fn broken_files() -> Vec<String> {
+    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken")).unwrap();
+    let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_message_is_shown_as_its_author_reads_it() {
+    for name in broken_files() {
+        let report = report(&[&format!("broken/{name}")]);
+        assert!(!report.diagnostics.is_empty(), "{name} has problems");
+        assert_eq!(report.has_errors(), report.plans.is_empty(), "{name}: a plan exactly where there is no error");
+        insta::with_settings!({ snapshot_path => "broken", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(name.trim_end_matches(".yaml"), report.render(Style::Plain));
+        });
+    }
+}
+
+#[test]
+fn plans_that_do_not_fit_together_are_told_so() {
+    let report = report(&["together/cars.yaml", "together/bikes.yaml", "together/cars-again.yaml"]);
+    insta::with_settings!({ snapshot_path => "together", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("together", report.render(Style::Plain));
+    });
+}
+
+#[test]
+fn every_code_is_shown_at_least_once() {
+    let mut seen: BTreeSet<Code> = BTreeSet::new();
+    for name in broken_files() {
+        seen.extend(report(&[&format!("broken/{name}")]).diagnostics.iter().map(|diagnostic| diagnostic.code));
+    }
+    let together = report(&["together/cars.yaml", "together/bikes.yaml", "together/cars-again.yaml"]);
+    seen.extend(together.diagnostics.iter().map(|diagnostic| diagnostic.code));
+    let unseen: Vec<&str> = Code::all().filter(|code| !seen.contains(code)).map(Code::name).collect();
+    assert_eq!(unseen, [""; 0]);
+}
+
+#[test]
+fn spans_lie_in_the_text_and_lines_and_columns_agree_with_them() {
+    for name in broken_files() {
+        let text = fs::read_to_string(format!("{}/tests/broken/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for diagnostic in compile(&name, &text, &Options::default()).diagnostics {
+            assert!(text.get(diagnostic.span.clone()).is_some(), "{}", diagnostic.short());
+            let line = text.lines().nth(diagnostic.line - 1).unwrap_or_default();
+            let rest: String = line.chars().skip(diagnostic.column - 1).collect();
+            let shown = text[diagnostic.span.start..].lines().next().unwrap_or_default();
+            assert_eq!(rest, shown, "{}", diagnostic.short());
+        }
+    }
+}
