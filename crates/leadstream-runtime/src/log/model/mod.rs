@@ -17,6 +17,7 @@ mod faults;
 mod group;
 mod membership;
 mod partition;
+mod placement;
 mod producer;
 mod reader;
 mod transactions;

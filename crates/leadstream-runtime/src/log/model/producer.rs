@@ -10,17 +10,15 @@ use super::cluster::Cluster;
 use super::faults::{Call, Fate, Fault};
 use super::group::{ModelToken, Standing};
 use super::partition::StoredRecord;
+use super::placement::place;
 use super::transactions::StaleEpoch;
 use crate::log::{
-    Committed, Destination, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer, ProducerOptions,
-    Timestamp, TimestampKind, TopicIndex, TopicPartition, partition_for_key,
+    Committed, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer, ProducerOptions, TopicIndex,
+    TopicPartition,
 };
 
 /// Kafka's default of `offset.metadata.max.bytes`.
 const LONGEST_METADATA_BYTES: usize = 4096;
-/// librdkafka's default of `message.max.bytes`. A client refuses larger records itself; what is too large for its topic is sent, and the
-/// refusal shows at the commit.
-const LARGEST_RECORD_BYTES: usize = 1_000_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -42,7 +40,8 @@ pub struct ModelProducer {
     unsent: Vec<(TopicPartition, StoredRecord)>,
     /// A record of the open transaction was too large for its topic.
     refused: bool,
-    keyless: u32,
+    /// Where the next record without a key goes.
+    turn: u32,
 }
 
 type Offsets<'a> = Option<(&'a ModelToken, &'a [InputOffset])>;
@@ -50,7 +49,7 @@ type Offsets<'a> = Option<(&'a ModelToken, &'a [InputOffset])>;
 impl ModelProducer {
     pub(super) fn open(shared: Shared, options: ProducerOptions) -> Result<Self, LogError> {
         let (state, unsent) = (State::MustReopen, Vec::new());
-        let mut producer = Self { shared, options, epoch: 0, state, unsent, refused: false, keyless: 0 };
+        let mut producer = Self { shared, options, epoch: 0, state, unsent, refused: false, turn: 0 };
         producer.initialise("open producer")?;
         Ok(producer)
     }
@@ -88,52 +87,6 @@ impl ModelProducer {
     fn fall(&mut self, state: State, error: LogError) -> LogError {
         self.state = state;
         error
-    }
-
-    /// The partition and the stored form of a record.
-    fn place(
-        &mut self,
-        cluster: &Cluster,
-        record: &OutputRecord<'_>,
-    ) -> Result<(TopicPartition, StoredRecord), LogError> {
-        let refused = |reason: String| LogError::AbortAndRewind(Failure::new("produce", reason));
-        let fatal = |reason: String| LogError::Fatal(Failure::new("produce", reason));
-        let Some(name) = self.options.topics.get(usize::from(record.topic.0)) else {
-            return Err(fatal(format!("{:?} is not among the producer's topics", record.topic)));
-        };
-        let topic = cluster.topics.get(name).ok_or_else(|| refused(format!("topic {name} does not exist")))?;
-        let partition = match (record.destination, record.key) {
-            (Destination::Partition(partition), _) => partition,
-            (Destination::ByKey, Some(key)) => partition_for_key(key, topic.spec.partitions),
-            (Destination::ByKey, None) => {
-                self.keyless = self.keyless.wrapping_add(1);
-                self.keyless % topic.spec.partitions
-            }
-        };
-        if topic.partition(partition).is_none() {
-            return Err(refused(format!("{name}[{partition}] does not exist")));
-        }
-        if topic.requires_keys() && record.key.is_none() {
-            return Err(refused(format!("{name} is compacted and takes no record without a key")));
-        }
-        let ms = match topic.timestamp_kind() {
-            TimestampKind::CreateTime => record.timestamp_ms.unwrap_or(cluster.now_ms),
-            TimestampKind::LogAppendTime => cluster.now_ms,
-        };
-        let headers = record.headers.iter().map(|header| (header.name.to_owned(), header.value.map(<[u8]>::to_vec)));
-        let stored = StoredRecord {
-            timestamp: Timestamp { ms, kind: topic.timestamp_kind() },
-            key: record.key.map(<[u8]>::to_vec),
-            value: record.value.map(<[u8]>::to_vec),
-            headers: headers.collect(),
-        };
-        if stored.size_bytes() > LARGEST_RECORD_BYTES {
-            return Err(fatal(format!("a record of {} bytes is too large to be sent", stored.size_bytes())));
-        }
-        if stored.size_bytes() > usize::try_from(topic.max_message_bytes()).unwrap_or(usize::MAX) {
-            self.refused = true;
-        }
-        Ok((TopicPartition::new(name.clone(), partition), stored))
     }
 
     fn end(&mut self, operation: &'static str, offsets: Offsets<'_>) -> Result<Committed, LogError> {
@@ -278,11 +231,13 @@ impl Producer for ModelProducer {
             }
             Err(stale) => return Err(self.stale("produce", stale)),
         }
-        let (partition, stored) = self.place(&cluster, record).inspect_err(|error| {
+        let placed = place(&cluster, &self.options.topics, record, self.turn).inspect_err(|error| {
             if matches!(error, LogError::AbortAndRewind(_)) {
                 self.state = State::MustAbort;
             }
         })?;
+        self.turn = self.turn.wrapping_add(1);
+        self.refused |= placed.is_too_large;
         match fault {
             // The cluster takes nothing more of this transaction; the commit will say so.
             _ if self.refused => {}
@@ -290,10 +245,10 @@ impl Producer for ModelProducer {
                 let failure = Failure::new("produce", "the queue is full for too long");
                 return Err(self.fall(State::MustAbort, LogError::AbortAndRewind(failure)));
             }
-            Some(Fault::Unavailable) => self.unsent.push((partition, stored)),
+            Some(Fault::Unavailable) => self.unsent.push((placed.partition, placed.record)),
             _ => {
                 // What waited goes first: a partition keeps the order of the calls.
-                self.unsent.push((partition, stored));
+                self.unsent.push((placed.partition, placed.record));
                 self.flush(&mut cluster).map_err(|stale| self.stale("produce", stale))?;
             }
         }
