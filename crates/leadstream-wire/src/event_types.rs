@@ -9,6 +9,7 @@ use leadstream_core::Name;
 use crate::aliases;
 use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::limits::NAME_MAX_BYTES;
+use crate::name_map::NameMap;
 use crate::names::snake_case;
 
 /// The most names that are remembered; more are worked out each time.
@@ -19,7 +20,7 @@ const REMEMBERED_MAX: usize = 4096;
 pub(crate) struct EventTypes {
     /// The source's own aliases: name in snake_case, type.
     aliases: HashMap<String, String>,
-    remembered: HashMap<Name, String>,
+    remembered: NameMap<String>,
     latest: String,
 }
 
@@ -27,12 +28,13 @@ impl EventTypes {
     /// Names are taken in any spelling.
     pub(crate) fn new(aliases: &[(String, String)]) -> EventTypes {
         let aliases = aliases.iter().map(|(from, to)| (snake_case(from).into_owned(), snake_case(to).into_owned()));
-        EventTypes { aliases: aliases.collect(), remembered: HashMap::new(), latest: String::new() }
+        EventTypes { aliases: aliases.collect(), remembered: NameMap::default(), latest: String::new() }
     }
 
     /// The type of a name.
     pub(crate) fn of(&mut self, name: &str) -> Result<&str, DeadLetter> {
         let key = Name::of(name);
+        // A second look-up of a name that is there is the price of a borrow that the compiler can follow; both are a few nanoseconds.
         if !self.remembered.contains_key(&key) {
             let event_type = self.convert(name)?;
             if self.remembered.len() >= REMEMBERED_MAX {

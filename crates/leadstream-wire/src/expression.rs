@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cel::common::ast::{Expr, LiteralValue, operators};
+use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
 use cel::objects::Key;
 use cel::{Context, ExecutionError, IdedExpr, Program, Value as Cel};
 use serde_json::Value as Tree;
@@ -59,6 +59,8 @@ enum Form {
         expression: Box<IdedExpr>,
         context: Context<'static, 'static>,
         names: Names,
+        /// The fields of the record that it names; none where it may name any.
+        fields: Option<Vec<String>>,
     },
 }
 
@@ -76,19 +78,7 @@ impl Expression {
     pub(crate) fn compile(text: &str) -> Result<Expression, String> {
         let program = Program::compile(text).map_err(|error| error.to_string())?;
         let mut names = Names::default();
-        for name in program.references().variables() {
-            match name {
-                "record" => names.record = true,
-                "key" => names.key = true,
-                "topic" => names.topic = true,
-                "line" => names.line = true,
-                other => {
-                    return Err(format!(
-                        "`{other}` is not known here; an expression can name record, key, topic and line"
-                    ));
-                }
-            }
-        }
+        note_names(program.expression(), &mut Vec::new(), &mut names)?;
         let mut expression = program.expression().clone();
         if let Some(path) = path_of(&expression.expr) {
             return Ok(Expression(Form::Path(path)));
@@ -97,7 +87,9 @@ impl Expression {
             return Ok(Expression(Form::Constant(constant)));
         }
         make_numbers_binary64(&mut expression);
-        Ok(Expression(Form::Cel { expression: Box::new(expression), context: Context::default(), names }))
+        let mut fields = Vec::new();
+        let fields = names_only_fields(&expression, &mut fields).then_some(fields);
+        Ok(Expression(Form::Cel { expression: Box::new(expression), context: Context::default(), names, fields }))
     }
 
     /// Evaluates over a record.
@@ -108,10 +100,10 @@ impl Expression {
                 None => Outcome::Missing,
             },
             Form::Constant(constant) => Outcome::Value(constant.clone()),
-            Form::Cel { expression, context, names } => {
+            Form::Cel { expression, context, names, fields } => {
                 let mut scope = context.new_inner_scope();
                 if names.record {
-                    scope.add_variable_from_value("record", cel_of_tree(inputs.record));
+                    scope.add_variable_from_value("record", cel_of_fields(inputs.record, fields.as_deref()));
                 }
                 if names.key {
                     scope.add_variable_from_value("key", inputs.key.map_or(Cel::Null, |key| cel_text(key)));
@@ -239,6 +231,86 @@ fn cel_text(text: &str) -> Cel {
     Cel::String(Arc::new(text.to_owned()))
 }
 
+/// Notes which inputs an expression names; the error tells a name that is none. What a macro such as `exists` binds is no input.
+fn note_names<'e>(expression: &'e IdedExpr, bound: &mut Vec<&'e str>, names: &mut Names) -> Result<(), String> {
+    match &expression.expr {
+        Expr::Ident(name) if bound.contains(&name.as_str()) => Ok(()),
+        Expr::Ident(name) => {
+            match name.as_str() {
+                "record" => names.record = true,
+                "key" => names.key = true,
+                "topic" => names.topic = true,
+                "line" => names.line = true,
+                other => {
+                    return Err(format!(
+                        "`{other}` is not known here; an expression can name record, key, topic and line"
+                    ));
+                }
+            }
+            Ok(())
+        }
+        Expr::Select(select) => note_names(&select.operand, bound, names),
+        Expr::Call(call) => {
+            let mut parts = call.target.iter().map(|target| &**target).chain(&call.args);
+            parts.try_for_each(|part| note_names(part, bound, names))
+        }
+        Expr::List(list) => list.elements.iter().try_for_each(|element| note_names(element, bound, names)),
+        Expr::Comprehension(comprehension) => {
+            note_names(&comprehension.iter_range, bound, names)?;
+            note_names(&comprehension.accu_init, bound, names)?;
+            let outer = bound.len();
+            bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
+            bound.extend(comprehension.iter_var2.as_deref());
+            for part in [&comprehension.loop_cond, &comprehension.loop_step, &comprehension.result] {
+                note_names(part, bound, names)?;
+            }
+            bound.truncate(outer);
+            Ok(())
+        }
+        Expr::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
+            EntryExpr::MapEntry(entry) => {
+                note_names(&entry.key, bound, names)?;
+                note_names(&entry.value, bound, names)
+            }
+            EntryExpr::StructField(field) => note_names(&field.value, bound, names),
+        }),
+        Expr::Literal(_) => Ok(()),
+        Expr::Struct(_) | Expr::Unspecified => Err("an expression cannot build messages".to_owned()),
+    }
+}
+
+/// Whether an expression names the record only by fields of it; collects them. What is not named is not copied for the interpreter.
+fn names_only_fields(expression: &IdedExpr, fields: &mut Vec<String>) -> bool {
+    match &expression.expr {
+        Expr::Ident(name) => name != "record",
+        Expr::Select(select) => match &select.operand.expr {
+            Expr::Ident(name) if name == "record" => {
+                fields.push(select.field.clone());
+                true
+            }
+            _ => names_only_fields(&select.operand, fields),
+        },
+        Expr::Call(call) => {
+            call.target.iter().map(|target| &**target).chain(&call.args).all(|part| names_only_fields(part, fields))
+        }
+        Expr::List(list) => list.elements.iter().all(|element| names_only_fields(element, fields)),
+        Expr::Literal(_) => true,
+        _ => false,
+    }
+}
+
+fn cel_of_fields(record: &Tree, fields: Option<&[String]>) -> Cel {
+    match (record, fields) {
+        (Tree::Object(members), Some(fields)) => {
+            let named = fields.iter().filter_map(|name| Some((name, members.get(name)?)));
+            let named: HashMap<Key, Cel> =
+                named.map(|(name, tree)| (Key::String(Arc::new(name.clone())), cel_of_tree(tree))).collect();
+            Cel::Map(named.into())
+        }
+        _ => cel_of_tree(record),
+    }
+}
+
 fn cel_of_tree(tree: &Tree) -> Cel {
     match tree {
         Tree::Null => Cel::Null,
@@ -305,6 +377,12 @@ mod tests {
         assert_eq!(evaluate("line", &record), Outcome::Value(Scalar::Number(7.0)));
         assert_eq!(evaluate("[1, 2][1]", &record), Outcome::Value(Scalar::Integer(2)));
         assert_eq!(evaluate("has(record.user.phone)", &record), Outcome::Value(Scalar::Bool(false)));
+        assert_eq!(evaluate("size(record)", &record), Outcome::Value(Scalar::Integer(4)));
+        assert_eq!(evaluate("record['quantity'] + 1", &record), Outcome::Value(Scalar::Number(4.0)));
+        assert_eq!(
+            evaluate("[3, 4].exists(n, double(n) == record.quantity)", &record),
+            Outcome::Value(Scalar::Bool(true))
+        );
         assert_eq!(evaluate("double('2.5') * record.quantity", &record), Outcome::Value(Scalar::Number(7.5)));
     }
 

@@ -20,6 +20,7 @@ pub mod format;
 pub mod instant;
 pub mod limits;
 mod mapping;
+mod name_map;
 mod names;
 pub mod out;
 mod own;

@@ -51,7 +51,7 @@ fn entries() -> Vec<RedoEntry<'static>> {
 
 fn image_record(epoch: u64, due: Option<Timestamp>, image: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_image_head(epoch, due, &mut bytes);
+    write_image_head(epoch, [1, 2, 3, 4], due, &mut bytes);
     bytes.extend_from_slice(image);
     bytes
 }
@@ -60,7 +60,7 @@ fn image_record(epoch: u64, due: Option<Timestamp>, image: &[u8]) -> Vec<u8> {
 fn golden_records_of_version_1_are_read_and_written_to_the_byte() {
     let due = Some(Timestamp::from_millis(-1));
     assert_eq!(image_record(1_000, due, b"image"), CHANGELOG_IMAGE);
-    let image = ChangelogContent::Image { due, image: b"image" };
+    let image = ChangelogContent::Image { plans: [1, 2, 3, 4], due, image: b"image" };
     assert_eq!(ChangelogRecord::read(CHANGELOG_IMAGE), Ok(ChangelogRecord { epoch: 1_000, content: image }));
 
     let mut deleted = Vec::new();
@@ -140,7 +140,7 @@ proptest! {
     fn images_come_back(epoch in any::<u64>(), due in any::<Option<i64>>(), image in prop::collection::vec(any::<u8>(), 0..50)) {
         let due = due.map(Timestamp::from_millis);
         let bytes = image_record(epoch, due, &image);
-        let content = ChangelogContent::Image { due, image: &image };
+        let content = ChangelogContent::Image { plans: [1, 2, 3, 4], due, image: &image };
         prop_assert_eq!(ChangelogRecord::read(&bytes), Ok(ChangelogRecord { epoch, content }));
     }
 }

@@ -16,7 +16,6 @@
 mod message;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use leadstream_core::{Event, EventKind, Name, Properties, Term, Timestamp, Uid, Value, Verdict};
 
@@ -31,6 +30,7 @@ use crate::event_types::EventTypes;
 use crate::expression::Inputs;
 use crate::fields;
 use crate::limits::keep_within_limit;
+use crate::name_map::NameMap;
 use crate::record::InputRecord;
 use crate::scalar::{Empty, Scalar, set_property};
 use crate::text::{json_text, parse_json};
@@ -46,7 +46,7 @@ pub(crate) struct SegmentDecoder {
     contacts: ContactIds,
     objects: Objects,
     types: EventTypes,
-    verdicts: HashMap<Name, Verdict>,
+    verdicts: NameMap<Verdict>,
 }
 
 /// What a message's `type` says it is.
@@ -73,7 +73,7 @@ impl SegmentDecoder {
             contacts,
             objects: Objects::default(),
             types: EventTypes::new(aliases),
-            verdicts: HashMap::new(),
+            verdicts: NameMap::default(),
         }
     }
 
@@ -318,7 +318,7 @@ fn set_missing(properties: &mut Properties, name: &str, value: &Scalar<'_>, drop
     }
 }
 
-fn remembered_verdict(verdicts: &mut HashMap<Name, Verdict>, user_agent: &Scalar<'_>) -> Verdict {
+fn remembered_verdict(verdicts: &mut NameMap<Verdict>, user_agent: &Scalar<'_>) -> Verdict {
     let Some(user_agent) = user_agent.text() else { return Verdict::Human };
     let name = Name::of(user_agent);
     match verdicts.get(&name) {
