@@ -132,6 +132,42 @@ impl Admin {
         }
     }
 
+    /// A topic that does not exist is deleted already.
+    pub(crate) fn delete_topics(&self, topics: &[&str]) -> Result<(), LogError> {
+        const OPERATION: &str = "delete topics";
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let answers = block_on(self.client.delete_topics(topics, &Self::options()))
+            .map_err(|error| query_error(OPERATION, &error))?;
+        for answer in answers {
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                Err((name, code)) => return Err(classified(OPERATION, code, &format!("topic {name}"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// A group that does not exist is deleted already.
+    pub(crate) fn delete_group(&self, group: &str) -> Result<(), LogError> {
+        const OPERATION: &str = "delete group";
+        let answers = block_on(self.client.delete_groups(&[group], &Self::options()))
+            .map_err(|error| query_error(OPERATION, &error))?;
+        for answer in answers {
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+                Err((name, RDKafkaErrorCode::NonEmptyGroup)) => {
+                    let reason =
+                        format!("group {name} has members: stop every instance and wait for its session to end");
+                    return Err(LogError::Retry(Failure::new(OPERATION, reason)));
+                }
+                Err((name, code)) => return Err(classified(OPERATION, code, &format!("group {name}"))),
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {
         const OPERATION: &str = "delete records";
         let refused = |reason: String| LogError::Fatal(Failure::new(OPERATION, reason));

@@ -67,6 +67,23 @@ impl KafkaLog {
         self.brokers.away()
     }
 
+    /// Deletes topics with all they hold. For resetting an application; no worker calls it.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] while the cluster cannot be reached, [`LogError::Fatal`] where it refuses. A topic that does not exist is no error.
+    pub fn delete_topics(&self, topics: &[&str]) -> Result<(), LogError> {
+        self.served().admin.delete_topics(topics)
+    }
+
+    /// Deletes a consumer group with its committed offsets. For resetting an application; no worker calls it.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] while the group has members (static ones stay until their session ends) or the cluster cannot be reached,
+    /// [`LogError::Fatal`] where it refuses. A group that does not exist is no error.
+    pub fn delete_group(&self, group: &str) -> Result<(), LogError> {
+        self.served().admin.delete_group(group)
+    }
+
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<ClientEvents>>, KafkaError> {
         let mut groups = self.clients.groups();
         if let Some(client) = groups.get(group) {

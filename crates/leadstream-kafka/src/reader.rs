@@ -31,6 +31,9 @@ pub struct KafkaReader {
     brokers: Arc<Brokers>,
 }
 
+/// librdkafka's own limits of what one fetch may bring: not less than a record may be large, not more than its default.
+const MIN_FETCH_BYTES: usize = 1 << 20;
+const MAX_FETCH_BYTES: usize = 50 << 20;
 /// How long a start may wait to hear whether a topic exists.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -55,6 +58,10 @@ impl KafkaReader {
             .set("enable.auto.offset.store", "false")
             .set("enable.partition.eof", "true")
             .set("queued.max.messages.kbytes", options.buffer_bytes.div_ceil(1024).max(1).to_string());
+        // One answer may not be larger than what may be waiting.
+        if config.get("fetch.max.bytes").is_none() {
+            config.set("fetch.max.bytes", options.buffer_bytes.clamp(MIN_FETCH_BYTES, MAX_FETCH_BYTES).to_string());
+        }
         let consumer = NativeConsumer::new(&config, ClientEvents::new(Arc::clone(&brokers))).map_err(refused)?;
         let topics = Topics::new(&options.topics).map_err(refused)?;
         Ok(Self { consumer, topics, missing: Vec::new(), brokers })

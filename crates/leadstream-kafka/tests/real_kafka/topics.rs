@@ -1,6 +1,6 @@
 //! Topics are made as they must be, and differences are found.
 
-use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicSpec};
+use leadstream_runtime::log::{CleanupPolicy, Log, LogError, Membership, Producer, TopicSpec};
 
 use crate::help::*;
 
@@ -49,4 +49,38 @@ fn a_setting_that_the_broker_does_not_know_is_an_error_with_the_topic() {
     let error = world.log.create(&[spec]).unwrap_err();
     assert!(matches!(error, LogError::Fatal(_)), "{error}");
     assert!(error.to_string().contains(&world.name("odd")), "{error}");
+}
+
+#[test]
+fn a_topic_made_again_under_its_old_name_has_another_id() {
+    let world = World::shared();
+    let topic = world.topic("again", 1);
+    let id = |world: &World| world.log.describe(&[&topic]).unwrap()[0].as_ref().map(|topic| topic.id.unwrap());
+    let before = id(&world).unwrap();
+    world.log.delete_topics(&[&topic]).unwrap();
+    world.log.delete_topics(&[&topic]).unwrap();
+    until("the topic to be gone", || id(&world).is_none().then_some(()));
+    world.topic("again", 1);
+    assert_ne!(id(&world).unwrap(), before);
+}
+
+#[test]
+fn a_group_is_deleted_with_its_offsets_once_its_members_are_gone() {
+    let world = World::shared();
+    let topic = world.topic("in", 1);
+    let mut member = world.member(&topic, "a");
+    event(&mut member);
+    let mut producer = world.producer("a", &[&topic]);
+    producer.begin().unwrap();
+    producer.commit(&member.token().unwrap(), &[offset(&topic, 0, 3)]).unwrap();
+    let error = world.log.delete_group(&world.name("group")).unwrap_err();
+    assert!(matches!(error, LogError::Retry(_)), "{error}");
+    assert!(error.to_string().contains("has members"), "{error}");
+    drop(member);
+    retried(|| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        world.log.delete_group(&world.name("group"))
+    });
+    assert_eq!(world.committed_offset(&topic, 0), None);
+    world.log.delete_group(&world.name("group")).unwrap();
 }
