@@ -1,7 +1,8 @@
 //! The changelog record of a contact, which is also its value in the local store: the container around the contact's image.
 //!
-//! Layout, version 1: version (1 byte), kind (1 byte), epoch (number), then for an image: whether it is due (1 byte), if so when (8 bytes, big
-//! endian), and the image to the end; for a deleted contact: the keyed hash of its id (16 bytes). It is read without looking into the image.
+//! Layout, version 1: version (1 byte), kind (1 byte), epoch (number), then for an image: the tag of the plans (4 bytes), whether it is due (1
+//! byte), if so when (8 bytes, big endian), and the image to the end; for a deleted contact: the keyed hash of its id (16 bytes). It is read
+//! without looking into the image.
 
 use leadstream_core::Timestamp;
 
@@ -26,7 +27,9 @@ pub struct ChangelogRecord<'a> {
 pub enum ChangelogContent<'a> {
     /// All of it.
     Image {
-        /// When the contact's next timer is due under the plans of that epoch.
+        /// Tells the plans under which `due` was computed; under others it has to be computed anew.
+        plans: PlansTag,
+        /// No timer of the contact is due before this; `None`: none ever.
         due: Option<Timestamp>,
         /// The stored form of the contact.
         image: &'a [u8],
@@ -38,10 +41,19 @@ pub enum ChangelogContent<'a> {
     },
 }
 
+/// The first bytes of the id of the plans in force: enough to notice a change.
+pub type PlansTag = [u8; 4];
+
+/// The tag of plans with an id.
+pub fn plans_tag(id: [u8; 16]) -> PlansTag {
+    [id[0], id[1], id[2], id[3]]
+}
+
 /// Writes the front of a record with an image; the image is to be appended behind it.
-pub fn write_image_head(epoch: u64, due: Option<Timestamp>, bytes: &mut Vec<u8>) {
+pub fn write_image_head(epoch: u64, plans: PlansTag, due: Option<Timestamp>, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&[VERSION, KIND_IMAGE]);
     put_number(bytes, epoch);
+    bytes.extend_from_slice(&plans);
     match due {
         None => bytes.push(0),
         Some(due) => {
@@ -73,12 +85,13 @@ impl<'a> ChangelogRecord<'a> {
         let epoch = reader.number()?;
         let content = match kind {
             KIND_IMAGE => {
+                let plans = reader.array()?;
                 let due = match reader.byte()? {
                     0 => None,
                     1 => Some(Timestamp::from_millis(i64::from_be_bytes(reader.array()?))),
                     _ => return Err(StoredError::Malformed("a changelog record that is neither due nor not due")),
                 };
-                ChangelogContent::Image { due, image: reader.rest() }
+                ChangelogContent::Image { plans, due, image: reader.rest() }
             }
             KIND_DELETED => {
                 let hash = reader.array()?;

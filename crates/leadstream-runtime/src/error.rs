@@ -1,0 +1,166 @@
+//! Why a worker stops, named by what to do about it.
+//!
+//! Whatever passes by itself, such as a cluster that cannot be reached, is no error of a worker: it waits.
+
+use leadstream_store::StoreError;
+use leadstream_wire::stored::StoredError;
+use thiserror::Error;
+
+use crate::log::{LogError, TopicPartition};
+
+/// Why a worker stops. All its tasks are dropped without writing; nothing that was committed is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WorkerError {
+    /// Another process has this worker's identity. Give each process an instance id of its own.
+    #[error("another process uses the identity {identity}: give each instance a name of its own ({reason})")]
+    Fenced {
+        /// The identity.
+        identity: String,
+        /// The reason as the log gave it.
+        reason: String,
+    },
+    /// The log refuses what does not heal by itself.
+    #[error("the log refuses to {0}")]
+    Log(String),
+    /// The local store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Stored bytes cannot be read.
+    #[error("{place}: {error}")]
+    Stored {
+        /// Where they are.
+        place: String,
+        /// What is wrong.
+        error: StoredError,
+    },
+    /// A keyed source is not keyed by the contact.
+    #[error(
+        "{partition} offset {offset}: contact {contact:?} belongs in partition {expected}, so the source is not keyed by the contact as Kafka's \
+         clients do it (murmur2): re-key this source (keyed: false)"
+    )]
+    NotKeyed {
+        /// Where the record was read.
+        partition: TopicPartition,
+        /// At which offset.
+        offset: u64,
+        /// Whose it is.
+        contact: String,
+        /// Where it belongs.
+        expected: u32,
+    },
+    /// Records were deleted before they were read.
+    #[error(
+        "{partition}: {records} records were deleted before they were read (the next one wanted is {wanted}, the first one there {start}); \
+         raise the topic's retention, or accept the loss (accept_lost_input) to go on behind it"
+    )]
+    InputLost {
+        /// Where.
+        partition: TopicPartition,
+        /// The next offset wanted.
+        wanted: u64,
+        /// The first offset there.
+        start: u64,
+        /// How many.
+        records: u64,
+    },
+    /// An input ends before what was read of it.
+    #[error(
+        "{partition} ends at offset {end}, but everything before {wanted} was read already: the topic was truncated or created anew; reset the \
+         application, or restore the topic"
+    )]
+    InputTruncated {
+        /// Where.
+        partition: TopicPartition,
+        /// The next offset wanted.
+        wanted: u64,
+        /// Where the partition ends.
+        end: u64,
+    },
+    /// Committed offsets and redo disagree.
+    #[error(
+        "task {task}: {partition} was committed up to offset {committed} by the group, but up to {redo} by the redo log (epoch {epoch}): \
+         somebody changed the group's offsets; put them back, or reset the application"
+    )]
+    OffsetsDisagree {
+        /// The task.
+        task: u32,
+        /// The input.
+        partition: TopicPartition,
+        /// The group's next offset.
+        committed: u64,
+        /// The redo log's next offset.
+        redo: u64,
+        /// The redo log's last epoch.
+        epoch: u64,
+    },
+    /// The redo log is behind the group's offsets.
+    #[error(
+        "task {task}: the group committed epoch {committed}, but the redo log ends with {found}: the topic {topic} was deleted or lost records; \
+         restore it, or reset the application"
+    )]
+    RedoLost {
+        /// The task.
+        task: u32,
+        /// The redo topic.
+        topic: String,
+        /// The epoch in the group's metadata.
+        committed: u64,
+        /// The redo log's last epoch, 0 where it has none.
+        found: u64,
+    },
+    /// A partition's stable end does not move.
+    #[error(
+        "{partition} cannot be read beyond offset {position} (it ends at {end}): a transaction hangs there; find and abort it \
+         (kafka-transactions.sh find-hanging)"
+    )]
+    HangingTransaction {
+        /// Where.
+        partition: TopicPartition,
+        /// How far it could be read.
+        position: u64,
+        /// Where it ends.
+        end: u64,
+    },
+    /// A topic has not as many partitions as there are tasks.
+    #[error(
+        "topic {topic} has {found} partitions, the application was made with {expected}: the number cannot change; create it anew or reset the application"
+    )]
+    PartitionsChanged {
+        /// The topic.
+        topic: String,
+        /// What it has.
+        found: u32,
+        /// What it should have.
+        expected: u32,
+    },
+    /// A topic is missing.
+    #[error("topic {topic} does not exist: create the topics first")]
+    TopicMissing {
+        /// The topic.
+        topic: String,
+    },
+    /// A contact cannot be made small enough to be written.
+    #[error(
+        "contact {contact:?} needs {bytes} bytes, a record may have {limit}: raise the topic's max.message.bytes and record_bytes"
+    )]
+    ContactTooLarge {
+        /// Whose.
+        contact: String,
+        /// The size of its record.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl WorkerError {
+    /// The worker's error for an error of the log that a repetition does not heal.
+    pub(crate) fn of_log(identity: &str, error: &LogError) -> WorkerError {
+        match error {
+            LogError::Fenced(failure) => {
+                WorkerError::Fenced { identity: identity.to_owned(), reason: failure.to_string() }
+            }
+            error => WorkerError::Log(error.to_string()),
+        }
+    }
+}

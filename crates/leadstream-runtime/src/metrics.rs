@@ -1,0 +1,153 @@
+//! Every figure that the runtime keeps, registered in one place, units in the names.
+//!
+//! The deliveries of L5 add up: records = records skipped + records dead-lettered + records with events; events are counted by outcome.
+
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// The runtime's figures. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// Input records whose epoch was committed.
+    pub records: IntCounter,
+    /// Deliveries by outcome: applied, unmatched, duplicate, suppressed, erased, too_late, dead, skipped, rekeyed (L5).
+    pub deliveries: IntCounterVec,
+    /// Dead letters by code.
+    pub dead_letters: IntCounterVec,
+    /// Derived events by kind.
+    pub derived: IntCounterVec,
+    /// Contacts stepped by the clock.
+    pub timers: IntCounter,
+    /// Commits by result: committed, aborted, unknown.
+    pub commits: IntCounterVec,
+    /// Time of a commit, from its beginning to its outcome.
+    pub commit_seconds: Histogram,
+    /// Contacts written back.
+    pub written_back: IntCounter,
+    /// Contacts whose rows went into the base because their record was too large.
+    pub shrunk: IntCounter,
+    /// Events whose redo is not covered by the changelog, by task.
+    pub uncovered_events: IntGaugeVec,
+    /// Bytes of redo not covered by the changelog, by task.
+    pub uncovered_bytes: IntGaugeVec,
+    /// Dirty contacts, by task.
+    pub dirty_contacts: IntGaugeVec,
+    /// Decoded contacts in memory, by task.
+    pub cached_contacts: IntGaugeVec,
+    /// Bytes of decoded contacts in memory, by task.
+    pub cached_bytes: IntGaugeVec,
+    /// Offsets of input to read, by task.
+    pub lag_records: IntGaugeVec,
+    /// Records read by restores.
+    pub restored_records: IntCounter,
+    /// Offsets still to read by restores, by task.
+    pub restore_remaining_records: IntGaugeVec,
+    /// Stores wiped and rebuilt.
+    pub stores_rebuilt: IntCounter,
+    /// Input records that were deleted before they were read, where that is accepted.
+    pub lost_records: IntCounter,
+    /// Tasks running.
+    pub running_tasks: IntGauge,
+}
+
+impl Metrics {
+    /// Registers all figures.
+    ///
+    /// # Errors
+    /// Where the registry has one of the names already.
+    pub fn register(registry: &Registry) -> Result<Metrics, prometheus::Error> {
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let by_task = |name: &str, help: &str| -> Result<IntGaugeVec, prometheus::Error> {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), &["task"])?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok(gauges)
+        };
+        let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let commit_seconds = Histogram::with_opts(
+            HistogramOpts::new("leadstream_commit_seconds", "Time of a commit, from its beginning to its outcome")
+                .buckets(buckets),
+        )?;
+        registry.register(Box::new(commit_seconds.clone()))?;
+        let running_tasks = IntGauge::new("leadstream_tasks_running", "Tasks running")?;
+        registry.register(Box::new(running_tasks.clone()))?;
+        Ok(Metrics {
+            records: counter("leadstream_input_records_total", "Input records whose epoch was committed")?,
+            deliveries: counters("leadstream_deliveries_total", "Deliveries by outcome", "outcome")?,
+            dead_letters: counters("leadstream_dead_letters_total", "Dead letters by code", "code")?,
+            derived: counters("leadstream_derived_events_total", "Derived events by kind", "kind")?,
+            timers: counter("leadstream_timer_contacts_total", "Contacts stepped by the clock")?,
+            commits: counters("leadstream_commits_total", "Commits by result", "result")?,
+            commit_seconds,
+            written_back: counter("leadstream_written_back_contacts_total", "Contacts written back")?,
+            shrunk: counter(
+                "leadstream_shrunk_contacts_total",
+                "Contacts whose record was too large, their rows folded for good",
+            )?,
+            uncovered_events: by_task(
+                "leadstream_redo_uncovered_events",
+                "Events whose redo the changelog does not cover",
+            )?,
+            uncovered_bytes: by_task(
+                "leadstream_redo_uncovered_bytes",
+                "Bytes of redo that the changelog does not cover",
+            )?,
+            dirty_contacts: by_task("leadstream_dirty_contacts", "Contacts to be written back")?,
+            cached_contacts: by_task("leadstream_cached_contacts", "Decoded contacts in memory")?,
+            cached_bytes: by_task("leadstream_cached_contacts_bytes", "Bytes of decoded contacts in memory")?,
+            lag_records: by_task("leadstream_lag_records", "Offsets of input still to read")?,
+            restored_records: counter(
+                "leadstream_restored_records_total",
+                "Changelog and redo records read by restores",
+            )?,
+            restore_remaining_records: by_task(
+                "leadstream_restore_remaining_records",
+                "Offsets still to read by a restore",
+            )?,
+            stores_rebuilt: counter("leadstream_stores_rebuilt_total", "Stores wiped and rebuilt from the changelog")?,
+            lost_records: counter(
+                "leadstream_lost_input_records_total",
+                "Input records deleted before they were read",
+            )?,
+            running_tasks,
+        })
+    }
+
+    pub(crate) fn forget_task(&self, task: u32) {
+        let label = task.to_string();
+        for gauges in [
+            &self.uncovered_events,
+            &self.uncovered_bytes,
+            &self.dirty_contacts,
+            &self.cached_contacts,
+            &self.cached_bytes,
+            &self.lag_records,
+            &self.restore_remaining_records,
+        ] {
+            // A task that never got so far has no value to forget.
+            let _ = gauges.remove_label_values(&[&label]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registering_twice_is_refused_and_names_carry_units() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        metrics.deliveries.with_label_values(&["applied"]).inc();
+        assert!(Metrics::register(&registry).is_err());
+        let families = registry.gather();
+        assert!(families.iter().all(|family| family.name().starts_with("leadstream_")));
+    }
+}

@@ -1,0 +1,219 @@
+//! The end of a restore: what was read is checked against the group's offsets and becomes a running task.
+
+use leadstream_core::{Contact, Fold};
+use leadstream_store::{Batch, Progress};
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::changelog::plans_tag;
+use leadstream_wire::stored::contact::{apply_change, read_image};
+
+use super::redo::{RedoChange, RedoEpoch};
+use super::{InputPartition, Restore, index};
+use crate::error::WorkerError;
+use crate::log::TopicPartition;
+use crate::metrics::Metrics;
+use crate::options::{StartPosition, WorkerOptions};
+use crate::task::cache::Slot;
+use crate::task::commit::parse_metadata;
+use crate::task::inputs::InputQueue;
+use crate::task::write_back::UncoveredEpoch;
+use crate::task::{Lifecycle, Task};
+
+impl Restore {
+    /// Makes the task ready to run. Its clock, epoch and contacts are those of its last commit, whoever made it.
+    pub(crate) fn finish(
+        mut self,
+        fold: &Fold,
+        options: &WorkerOptions,
+        metrics: &Metrics,
+        now_ms: i64,
+    ) -> Result<Task, WorkerError> {
+        self.check_redo(options)?;
+        self.task.inputs = self.queues(options, metrics)?;
+        self.index_anew(fold)?;
+        self.mark_position()?;
+        let Restore { mut task, tail, redo, .. } = self;
+        if let Some((epoch, newest)) = tail.newest() {
+            task.epoch = epoch;
+            task.clock.restore(newest.clock);
+        }
+        let low = tail.newest().map_or(0, |(_, newest)| newest.low);
+        for (number, epoch) in tail.into_epochs() {
+            restore_epoch(&mut task, fold, number, epoch, low, now_ms, &redo)?;
+        }
+        task.write_back.cover(low);
+        task.become_state(Lifecycle::Running);
+        Ok(task)
+    }
+
+    /// The redo log has everything since `low`, and ends with what the group committed last.
+    fn check_redo(&self, options: &WorkerOptions) -> Result<(), WorkerError> {
+        let found = self.tail.newest().map_or(0, |(epoch, _)| epoch);
+        let lost = |committed, found| WorkerError::RedoLost {
+            task: self.task.id,
+            topic: options.topics.redo.clone(),
+            committed,
+            found,
+        };
+        if let Some(gap) = self.tail.first_gap() {
+            return Err(lost(found, gap - 1));
+        }
+        for input in &self.inputs {
+            let Some(committed) = &input.committed else { continue };
+            if let Some((epoch, _)) = parse_metadata(&committed.metadata).filter(|(epoch, _)| *epoch > found) {
+                return Err(lost(epoch, found));
+            }
+            let Some(redo) = self.redo_offset(input) else { continue };
+            if redo != committed.next_offset {
+                return Err(WorkerError::OffsetsDisagree {
+                    task: self.task.id,
+                    partition: input.partition.clone(),
+                    committed: committed.next_offset,
+                    redo,
+                    epoch: found,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The next offset of an input by the redo log.
+    fn redo_offset(&self, input: &InputPartition) -> Option<u64> {
+        let (_, newest) = self.tail.newest()?;
+        newest
+            .offsets
+            .iter()
+            .find(|(topic, partition, _)| *topic == input.partition.topic && *partition == input.partition.partition)
+            .map(|(_, _, next_offset)| *next_offset)
+    }
+
+    fn queues(&self, options: &WorkerOptions, metrics: &Metrics) -> Result<Vec<InputQueue>, WorkerError> {
+        self.inputs.iter().map(|input| self.queue(input, options, metrics)).collect()
+    }
+
+    fn queue(
+        &self,
+        input: &InputPartition,
+        options: &WorkerOptions,
+        metrics: &Metrics,
+    ) -> Result<InputQueue, WorkerError> {
+        let settings = &options.inputs[input.input];
+        let queue = |next_offset| InputQueue::new(input.input, input.partition.partition, settings.kind, next_offset);
+        // Offsets of a group expire days after it emptied; the redo log remembers them.
+        let known = self.redo_offset(input).or(input.committed.as_ref().map(|committed| committed.next_offset));
+        let Some(wanted) = known else {
+            return Ok(queue(match settings.start {
+                StartPosition::Earliest => input.bounds.start_offset,
+                StartPosition::Latest => input.bounds.end_offset,
+            }));
+        };
+        if wanted > input.bounds.end_offset {
+            let partition = input.partition.clone();
+            return Err(WorkerError::InputTruncated { partition, wanted, end: input.bounds.end_offset });
+        }
+        let start = input.bounds.start_offset;
+        if wanted < start {
+            accept_lost(options, metrics, input.partition.clone(), wanted, start)?;
+        }
+        Ok(queue(wanted.max(start)))
+    }
+
+    /// Makes the index of due instants anew where it was made under other plans.
+    fn index_anew(&mut self, fold: &Fold) -> Result<(), WorkerError> {
+        let progress = self.task.store.progress();
+        if progress == Progress::default() || progress.plans == self.plans {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        let mut failed = None;
+        self.task.store.for_each(|contact, value| {
+            failed = index(fold, contact, value, plans_tag(self.plans), &mut batch)
+                .err()
+                .map(|error| (contact.to_owned(), error));
+            failed.is_none()
+        })?;
+        if let Some((contact, error)) = failed {
+            let place = format!("contact {contact:?} in store {}", self.task.store.folder().display());
+            return Err(WorkerError::Stored { place, error });
+        }
+        Ok(self.task.store.write(&batch, Progress { plans: self.plans, ..progress })?)
+    }
+
+    /// Remembers that everything up to the end was read, even where nothing was there to write.
+    fn mark_position(&mut self) -> Result<(), WorkerError> {
+        let progress = self.task.store.progress();
+        let position = progress.changelog_position.max(self.changelog_end);
+        let progress =
+            Progress { changelog_position: position, written_at_ms: self.wall.millis(), plans: self.plans, ..progress };
+        Ok(self.task.store.write(&Batch::new(), progress)?)
+    }
+}
+
+/// Goes on behind records that were deleted before they were read, where that is accepted.
+pub(crate) fn accept_lost(
+    options: &WorkerOptions,
+    metrics: &Metrics,
+    partition: TopicPartition,
+    wanted: u64,
+    start: u64,
+) -> Result<(), WorkerError> {
+    let records = start.saturating_sub(wanted);
+    if !options.accept_lost_input {
+        return Err(WorkerError::InputLost { partition, wanted, start, records });
+    }
+    tracing::error!(%partition, records, "input was deleted before it was read, as accepted by configuration");
+    metrics.lost_records.inc_by(records);
+    Ok(())
+}
+
+/// Takes an epoch of the redo log over into memory: its contacts are dirty since then.
+fn restore_epoch(
+    task: &mut Task,
+    fold: &Fold,
+    number: u64,
+    epoch: RedoEpoch,
+    low: u64,
+    now_ms: i64,
+    redo: &TopicPartition,
+) -> Result<(), WorkerError> {
+    let covered = number <= low;
+    for change in epoch.entries.iter().filter(|_| !covered) {
+        let slot = task.load(fold, &change.contact)?;
+        restore_contact(task, fold, slot, number, change, now_ms)
+            .map_err(|error| WorkerError::Stored { place: format!("{redo} epoch {number}"), error })?;
+    }
+    let events = epoch.entries.len() as u64;
+    let last_offset = Some(epoch.last_offset);
+    task.write_back.add_epoch(UncoveredEpoch { epoch: number, events, bytes: epoch.bytes, last_offset });
+    Ok(())
+}
+
+fn restore_contact(
+    task: &mut Task,
+    fold: &Fold,
+    slot: Slot,
+    number: u64,
+    change: &RedoChange,
+    now_ms: i64,
+) -> Result<(), StoredError> {
+    let Some(entry) = task.contacts.get_mut(slot) else { return Ok(()) };
+    if entry.changed_in >= number {
+        return Ok(());
+    }
+    if change.is_change {
+        apply_change(&mut entry.contact, &change.body)?;
+    } else {
+        let image: Contact = read_image(&change.contact, &change.body)?;
+        entry.contact = image;
+    }
+    fold.refresh(&mut entry.contact);
+    entry.changed_in = number;
+    if entry.dirty_since.is_none() {
+        entry.dirty_since = Some(number);
+        task.write_back.dirtied(slot, number, now_ms);
+    }
+    // A later image may be due earlier or later than an earlier one.
+    task.timers.forget(slot, entry);
+    task.timers.follow(slot, entry);
+    task.contacts.recharge(slot);
+    Ok(())
+}

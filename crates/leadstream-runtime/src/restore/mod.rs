@@ -1,0 +1,322 @@
+//! Restoring a task: local store, the changelog's tail, and the redo that the changelog does not cover.
+//!
+//! Nothing is folded again and no input is read. Committed offsets are asked for first, the ends of changelog and redo after them, so that
+//! whatever belongs to those offsets lies before those ends.
+
+mod finish;
+mod redo;
+
+pub(crate) use self::finish::accept_lost;
+
+use std::path::PathBuf;
+
+use leadstream_core::{Fold, Timestamp};
+use leadstream_store::{Batch, Identity, OpenOptions, Progress, StoreError, TaskStore, wipe};
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, PlansTag, plans_tag};
+
+use self::redo::RedoTail;
+use crate::error::WorkerError;
+use crate::log::{
+    CommittedOffset, Log, LogError, PartitionBounds, ReadStart, ReaderPartition, Record, TopicIndex, TopicPartition,
+};
+use crate::options::{InputKind, WorkerOptions};
+use crate::status::RestoreProgress;
+use crate::task::clock::TaskClock;
+use crate::task::{Lifecycle, Task};
+
+/// Topic index of the changelog in the reader of restores.
+pub(crate) const CHANGELOG: TopicIndex = TopicIndex(0);
+/// Topic index of the redo topic in the reader of restores.
+pub(crate) const REDO: TopicIndex = TopicIndex(1);
+
+/// Bytes collected before they are written to the store.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// What the log says of an input partition.
+#[derive(Clone, Debug)]
+pub(crate) struct InputPartition {
+    /// Its place in the worker's inputs.
+    pub(crate) input: usize,
+    pub(crate) partition: TopicPartition,
+    pub(crate) committed: Option<CommittedOffset>,
+    pub(crate) bounds: PartitionBounds,
+}
+
+/// A restore under way.
+pub(crate) struct Restore {
+    pub(crate) task: Task,
+    inputs: Vec<InputPartition>,
+    changelog: TopicPartition,
+    redo: TopicPartition,
+    changelog_start: u64,
+    changelog_end: u64,
+    redo_start: u64,
+    redo_end: u64,
+    /// The next changelog offset wanted.
+    changelog_next: u64,
+    tail: RedoTail,
+    batch: Batch,
+    /// Under which plans the index is made.
+    plans: [u8; 16],
+    wall: Timestamp,
+    records: u64,
+    started_ms: i64,
+    /// Positions seen last, and when they moved.
+    seen: (u64, u64),
+    moved_ms: i64,
+    error: Option<WorkerError>,
+}
+
+/// Whether a failed beginning can be repeated.
+pub(crate) enum BeginError {
+    /// The cluster cannot tell: begin again later.
+    Later(LogError),
+    /// Stop.
+    Stop(WorkerError),
+}
+
+impl From<WorkerError> for BeginError {
+    fn from(error: WorkerError) -> BeginError {
+        BeginError::Stop(error)
+    }
+}
+
+/// The input partitions of a task: that of its number in keyed topics; of topics to re-key, every one whose number leaves the task's.
+pub(crate) fn input_partitions(options: &WorkerOptions, task: u32) -> Vec<(usize, TopicPartition)> {
+    let mut partitions = Vec::new();
+    for (index, input) in options.inputs.iter().enumerate() {
+        let numbers: Vec<u32> = match input.kind {
+            InputKind::Keyed | InputKind::Rekeyed => vec![task],
+            InputKind::ToRekey => (task..input.partitions).step_by(options.tasks.max(1) as usize).collect(),
+        };
+        partitions.extend(numbers.into_iter().map(|number| (index, TopicPartition::new(&input.topic, number))));
+    }
+    partitions
+}
+
+/// The folder of a task's store.
+pub(crate) fn store_folder(options: &WorkerOptions, task: u32) -> PathBuf {
+    options.state_folder.join(format!("task-{task:05}"))
+}
+
+/// The clock of a task: behind the re-keyed topic it waits for every partition in front of it.
+fn task_clock(options: &WorkerOptions) -> TaskClock {
+    let upstream = options.inputs.iter().filter(|input| input.kind == InputKind::ToRekey);
+    TaskClock::new(upstream.flat_map(|input| (0..input.partitions).map(|number| (input.topic.clone(), number))))
+}
+
+impl Restore {
+    /// Asks the log where the task stands and opens its store.
+    pub(crate) fn begin<L: Log>(
+        log: &L,
+        options: &WorkerOptions,
+        task: u32,
+        plans: [u8; 16],
+        wall: Timestamp,
+        now_ms: i64,
+        rebuilt: &mut bool,
+    ) -> Result<Restore, BeginError> {
+        let ask = |error: LogError| match error {
+            LogError::Retry(_) => BeginError::Later(error),
+            error => BeginError::Stop(WorkerError::of_log(&options.transactional_id, &error)),
+        };
+        let partitions = input_partitions(options, task);
+        let names: Vec<TopicPartition> = partitions.iter().map(|(_, partition)| partition.clone()).collect();
+        // Offsets first, ends after them: see above.
+        let committed = log.committed(&options.group, &names).map_err(ask)?;
+        let changelog = TopicPartition::new(&options.topics.changelog, task);
+        let redo = TopicPartition::new(&options.topics.redo, task);
+        let state = log.bounds(&[changelog.clone(), redo.clone()]).map_err(ask)?;
+        let bounds = log.bounds(&names).map_err(ask)?;
+        let [changelog_bounds, redo_bounds] = state[..] else {
+            return Err(WorkerError::Log("tell the bounds of changelog and redo".to_owned()).into());
+        };
+        let inputs =
+            partitions.into_iter().zip(committed).zip(bounds).map(|(((input, partition), committed), bounds)| {
+                InputPartition { input, partition, committed, bounds }
+            });
+        let inputs = inputs.collect();
+        let store = open_store(options, task, &changelog_bounds, wall, rebuilt)?;
+        let changelog_next = store.progress().changelog_position.max(changelog_bounds.start_offset);
+        let mut task = Task::new(task, store, task_clock(options), options.redo_part_bytes, now_ms);
+        task.become_state(Lifecycle::Restoring);
+        Ok(Restore {
+            task,
+            inputs,
+            changelog,
+            redo,
+            changelog_start: changelog_next,
+            changelog_end: changelog_bounds.end_offset,
+            redo_start: redo_bounds.start_offset,
+            redo_end: redo_bounds.end_offset,
+            changelog_next,
+            tail: RedoTail::default(),
+            batch: Batch::new(),
+            plans,
+            wall,
+            records: 0,
+            started_ms: now_ms,
+            seen: (0, 0),
+            moved_ms: now_ms,
+            error: None,
+        })
+    }
+
+    /// Where to start reading.
+    pub(crate) fn starts(&self) -> [ReadStart; 2] {
+        let [changelog, redo] = self.partitions();
+        [
+            ReadStart { partition: changelog, offset: self.changelog_start },
+            ReadStart { partition: redo, offset: self.redo_start },
+        ]
+    }
+
+    /// What is read.
+    pub(crate) fn partitions(&self) -> [ReaderPartition; 2] {
+        [CHANGELOG, REDO].map(|topic| ReaderPartition { topic, partition: self.task.id })
+    }
+
+    /// Takes a record of the changelog or the redo topic. What is wrong with it shows in the next [`Restore::check`].
+    pub(crate) fn visit(&mut self, fold: &Fold, record: &Record<'_>) {
+        if self.error.is_some() {
+            return;
+        }
+        self.records += 1;
+        let is_changelog = record.topic == CHANGELOG;
+        let taken = if is_changelog {
+            self.visit_changelog(fold, record)
+        } else {
+            self.tail.add(record.offset, record.value.unwrap_or_default())
+        };
+        if let Err(error) = taken {
+            let place = if is_changelog { &self.changelog } else { &self.redo };
+            self.error = Some(WorkerError::Stored { place: format!("{place} offset {}", record.offset), error });
+        }
+    }
+
+    fn visit_changelog(&mut self, fold: &Fold, record: &Record<'_>) -> Result<(), StoredError> {
+        let contact = std::str::from_utf8(record.key.unwrap_or_default())
+            .map_err(|_| StoredError::Malformed("a contact's id that is not UTF-8"))?;
+        match record.value {
+            None => self.batch.delete(contact),
+            Some(value) => {
+                index(fold, contact, value, plans_tag(self.plans), &mut self.batch)?;
+                self.batch.put(contact, value);
+            }
+        }
+        self.changelog_next = record.offset + 1;
+        Ok(())
+    }
+
+    /// Writes what was collected, and says whether the ends were reached, given the reader's positions.
+    pub(crate) fn check(&mut self, positions: (u64, u64), now_ms: i64) -> Result<bool, WorkerError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        if positions != self.seen {
+            (self.seen, self.moved_ms) = (positions, now_ms);
+        }
+        let done = positions.0 >= self.changelog_end && positions.1 >= self.redo_end;
+        if self.batch.size_bytes() >= BATCH_BYTES || (done && !self.batch.is_empty()) {
+            self.write(if done { self.changelog_end.max(self.changelog_next) } else { self.changelog_next })?;
+        }
+        Ok(done)
+    }
+
+    fn write(&mut self, changelog_position: u64) -> Result<(), WorkerError> {
+        let batch = std::mem::take(&mut self.batch);
+        let before = self.task.store.progress();
+        // An index made under other plans before stays marked as such until it was made anew.
+        let plans = if before == Progress::default() { self.plans } else { before.plans };
+        let progress = Progress { changelog_position, epoch: before.epoch, written_at_ms: self.wall.millis(), plans };
+        Ok(self.task.store.write(&batch, progress)?)
+    }
+
+    /// The partition that stands still before its end, where one does for longer than a transaction may last.
+    pub(crate) fn stuck(&self, timeout_ms: i64, now_ms: i64) -> Option<WorkerError> {
+        if now_ms - self.moved_ms <= timeout_ms {
+            return None;
+        }
+        let (partition, position, end) = if self.seen.0 < self.changelog_end {
+            (&self.changelog, self.seen.0, self.changelog_end)
+        } else {
+            (&self.redo, self.seen.1, self.redo_end)
+        };
+        Some(WorkerError::HangingTransaction { partition: partition.clone(), position, end })
+    }
+
+    /// What is read, by name.
+    pub(crate) fn names(&self) -> [TopicPartition; 2] {
+        [self.changelog.clone(), self.redo.clone()]
+    }
+
+    /// Begins to wait anew for the positions to move.
+    pub(crate) fn be_patient(&mut self, now_ms: i64) {
+        self.moved_ms = now_ms;
+    }
+
+    /// How far the restore is.
+    pub(crate) fn progress(&self, now_ms: i64) -> RestoreProgress {
+        let changelog = self.changelog_end.saturating_sub(self.seen.0.max(self.changelog_start));
+        let redo = self.redo_end.saturating_sub(self.seen.1.max(self.redo_start));
+        RestoreProgress { records: self.records, remaining: changelog + redo, elapsed_ms: now_ms - self.started_ms }
+    }
+}
+
+/// Adds what the due index has to say of a changelog record.
+fn index(fold: &Fold, contact: &str, value: &[u8], plans: PlansTag, batch: &mut Batch) -> Result<(), StoredError> {
+    let ChangelogContent::Image { plans: made_under, due, .. } = ChangelogRecord::read(value)?.content else {
+        return Ok(());
+    };
+    if let Some(due) = due {
+        batch.add_due(due, contact);
+    }
+    if made_under != plans {
+        // The record's own entry stays: whoever loads the contact takes it for granted.
+        let next_due = crate::task::decode_entry(fold, contact, value)?.contact.next_due;
+        if let Some(next_due) = next_due.filter(|next_due| due != Some(*next_due)) {
+            batch.add_due(next_due, contact);
+        }
+    }
+    Ok(())
+}
+
+/// Opens the store of a task; one that cannot be used is wiped.
+fn open_store(
+    options: &WorkerOptions,
+    task: u32,
+    changelog: &PartitionBounds,
+    wall: Timestamp,
+    rebuilt: &mut bool,
+) -> Result<TaskStore, WorkerError> {
+    let open = OpenOptions {
+        folder: store_folder(options, task),
+        identity: Identity {
+            task,
+            partitions: options.tasks,
+            changelog: options.topics.changelog.clone(),
+            changelog_id: options.topics.changelog_id,
+        },
+        memory: options.store_memory.clone(),
+        now_ms: wall.millis(),
+        oldest_ms: options.topics.changelog_delete_retention_ms / 2,
+    };
+    let unusable = match TaskStore::open(&open) {
+        Ok(store) => {
+            let position = store.progress().changelog_position;
+            let fits = position == 0 || (changelog.start_offset..=changelog.end_offset).contains(&position);
+            if fits {
+                return Ok(store);
+            }
+            let (start, end) = (changelog.start_offset, changelog.end_offset);
+            format!("its position {position} is not in the changelog, which holds {start} to {end}")
+        }
+        Err(StoreError::Rebuild { reason, .. }) => reason,
+        Err(error) => return Err(error.into()),
+    };
+    tracing::warn!(task, reason = unusable, "the local store is wiped and rebuilt from the changelog");
+    *rebuilt = true;
+    wipe(&open.folder)?;
+    Ok(TaskStore::open(&open)?)
+}

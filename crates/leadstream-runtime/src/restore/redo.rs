@@ -1,0 +1,146 @@
+//! The redo log's tail, collected while it is read: the epochs that the changelog does not cover.
+
+use std::collections::BTreeMap;
+
+use leadstream_core::Timestamp;
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::redo::{RedoContent, RedoRecord};
+
+/// An epoch of the redo log.
+#[derive(Debug, Default)]
+pub(super) struct RedoEpoch {
+    pub(super) low: u64,
+    pub(super) clock: Timestamp,
+    /// Topic, partition and next offset of each input.
+    pub(super) offsets: Vec<(String, u32, u64)>,
+    pub(super) entries: Vec<RedoChange>,
+    pub(super) bytes: u64,
+    pub(super) last_offset: u64,
+    parts: u32,
+    parts_seen: u32,
+}
+
+/// What an epoch did to a contact.
+#[derive(Debug)]
+pub(super) struct RedoChange {
+    pub(super) contact: String,
+    pub(super) body: Vec<u8>,
+    /// A change to be applied, not an image.
+    pub(super) is_change: bool,
+}
+
+/// The epochs read so far.
+#[derive(Debug, Default)]
+pub(super) struct RedoTail {
+    epochs: BTreeMap<u64, RedoEpoch>,
+}
+
+impl RedoTail {
+    /// Takes a record.
+    pub(super) fn add(&mut self, offset: u64, value: &[u8]) -> Result<(), StoredError> {
+        let record = RedoRecord::read(value)?;
+        let head = record.head;
+        let epoch = self.epochs.entry(head.epoch).or_default();
+        if record.part == 1 {
+            let offsets =
+                head.offsets.iter().map(|offset| (offset.topic.to_owned(), offset.partition, offset.next_offset));
+            *epoch = RedoEpoch {
+                low: head.low,
+                clock: head.clock,
+                offsets: offsets.collect(),
+                parts: record.parts,
+                ..RedoEpoch::default()
+            };
+        }
+        epoch.parts_seen += 1;
+        epoch.bytes += value.len() as u64;
+        epoch.last_offset = offset;
+        for entry in record.entries {
+            let (body, is_change) = match entry.content {
+                RedoContent::Image(body) => (body, false),
+                RedoContent::Change(body) => (body, true),
+                RedoContent::Deleted { .. } => {
+                    return Err(StoredError::Malformed("an erased contact, which this program cannot read"));
+                }
+            };
+            epoch.entries.push(RedoChange { contact: entry.contact.to_owned(), body: body.to_vec(), is_change });
+        }
+        // What the newest record says is covered need not be kept, except for the record itself.
+        self.epochs.retain(|number, _| *number > head.low || *number >= head.epoch);
+        Ok(())
+    }
+
+    /// The newest epoch.
+    pub(super) fn newest(&self) -> Option<(u64, &RedoEpoch)> {
+        self.epochs.last_key_value().map(|(number, epoch)| (*number, epoch))
+    }
+
+    /// The first epoch that is missing, or has parts missing, among those not covered.
+    pub(super) fn first_gap(&self) -> Option<u64> {
+        let (newest, last) = self.newest()?;
+        (last.low + 1..=newest).find(|number| {
+            self.epochs.get(number).is_none_or(|epoch| epoch.parts_seen != epoch.parts || epoch.parts == 0)
+        })
+    }
+
+    /// All epochs, oldest first.
+    pub(super) fn into_epochs(self) -> impl Iterator<Item = (u64, RedoEpoch)> {
+        self.epochs.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
+
+    fn add(tail: &mut RedoTail, epoch: u64, low: u64, contacts: usize) {
+        let mut packer = RedoPacker::new(10);
+        for number in 0..contacts {
+            packer.push_image(&format!("c{number}"), |bytes| bytes.extend_from_slice(&[1; 20]));
+        }
+        let offsets = vec![RedoOffset { topic: "t", partition: 0, next_offset: epoch }];
+        let head = RedoHead { epoch, writer: 1, low, clock: Timestamp::from_millis(5), plans: [0; 16], offsets };
+        let mut offset = epoch * 100;
+        packer
+            .records(&head, |record| {
+                offset += 1;
+                tail.add(offset, record)
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn covered_epochs_are_forgotten_and_the_newest_stays() {
+        let mut tail = RedoTail::default();
+        add(&mut tail, 1, 0, 1);
+        add(&mut tail, 2, 0, 3);
+        assert_eq!(tail.first_gap(), None);
+        add(&mut tail, 3, 3, 1);
+        assert_eq!(tail.first_gap(), None);
+        let epochs: Vec<u64> = tail.into_epochs().map(|(number, _)| number).collect();
+        assert_eq!(epochs, [3]);
+    }
+
+    #[test]
+    fn a_missing_epoch_and_a_missing_part_are_noticed() {
+        let mut tail = RedoTail::default();
+        add(&mut tail, 1, 0, 1);
+        add(&mut tail, 3, 0, 1);
+        assert_eq!(tail.first_gap(), Some(2));
+
+        let mut tail = RedoTail::default();
+        let mut packer = RedoPacker::new(10);
+        packer.push_image("a", |bytes| bytes.extend_from_slice(&[1; 20]));
+        packer.push_image("b", |bytes| bytes.extend_from_slice(&[1; 20]));
+        let head = RedoHead { epoch: 1, writer: 1, low: 0, clock: Timestamp::MIN, plans: [0; 16], offsets: vec![] };
+        let mut records = Vec::new();
+        packer.records(&head, |record| Ok::<(), ()>(records.push(record.to_vec()))).unwrap();
+        assert_eq!(records.len(), 2);
+        tail.add(1, &records[0]).unwrap();
+        assert_eq!(tail.first_gap(), Some(1));
+        tail.add(2, &records[1]).unwrap();
+        assert_eq!(tail.first_gap(), None);
+        assert_eq!(tail.newest().unwrap().1.entries.len(), 2);
+    }
+}

@@ -1,0 +1,368 @@
+//! A task's part of a commit: what it adds to the transaction, and what follows once the outcome is known.
+//!
+//! In this order: the transaction commits; the state records of it go into the store with the changelog position behind them; their contacts are
+//! marked clean; the epoch is published. A failure before the first step undoes the epoch, one behind it restores the task.
+
+use leadstream_core::Timestamp;
+use leadstream_store::{Batch, Progress};
+use leadstream_wire::stored::changelog::{plans_tag, write_image_head};
+use leadstream_wire::stored::contact::{write_change, write_image};
+use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
+
+use super::cache::Slot;
+use super::epoch::EpochCounts;
+use super::undo::Undo;
+use super::write_back::UncoveredEpoch;
+use super::{Task, Tools};
+use crate::error::WorkerError;
+use crate::log::{Destination, InputOffset, LogError, OutputRecord, Producer, TopicIndex, TopicPartition};
+use crate::options::{WorkerOptions, WriteBackLimits};
+use crate::worker::internal_topics::{CHANGELOG, COUNT, REDO};
+
+/// A task is idle, and writes all its dirty contacts back, when it has folded nothing for so long.
+const IDLE_AFTER_MS: i64 = 1_000;
+
+/// A contact of fewer rows is logged whole: its image is hardly larger than what changed.
+const ROWS_WORTH_A_CHANGE: usize = 4;
+
+/// A contact's record in the transaction.
+#[derive(Clone, Copy, Debug)]
+struct StateRecord {
+    slot: Slot,
+    from: usize,
+    to: usize,
+    due: Option<Timestamp>,
+}
+
+/// The redo and state records of the epoch being committed.
+#[derive(Debug)]
+pub(crate) struct StateRecords {
+    redo: RedoPacker,
+    changelog: Vec<StateRecord>,
+    bytes: Vec<u8>,
+    /// How many of the longest waiting contacts are written back.
+    written_waiting: usize,
+    low: u64,
+    redo_bytes: u64,
+}
+
+impl StateRecords {
+    pub(crate) fn new(part_bytes: usize) -> StateRecords {
+        StateRecords {
+            redo: RedoPacker::new(part_bytes),
+            changelog: Vec::new(),
+            bytes: Vec::new(),
+            written_waiting: 0,
+            low: 0,
+            redo_bytes: 0,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.redo.clear();
+        self.changelog.clear();
+        self.bytes.clear();
+        self.written_waiting = 0;
+    }
+}
+
+impl Task {
+    /// Whether contacts are due to be written back now.
+    pub(crate) fn write_back_due(&self, limits: &WriteBackLimits, now_ms: i64, pressed: bool) -> usize {
+        let idle = now_ms - self.folded_at_ms >= IDLE_AFTER_MS.min(limits.interval_ms);
+        self.write_back.due(limits, now_ms, idle || pressed)
+    }
+
+    /// Encodes the epoch's redo and state records. Contacts too large for a record shrink here, as part of the epoch.
+    pub(crate) fn prepare(&mut self, tools: &mut Tools<'_>, pressed: bool) -> Result<(), WorkerError> {
+        self.records.clear();
+        let limits = tools.options.write_back;
+        let waiting = self.write_back_due(&limits, tools.now_ms, pressed);
+        let mut write: Vec<Slot> = self.write_back.first(waiting).collect();
+        let writes_all = limits.interval_ms == 0;
+        if writes_all {
+            let touched = self.open.touched.iter().copied();
+            write.extend(
+                touched.filter(|slot| self.contacts.get(*slot).is_some_and(|entry| entry.dirty_since.is_none())),
+            );
+        }
+        for slot in write {
+            self.write_state(tools, slot)?;
+        }
+        self.pack_redo(tools)?;
+        let epoch = self.epoch + 1;
+        let leaves_dirty = !writes_all
+            && self
+                .open
+                .touched
+                .iter()
+                .any(|slot| self.contacts.get(*slot).is_some_and(|entry| entry.dirty_since.is_none()));
+        self.records.written_waiting = waiting;
+        self.records.low = self.write_back.low_after(waiting, epoch, leaves_dirty);
+        self.records.redo_bytes = self.records.redo.size_bytes() as u64;
+        self.open.counts.written_back = self.records.changelog.len() as u64;
+        Ok(())
+    }
+
+    /// Encodes a contact's changelog record, and its scorecard.
+    fn write_state(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
+        self.fit(tools, slot)?;
+        let epoch = self.epoch + 1;
+        let clock = self.clock.now();
+        let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
+        let next_due = entry.contact.next_due;
+        // An earlier entry of the index serves as well and is moved when it comes due.
+        let kept = entry.stored_due.filter(|stored| *stored > clock && next_due.is_some_and(|next| next >= *stored));
+        let due = kept.or(next_due);
+        let changed_in = if entry.undo.is_some() { epoch } else { entry.changed_in };
+        let from = self.records.bytes.len();
+        write_image_head(changed_in, plans_tag(tools.plans), due, &mut self.records.bytes);
+        write_image(&entry.contact, &mut self.records.bytes);
+        let to = self.records.bytes.len();
+        self.records.changelog.push(StateRecord { slot, from, to, due });
+        tools.encoder.scorecard(&entry.contact, clock, &mut self.open.outputs);
+        Ok(())
+    }
+
+    /// Folds rows into the base until the contact's record is within its limit.
+    fn fit(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
+        let limit = tools.options.record_bytes;
+        let mut shrunk = false;
+        loop {
+            let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
+            // What a contact holds in memory is more than its image, so small ones need not be encoded to be judged.
+            if entry.contact.memory_bytes() <= limit {
+                break;
+            }
+            tools.value.clear();
+            write_image(&entry.contact, tools.value);
+            let bytes = tools.value.len();
+            if bytes <= limit {
+                break;
+            }
+            self.touch(slot);
+            let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
+            if let Some(undo) = &mut entry.undo
+                && !shrunk
+            {
+                undo.make_whole(&entry.contact);
+            }
+            if !tools.fold.shrink(&mut entry.contact) {
+                let contact = entry.contact.id.to_string();
+                return Err(WorkerError::ContactTooLarge { contact, bytes, limit });
+            }
+            tools.fold.refresh(&mut entry.contact);
+            self.timers.follow(slot, entry);
+            shrunk = true;
+        }
+        self.open.counts.shrunk += u64::from(shrunk);
+        Ok(())
+    }
+
+    fn pack_redo(&mut self, tools: &mut Tools<'_>) -> Result<(), WorkerError> {
+        for index in 0..self.open.touched.len() {
+            let slot = self.open.touched[index];
+            self.fit(tools, slot)?;
+            let Some(entry) = self.contacts.get(slot) else { continue };
+            let contact = &entry.contact;
+            match &entry.undo {
+                Some(Undo::Since { lengths, .. })
+                    if contact.rows.len() >= ROWS_WORTH_A_CHANGE && lengths.only_grown(contact) =>
+                {
+                    self.records.redo.push_change(&contact.id, |bytes| write_change(contact, lengths, bytes));
+                }
+                _ => self.records.redo.push_image(&contact.id, |bytes| write_image(contact, bytes)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds everything to the open transaction.
+    pub(crate) fn produce<P: Producer>(
+        &mut self,
+        producer: &mut P,
+        options: &WorkerOptions,
+        plans: [u8; 16],
+    ) -> Result<(), LogError> {
+        self.open.outputs.produce(producer, COUNT)?;
+        for record in &self.records.changelog {
+            let Some(entry) = self.contacts.get(record.slot) else { continue };
+            producer.produce(&OutputRecord {
+                topic: TopicIndex(CHANGELOG),
+                destination: Destination::Partition(self.id),
+                key: Some(entry.contact.id.as_bytes()),
+                value: Some(&self.records.bytes[record.from..record.to]),
+                headers: &[],
+                timestamp_ms: None,
+            })?;
+        }
+        let offsets = self.inputs.iter().map(|queue| RedoOffset {
+            topic: &options.inputs[queue.input].topic,
+            partition: queue.partition,
+            next_offset: queue.next_offset,
+        });
+        let head = RedoHead {
+            epoch: self.epoch + 1,
+            writer: options.writer,
+            low: self.records.low,
+            clock: self.clock.now(),
+            plans,
+            offsets: offsets.collect(),
+        };
+        let task = self.id;
+        self.records.redo.records(&head, |record| {
+            producer.produce(&OutputRecord {
+                topic: TopicIndex(REDO),
+                destination: Destination::Partition(task),
+                key: None,
+                value: Some(record),
+                headers: &[],
+                timestamp_ms: None,
+            })
+        })
+    }
+
+    /// The offsets that commit with the epoch: of every input, changed or not.
+    pub(crate) fn offsets(&self, options: &WorkerOptions) -> impl Iterator<Item = InputOffset> {
+        let metadata = commit_metadata(self.epoch + 1, options.writer);
+        self.inputs.iter().map(move |queue| InputOffset {
+            partition: TopicPartition::new(&options.inputs[queue.input].topic, queue.partition),
+            next_offset: queue.next_offset,
+            metadata: metadata.clone(),
+        })
+    }
+
+    /// The epoch's transaction was committed. `changelog_position` is the offset behind its last changelog record, `redo_last` the offset of its
+    /// last redo record; `None` where the log did not say.
+    pub(crate) fn published(
+        &mut self,
+        changelog_position: Option<u64>,
+        redo_last: Option<u64>,
+        wall: Timestamp,
+        plans: [u8; 16],
+        now_ms: i64,
+    ) -> Result<EpochCounts, WorkerError> {
+        let epoch = self.epoch + 1;
+        self.store_records(changelog_position, epoch, wall, plans)?;
+        self.mark_clean();
+        for slot in std::mem::take(&mut self.open.touched) {
+            self.publish_contact(slot, epoch, now_ms);
+        }
+        let events = self.open.counts.folded() + self.open.counts.timers;
+        let uncovered = UncoveredEpoch { epoch, events, bytes: self.records.redo_bytes, last_offset: redo_last };
+        self.write_back.committed(self.records.written_waiting, self.records.low, uncovered);
+        self.epoch = epoch;
+        for queue in &mut self.inputs {
+            queue.committed = queue.next_offset;
+        }
+        let counts = std::mem::take(&mut self.open.counts);
+        self.open.clear();
+        self.records.clear();
+        Ok(counts)
+    }
+
+    fn store_records(
+        &mut self,
+        changelog_position: Option<u64>,
+        epoch: u64,
+        wall: Timestamp,
+        plans: [u8; 16],
+    ) -> Result<(), WorkerError> {
+        if self.records.changelog.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        for record in &self.records.changelog {
+            let Some(entry) = self.contacts.get(record.slot) else { continue };
+            let id = &entry.contact.id;
+            batch.put(id, &self.records.bytes[record.from..record.to]);
+            if entry.stored_due != record.due {
+                if let Some(old) = entry.stored_due {
+                    batch.remove_due(old, id);
+                }
+                if let Some(due) = record.due {
+                    batch.add_due(due, id);
+                }
+            }
+        }
+        for misleading in self.timers.take_misleading() {
+            let rewritten = self.records.changelog.iter().any(|record| {
+                record.due == Some(misleading.due)
+                    && self.contacts.get(record.slot).is_some_and(|entry| *entry.contact.id == *misleading.contact)
+            });
+            if !rewritten {
+                batch.remove_due(misleading.due, &misleading.contact);
+            }
+        }
+        let before = self.store.progress();
+        let progress = Progress {
+            // Where the log did not say how far the changelog is, the records are read once more at the next restore, which does no harm.
+            changelog_position: changelog_position.unwrap_or(before.changelog_position),
+            epoch,
+            written_at_ms: wall.millis(),
+            plans,
+        };
+        self.store.write(&batch, progress)?;
+        Ok(())
+    }
+
+    fn mark_clean(&mut self) {
+        for record in std::mem::take(&mut self.records.changelog) {
+            let Some(entry) = self.contacts.get_mut(record.slot) else { continue };
+            entry.stored = true;
+            entry.stored_due = record.due;
+            entry.dirty_since = None;
+            self.timers.forget(record.slot, entry);
+            if entry.undo.take().is_some() {
+                entry.changed_in = self.epoch + 1;
+            }
+            if let Some(due) = record.due {
+                self.timers.stored(due, &entry.contact.id);
+            }
+            self.contacts.recharge(record.slot);
+        }
+    }
+
+    fn publish_contact(&mut self, slot: Slot, epoch: u64, now_ms: i64) {
+        let Some(entry) = self.contacts.get_mut(slot) else { return };
+        // Taken already where the contact was written back.
+        if entry.undo.take().is_none() {
+            return;
+        }
+        entry.changed_in = epoch;
+        if entry.dirty_since.is_none() {
+            entry.dirty_since = Some(epoch);
+            self.write_back.dirtied(slot, epoch, now_ms);
+        }
+        self.contacts.recharge(slot);
+    }
+}
+
+/// What is kept beside each committed offset: which epoch of which start of a worker committed it.
+pub(crate) fn commit_metadata(epoch: u64, writer: u64) -> String {
+    format!("1 {epoch} {writer:016x}")
+}
+
+/// Epoch and writer of an offset's metadata; `None` where something else committed it.
+pub(crate) fn parse_metadata(metadata: &str) -> Option<(u64, u64)> {
+    let mut words = metadata.split(' ');
+    let (version, epoch, writer) = (words.next()?, words.next()?, words.next()?);
+    if version != "1" || words.next().is_some() {
+        return None;
+    }
+    Some((epoch.parse().ok()?, u64::from_str_radix(writer, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_of_an_offset_names_epoch_and_writer() {
+        assert_eq!(commit_metadata(42, 0xabc), "1 42 0000000000000abc");
+        assert_eq!(parse_metadata(&commit_metadata(42, u64::MAX)), Some((42, u64::MAX)));
+        for foreign in ["", "1 42", "2 42 00", "1 x 00", "1 42 00 more"] {
+            assert_eq!(parse_metadata(foreign), None, "{foreign:?}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The open epoch of a task: what it touched, will produce and will count. Thrown away as a whole where its commit fails.
+
+use leadstream_core::Outcome;
+
+use super::cache::Slot;
+use crate::output::OutputBuffer;
+
+/// What became of the deliveries of an epoch (L5); they count once it is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EpochCounts {
+    /// Records consumed.
+    pub(crate) records: u64,
+    pub(crate) applied: u64,
+    pub(crate) unmatched: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) suppressed: u64,
+    pub(crate) too_late: u64,
+    /// Records that configuration leaves out, and control records of the runtime itself.
+    pub(crate) skipped: u64,
+    /// Events written to the re-keyed topic.
+    pub(crate) rekeyed: u64,
+    /// Dead letters by code.
+    pub(crate) dead: Vec<(&'static str, u64)>,
+    /// Derived events by kind.
+    pub(crate) derived: Vec<(&'static str, u64)>,
+    /// Contacts that the clock stepped.
+    pub(crate) timers: u64,
+    /// Contacts written back.
+    pub(crate) written_back: u64,
+    /// Contacts whose rows went into the base because their record was too large.
+    pub(crate) shrunk: u64,
+}
+
+impl EpochCounts {
+    pub(crate) fn outcome(&mut self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Applied => &mut self.applied,
+            Outcome::Unmatched => &mut self.unmatched,
+            Outcome::Duplicate => &mut self.duplicate,
+            Outcome::Suppressed => &mut self.suppressed,
+            Outcome::TooLate => &mut self.too_late,
+        };
+        *counter += 1;
+    }
+
+    pub(crate) fn dead(&mut self, code: &'static str) {
+        count(&mut self.dead, code);
+    }
+
+    pub(crate) fn derived(&mut self, kind: &'static str) {
+        count(&mut self.derived, kind);
+    }
+
+    /// Events that reached the fold.
+    pub(crate) fn folded(&self) -> u64 {
+        self.applied + self.unmatched + self.duplicate + self.suppressed + self.too_late
+    }
+}
+
+fn count(counters: &mut Vec<(&'static str, u64)>, name: &'static str) {
+    match counters.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, number)) => *number += 1,
+        None => counters.push((name, 1)),
+    }
+}
+
+/// The open epoch of a task.
+#[derive(Debug, Default)]
+pub(crate) struct OpenEpoch {
+    /// Contacts touched, in order of their first touch.
+    pub(crate) touched: Vec<Slot>,
+    /// What it will produce beside state.
+    pub(crate) outputs: OutputBuffer,
+    pub(crate) counts: EpochCounts,
+    /// Records were consumed.
+    pub(crate) consumed: bool,
+}
+
+impl OpenEpoch {
+    /// Whether there is anything to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.consumed && self.touched.is_empty() && self.outputs.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.touched.clear();
+        self.outputs.clear();
+        self.counts = EpochCounts::default();
+        self.consumed = false;
+    }
+}

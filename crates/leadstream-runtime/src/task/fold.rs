@@ -1,0 +1,242 @@
+//! Folding: records and timers into the contacts of the open epoch.
+
+use leadstream_core::{Event, Timestamp};
+use leadstream_store::DueEntry;
+
+use super::cache::Slot;
+use super::inputs::Content;
+use super::undo::{self, Undo};
+use super::{Task, Tools};
+use crate::codec::{DeadLetter, Watermark};
+use crate::error::WorkerError;
+use crate::log::{Destination, Header, partition_for_key};
+
+/// Records that are folded in one go, their contacts read in one go before.
+const BATCH: usize = 256;
+
+impl Task {
+    /// Folds what was decoded, in order, at most `limit` records. Returns how many.
+    pub(crate) fn fold_ready(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
+        let mut folded = 0;
+        while folded < limit {
+            let mut chosen = std::mem::take(&mut self.chosen);
+            let wait_ms = tools.options.order_wait_ms;
+            self.order.choose(&self.inputs, BATCH.min(limit - folded), tools.now_ms, wait_ms, &mut chosen);
+            if chosen.is_empty() {
+                self.chosen = chosen;
+                break;
+            }
+            self.prefetch_chosen(tools, &chosen)?;
+            for queue in &chosen {
+                self.take_item(tools, *queue)?;
+            }
+            folded += chosen.len();
+            self.chosen = chosen;
+        }
+        if folded > 0 {
+            self.open.consumed = true;
+            self.folded_at_ms = tools.now_ms;
+        }
+        Ok(folded)
+    }
+
+    fn prefetch_chosen(&mut self, tools: &Tools<'_>, chosen: &[usize]) -> Result<(), WorkerError> {
+        let mut missing = Vec::new();
+        for (index, queue) in self.inputs.iter().enumerate().filter(|(_, queue)| !queue.is_rekeyed()) {
+            let items = chosen.iter().filter(|chosen| **chosen == index).count();
+            missing.extend(
+                queue.contacts(items).filter(|contact| self.contacts.find(contact).is_none()).map(str::to_owned),
+            );
+        }
+        if missing.is_empty() { Ok(()) } else { self.prefetch(tools.fold, missing) }
+    }
+
+    fn take_item(&mut self, tools: &mut Tools<'_>, index: usize) -> Result<(), WorkerError> {
+        let queue = &mut self.inputs[index];
+        let Some(item) = queue.items.pop_front() else { return Ok(()) };
+        let is_rekeyed = queue.is_rekeyed();
+        queue.next_offset = item.offset + 1;
+        self.open.counts.records += 1;
+        match item.content {
+            Content::Skipped => self.open.counts.skipped += 1,
+            Content::Watermarks(watermarks) => {
+                self.open.counts.skipped += 1;
+                for watermark in &watermarks {
+                    self.clock.saw_watermark(watermark);
+                }
+            }
+            Content::DeadLetter(letter) => self.bury(&letter),
+            Content::Events(count) => {
+                for _ in 0..count {
+                    let Some(event) = self.inputs[index].pop_event() else { break };
+                    if is_rekeyed {
+                        self.rekey(tools, index, &event, item.timestamp_ms);
+                    } else {
+                        self.apply(tools, &event)?;
+                    }
+                    self.inputs[index].recycle(event);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
+        let slot = self.load(tools.fold, &event.contact)?;
+        self.touch(slot);
+        let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
+        if undo::event_rewrites(tools.fold, &entry.contact, event)
+            && let Some(undo) = &mut entry.undo
+        {
+            undo.make_whole(&entry.contact);
+        }
+        let outcome = tools.fold.apply(&mut entry.contact, event, self.clock.now(), tools.derived);
+        self.timers.follow(slot, entry);
+        self.open.counts.outcome(outcome);
+        self.clock.saw_event(event.time);
+        self.tell(tools);
+        Ok(())
+    }
+
+    /// Marks a contact as touched by the open epoch and keeps what undoes it.
+    pub(super) fn touch(&mut self, slot: Slot) {
+        let Some(entry) = self.contacts.get_mut(slot) else { return };
+        if entry.undo.is_none() {
+            let is_new = !entry.stored && entry.dirty_since.is_none();
+            entry.undo = Some(Undo::before(&entry.contact, is_new));
+            self.open.touched.push(slot);
+        }
+    }
+
+    fn tell(&mut self, tools: &mut Tools<'_>) {
+        for event in tools.derived.drain(..) {
+            self.open.counts.derived(event.kind.as_str());
+            tools.encoder.derived(&event, &mut self.open.outputs);
+        }
+    }
+
+    fn bury(&mut self, letter: &DeadLetter) {
+        self.open.counts.dead(letter.code);
+        let headers: Vec<Header<'_>> =
+            letter.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
+        let (key, value) = (letter.key.as_deref(), letter.value.as_deref());
+        self.open.outputs.push_to(letter.topic, Destination::ByKey, key, value, &headers, None);
+    }
+
+    /// Hands an event on to the task of its contact.
+    fn rekey(&mut self, tools: &mut Tools<'_>, index: usize, event: &Event, timestamp_ms: i64) {
+        let queue = &mut self.inputs[index];
+        queue.stream = queue.stream.max(event.time);
+        self.open.counts.rekeyed += 1;
+        tools.value.clear();
+        tools.encoder.rekeyed(event, tools.value);
+        let partition = partition_for_key(event.contact.as_bytes(), tools.options.tasks);
+        let (key, value) = (Some(event.contact.as_bytes()), Some(tools.value.as_slice()));
+        // The time the source recorded stays: a reader orders by it.
+        let time = Some(timestamp_ms);
+        self.open.outputs.push_to(tools.rekeyed_topic, Destination::Partition(partition), key, value, &[], time);
+    }
+
+    /// Writes how far the sources of this task are into every partition of the re-keyed topic, where it is time to.
+    pub(crate) fn write_watermarks(&mut self, tools: &mut Tools<'_>, wall: Timestamp) {
+        let due = self.watermarks_at_ms.saturating_add(tools.options.watermark_interval_ms) <= tools.now_ms;
+        if !due || tools.options.topics.rekeyed.is_none() {
+            return;
+        }
+        let mut watermarks = Vec::new();
+        for queue in self.inputs.iter().filter(|queue| queue.is_rekeyed()) {
+            let mut clock = super::clock::TaskClock::new([]);
+            clock.saw_event(queue.stream);
+            clock.tick(tools.options.clock, wall, queue.caught_up && queue.items.is_empty());
+            if clock.now() > Timestamp::MIN {
+                let topic = tools.options.inputs[queue.input].topic.clone();
+                watermarks.push(Watermark { topic, partition: queue.partition, time: clock.now() });
+            }
+        }
+        if watermarks.is_empty() {
+            return;
+        }
+        self.watermarks_at_ms = tools.now_ms;
+        tools.value.clear();
+        tools.encoder.watermarks(&watermarks, tools.value);
+        for partition in 0..tools.options.tasks {
+            let value = Some(tools.value.as_slice());
+            let time = Some(wall.millis());
+            self.open.outputs.push_to(tools.rekeyed_topic, Destination::Partition(partition), None, value, &[], time);
+        }
+    }
+
+    /// Fires the timers that the clock has passed, of at most `limit` contacts.
+    pub(crate) fn fire_timers(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
+        let mut fired = 0;
+        while fired < limit {
+            let Some(slot) = self.timers.pop_memory(self.clock.now()) else { break };
+            if let Some(entry) = self.contacts.get_mut(slot) {
+                entry.indexed_due = None;
+            }
+            self.fire(tools, slot);
+            fired += 1;
+        }
+        while fired < limit {
+            let page = self.timers.page(&self.store, self.clock.now(), limit - fired)?;
+            if page.is_empty() {
+                break;
+            }
+            fired += page.len();
+            for entry in page {
+                self.fire_stored(tools, entry)?;
+            }
+        }
+        Ok(fired)
+    }
+
+    /// An entry of the store's index has come due.
+    fn fire_stored(&mut self, tools: &mut Tools<'_>, due: DueEntry) -> Result<(), WorkerError> {
+        let slot = self.load(tools.fold, &due.contact)?;
+        let clock = self.clock.now();
+        let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
+        if !entry.stored && entry.dirty_since.is_none() && entry.undo.is_none() {
+            // The contact is gone, only its entry is still there.
+            self.timers.mislead(due);
+            return Ok(());
+        }
+        let next_due = entry.contact.next_due;
+        let is_own_entry = entry.stored_due == Some(due.due);
+        let has_later_entry =
+            entry.stored_due.is_some_and(|stored| stored > clock && next_due.is_none_or(|next| stored <= next));
+        let follows_memory = entry.dirty_since.is_some() || entry.undo.is_some();
+        if !is_own_entry {
+            self.timers.mislead(due);
+        }
+        if !follows_memory && (is_own_entry || !has_later_entry) {
+            // Due, or its entry has to move, which the write-back does.
+            self.fire(tools, slot);
+        }
+        Ok(())
+    }
+
+    fn fire(&mut self, tools: &mut Tools<'_>, slot: Slot) {
+        let Some(entry) = self.contacts.get(slot) else { return };
+        let clock = self.clock.now();
+        let is_dirty = entry.dirty_since.is_some() || entry.undo.is_some();
+        if is_dirty && entry.contact.next_due.is_none_or(|due| due > clock) {
+            // Only its entry was early.
+            if let Some(entry) = self.contacts.get_mut(slot) {
+                self.timers.follow(slot, entry);
+            }
+            return;
+        }
+        self.touch(slot);
+        let Some(entry) = self.contacts.get_mut(slot) else { return };
+        if undo::clock_rewrites(tools.fold, &entry.contact)
+            && let Some(undo) = &mut entry.undo
+        {
+            undo.make_whole(&entry.contact);
+        }
+        if tools.fold.advance(&mut entry.contact, clock, tools.derived) {
+            self.open.counts.timers += 1;
+        }
+        self.timers.follow(slot, entry);
+        self.tell(tools);
+    }
+}

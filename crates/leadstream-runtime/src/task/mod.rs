@@ -1,0 +1,252 @@
+//! One task: its contacts, its inputs, its open epoch.
+//!
+//! A task changes contacts in memory only. What it changed in the open epoch is committed by its worker together with the other tasks' epochs
+//! ([`commit`]), or undone as a whole. It never talks to the log, and writes to its store only what is committed there.
+
+pub(crate) mod cache;
+pub(crate) mod clock;
+pub(crate) mod commit;
+pub(crate) mod epoch;
+mod fold;
+pub(crate) mod inputs;
+mod lifecycle;
+mod timers;
+pub(crate) mod undo;
+pub(crate) mod write_back;
+
+use leadstream_core::{Contact, DerivedEvent, Fold, Timestamp};
+use leadstream_store::{Batch, Progress, TaskStore};
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord};
+use leadstream_wire::stored::contact::read_image;
+
+pub use lifecycle::Lifecycle;
+
+use self::cache::{ContactCache, Entry, Slot};
+use self::clock::TaskClock;
+use self::commit::StateRecords;
+use self::epoch::OpenEpoch;
+use self::inputs::{InputOrder, InputQueue};
+use self::timers::Timers;
+use self::write_back::WriteBack;
+use crate::codec::OutputEncoder;
+use crate::error::WorkerError;
+use crate::options::WorkerOptions;
+use crate::output::OutputTopic;
+
+/// What a worker lends its tasks.
+pub(crate) struct Tools<'a> {
+    pub(crate) fold: &'a mut Fold,
+    pub(crate) encoder: &'a mut dyn OutputEncoder,
+    pub(crate) options: &'a WorkerOptions,
+    pub(crate) derived: &'a mut Vec<DerivedEvent>,
+    pub(crate) value: &'a mut Vec<u8>,
+    /// The re-keyed topic, behind the encoder's topics.
+    pub(crate) rekeyed_topic: OutputTopic,
+    /// Names the plans in force.
+    pub(crate) plans: [u8; 16],
+    /// Monotonic, in milliseconds.
+    pub(crate) now_ms: i64,
+}
+
+/// One task.
+pub(crate) struct Task {
+    pub(crate) id: u32,
+    lifecycle: Lifecycle,
+    pub(crate) store: TaskStore,
+    pub(crate) contacts: ContactCache,
+    pub(crate) timers: Timers,
+    pub(crate) clock: TaskClock,
+    pub(crate) inputs: Vec<InputQueue>,
+    order: InputOrder,
+    chosen: Vec<usize>,
+    /// The last committed epoch.
+    pub(crate) epoch: u64,
+    pub(crate) open: OpenEpoch,
+    pub(crate) write_back: WriteBack,
+    pub(crate) records: StateRecords,
+    /// When an event was folded last, in monotonic milliseconds.
+    pub(crate) folded_at_ms: i64,
+    /// When watermarks were written last, in monotonic milliseconds.
+    pub(crate) watermarks_at_ms: i64,
+    /// The redo topic was asked to delete everything before this.
+    pub(crate) trimmed_before: u64,
+}
+
+impl Task {
+    /// A task whose store is open.
+    pub(crate) fn new(id: u32, store: TaskStore, clock: TaskClock, redo_part_bytes: usize, now_ms: i64) -> Task {
+        Task {
+            id,
+            lifecycle: Lifecycle::Created,
+            store,
+            contacts: ContactCache::default(),
+            timers: Timers::default(),
+            clock,
+            inputs: Vec::new(),
+            order: InputOrder::default(),
+            chosen: Vec::new(),
+            epoch: 0,
+            open: OpenEpoch::default(),
+            write_back: WriteBack::default(),
+            records: StateRecords::new(redo_part_bytes),
+            folded_at_ms: now_ms,
+            watermarks_at_ms: i64::MIN,
+            trimmed_before: 0,
+        }
+    }
+
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        self.lifecycle
+    }
+
+    /// Goes on to another state. A transition that is not allowed is a bug; it is refused, and the task stays as it is.
+    pub(crate) fn become_state(&mut self, next: Lifecycle) {
+        debug_assert!(self.lifecycle.may_become(next), "task {}: {:?} -> {next:?}", self.id, self.lifecycle);
+        if self.lifecycle.may_become(next) {
+            tracing::debug!(task = self.id, from = ?self.lifecycle, to = ?next, "task state");
+            self.lifecycle = next;
+        }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.lifecycle == Lifecycle::Running
+    }
+
+    /// The slot of a contact, read from the store, or made, where it is not in memory.
+    pub(crate) fn load(&mut self, fold: &Fold, contact: &str) -> Result<Slot, WorkerError> {
+        if let Some(slot) = self.contacts.find(contact) {
+            return Ok(slot);
+        }
+        let entry = match self.store.get(contact)? {
+            Some(value) => {
+                decode_entry(fold, contact, &value).map_err(|error| stored_error(&self.store, contact, error))?
+            }
+            None => Entry::new(Contact::new(contact), false, None, 0),
+        };
+        Ok(self.contacts.insert(entry))
+    }
+
+    /// Reads contacts that are not in memory, all at once.
+    pub(crate) fn prefetch(&mut self, fold: &Fold, mut missing: Vec<String>) -> Result<(), WorkerError> {
+        missing.sort_unstable();
+        missing.dedup();
+        let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        let mut entries = Vec::with_capacity(names.len());
+        for (contact, value) in names.iter().zip(self.store.multi_get(&names, true)?) {
+            entries.push(match value {
+                Some(value) => {
+                    decode_entry(fold, contact, &value).map_err(|error| stored_error(&self.store, contact, error))?
+                }
+                None => Entry::new(Contact::new(contact), false, None, 0),
+            });
+        }
+        for entry in entries {
+            self.contacts.insert(entry);
+        }
+        Ok(())
+    }
+
+    /// A contact as of the last committed epoch.
+    pub(crate) fn committed_contact(&self, fold: &Fold, contact: &str) -> Result<Option<Contact>, String> {
+        if let Some(entry) = self.contacts.find(contact).and_then(|slot| self.contacts.get(slot)) {
+            return match &entry.undo {
+                Some(undo) => undo.committed(&entry.contact).map_err(|_| "the contact is being changed".to_owned()),
+                None if !entry.stored && entry.dirty_since.is_none() => Ok(None),
+                None => Ok(Some(entry.contact.clone())),
+            };
+        }
+        let value = self.store.get(contact).map_err(|error| error.to_string())?;
+        value
+            .map(|value| decode_entry(fold, contact, &value).map(|entry| entry.contact))
+            .transpose()
+            .map_err(|error| error.to_string())
+    }
+
+    /// Takes everything of the open epoch back. False where that cannot be done in memory: the task has to be restored.
+    pub(crate) fn undo(&mut self) -> bool {
+        let mut reversible = true;
+        for slot in std::mem::take(&mut self.open.touched) {
+            reversible &= self.undo_contact(slot);
+        }
+        self.open.clear();
+        self.timers.undone();
+        for queue in &mut self.inputs {
+            queue.rewind();
+        }
+        reversible
+    }
+
+    fn undo_contact(&mut self, slot: Slot) -> bool {
+        let Some(entry) = self.contacts.get_mut(slot) else { return true };
+        let Some(undo) = entry.undo.take() else { return true };
+        match undo.committed(&entry.contact) {
+            Ok(Some(contact)) => {
+                entry.contact = contact;
+                self.timers.forget(slot, entry);
+                if entry.dirty_since.is_some() {
+                    self.timers.follow(slot, entry);
+                }
+                true
+            }
+            Ok(None) => {
+                self.timers.forget(slot, entry);
+                self.contacts.remove(slot);
+                true
+            }
+            Err(undo::Irreversible) => {
+                tracing::warn!(
+                    task = self.id,
+                    contact = &*entry.contact.id,
+                    "a contact cannot be taken back, the task is restored"
+                );
+                false
+            }
+        }
+    }
+
+    /// Closes the store. Nobody else has written the changelog meanwhile, so the store is as fresh as the wall clock.
+    pub(crate) fn close(mut self, wall: Timestamp) -> Result<(), WorkerError> {
+        self.become_state(Lifecycle::Closed);
+        let progress = self.store.progress();
+        if progress != Progress::default() {
+            self.store.write(&Batch::new(), Progress { written_at_ms: wall.millis(), ..progress })?;
+        }
+        Ok(self.store.close()?)
+    }
+
+    /// Whether everything there was has been read and folded.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.inputs.iter().all(|queue| queue.caught_up && queue.items.is_empty())
+    }
+
+    /// Moves the task clock.
+    pub(crate) fn tick(&mut self, options: &WorkerOptions, wall: Timestamp) {
+        let caught_up = self.is_caught_up();
+        self.clock.tick(options.clock, wall, caught_up);
+    }
+
+    /// Offsets of input still to read.
+    pub(crate) fn lag(&self) -> u64 {
+        self.inputs.iter().map(|queue| queue.lag).sum()
+    }
+}
+
+/// Decodes a value of the store.
+pub(crate) fn decode_entry(fold: &Fold, contact: &str, value: &[u8]) -> Result<Entry, StoredError> {
+    let record = ChangelogRecord::read(value)?;
+    match record.content {
+        ChangelogContent::Image { due, image, .. } => {
+            let mut contact = read_image(contact, image)?;
+            fold.refresh(&mut contact);
+            Ok(Entry::new(contact, true, due, record.epoch))
+        }
+        ChangelogContent::Deleted { .. } => {
+            Err(StoredError::Malformed("an erased contact, which this program cannot read"))
+        }
+    }
+}
+
+fn stored_error(store: &TaskStore, contact: &str, error: StoredError) -> WorkerError {
+    WorkerError::Stored { place: format!("contact {contact:?} in store {}", store.folder().display()), error }
+}

@@ -1,0 +1,71 @@
+//! What takes a contact back to before the open epoch, kept until the outcome of its commit is known.
+
+use leadstream_core::contact::Savepoint;
+use leadstream_core::{Contact, Event, Fold, Timestamp};
+use leadstream_wire::stored::contact::Lengths;
+
+/// How to take a contact back.
+#[derive(Debug)]
+pub(crate) enum Undo {
+    /// The epoch made it: forget it.
+    New,
+    /// Rows were only appended since the savepoint.
+    Since {
+        /// State and lengths before the epoch.
+        savepoint: Box<Savepoint>,
+        /// From where on a change record tells everything.
+        lengths: Lengths,
+    },
+    /// The contact as it was: rows in the past were changed.
+    Whole(Box<Contact>),
+}
+
+impl Undo {
+    /// Remembers a contact before the first touch of an epoch.
+    pub(crate) fn before(contact: &Contact, is_new: bool) -> Undo {
+        if is_new {
+            return Undo::New;
+        }
+        Undo::Since { savepoint: Box::new(contact.savepoint()), lengths: Lengths::of(contact) }
+    }
+
+    /// Takes a whole copy, as before a rewrite. The contact must not have been rewritten since the first touch.
+    pub(crate) fn make_whole(&mut self, contact: &Contact) {
+        if let Undo::Since { savepoint, .. } = self {
+            let mut copy = contact.clone();
+            // Not rewritten since, so the savepoint serves; a copy that could not go back would be no undo, and is not taken.
+            if copy.undo((**savepoint).clone()) {
+                *self = Undo::Whole(Box::new(copy));
+            }
+        }
+    }
+
+    /// The contact before the epoch; `None` where the epoch made it. The error hands back what cannot be taken back.
+    pub(crate) fn committed(&self, contact: &Contact) -> Result<Option<Contact>, Irreversible> {
+        match self {
+            Undo::New => Ok(None),
+            Undo::Whole(copy) => Ok(Some((**copy).clone())),
+            Undo::Since { savepoint, .. } => {
+                let mut copy = contact.clone();
+                if copy.undo((**savepoint).clone()) { Ok(Some(copy)) } else { Err(Irreversible) }
+            }
+        }
+    }
+}
+
+/// A contact that was rewritten without a whole copy: its task has to be restored to take it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Irreversible;
+
+/// Whether folding the event may rewrite the contact's past. An event of the instant stepped last that the contact has already may replace its
+/// row (S3).
+pub(crate) fn event_rewrites(fold: &Fold, contact: &Contact, event: &Event) -> bool {
+    fold.rewrites(contact, event) || (contact.state.tau == Some(event.time) && contact.rows.find(event.uid).is_some())
+}
+
+/// Whether firing the contact's timers may rewrite its past: a plan change that lies before a step taken without it.
+pub(crate) fn clock_rewrites(fold: &Fold, contact: &Contact) -> bool {
+    let stepped = contact.state.tau.unwrap_or(Timestamp::MIN);
+    let since = contact.state.plans_since.unwrap_or(Timestamp::MIN);
+    fold.timeline().next_change(since).is_some_and(|change| change <= stepped)
+}

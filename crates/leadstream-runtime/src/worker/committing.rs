@@ -1,0 +1,198 @@
+//! Commits: one transaction for the open epochs of all tasks of the worker.
+
+use super::{Phase, Worker};
+use crate::error::WorkerError;
+use crate::log::{Committed, InputOffset, Log, LogError, Membership, Producer, TopicIndex, TopicPartition};
+use crate::task::Tools;
+use crate::task::epoch::EpochCounts;
+use crate::worker::internal_topics::{CHANGELOG, REDO};
+
+impl<L: Log> Worker<L> {
+    /// Commits where an epoch has lasted long enough or become large enough, or contacts are due to be written back.
+    pub(super) fn commit_if_due(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
+        let limits = self.options.epoch;
+        let full = self.tasks.values().any(|task| {
+            task.open.counts.records as usize >= limits.events || task.open.outputs.size_bytes() >= limits.output_bytes
+        });
+        if !full && now_ms - self.committed_at_ms < limits.interval_ms {
+            return Ok(false);
+        }
+        self.commit(now_ms, false)
+    }
+
+    /// Commits what there is; with `pressed` as many contacts are written back as one commit may. Returns whether there was anything.
+    pub(super) fn commit(&mut self, now_ms: i64, pressed: bool) -> Result<bool, WorkerError> {
+        let numbers = self.tasks_to_commit(now_ms, pressed);
+        if numbers.is_empty() {
+            self.committed_at_ms = now_ms;
+            return Ok(false);
+        }
+        // Without a token the group has taken the tasks away and will say so.
+        let Some(token) = self.membership.token() else { return Ok(false) };
+        let Some(producer) = &mut self.producer else { return Ok(false) };
+        if let Err(error) = producer.begin() {
+            self.wait_or_stop(error, now_ms)?;
+            return Ok(false);
+        }
+        let started_ms = self.clock.monotonic_ms();
+        self.prepare(&numbers, now_ms, pressed)?;
+        let outcome = self.transact(&numbers, &token);
+        self.metrics.commit_seconds.observe((self.clock.monotonic_ms() - started_ms) as f64 / 1_000.0);
+        self.committed_at_ms = now_ms;
+        match outcome {
+            Ok(committed) => {
+                self.reached();
+                self.publish(&numbers, Some(&committed), now_ms)?;
+            }
+            Err(error) => self.recover(error, numbers)?,
+        }
+        Ok(true)
+    }
+
+    fn tasks_to_commit(&self, now_ms: i64, pressed: bool) -> Vec<u32> {
+        let limits = &self.options.write_back;
+        let running = self.tasks.values().filter(|task| task.is_running());
+        running
+            .filter(|task| {
+                !task.open.is_empty() || task.write_back_due(limits, now_ms, pressed || self.is_over_budget(task)) > 0
+            })
+            .map(|task| task.id)
+            .collect()
+    }
+
+    /// Whether a task holds more contacts than it may: only writing back lets it throw some out.
+    fn is_over_budget(&self, task: &crate::task::Task) -> bool {
+        task.contacts.bytes() > self.contacts_budget()
+    }
+
+    fn prepare(&mut self, numbers: &[u32], now_ms: i64, pressed: bool) -> Result<(), WorkerError> {
+        let budget = self.contacts_budget();
+        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, plans, .. } = self;
+        let mut tools = Tools {
+            fold,
+            encoder: encoder.as_mut(),
+            options,
+            derived,
+            value,
+            rekeyed_topic: *rekeyed_topic,
+            plans: *plans,
+            now_ms,
+        };
+        for number in numbers {
+            if let Some(task) = tasks.get_mut(number) {
+                let pressed = pressed || task.contacts.bytes() > budget;
+                task.prepare(&mut tools, pressed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn transact(&mut self, numbers: &[u32], token: &L::Token) -> Result<Committed, LogError> {
+        let Worker { tasks, producer, options, plans, .. } = self;
+        let Some(producer) = producer else { return Ok(Committed::default()) };
+        let mut offsets: Vec<InputOffset> = Vec::new();
+        for number in numbers {
+            let Some(task) = tasks.get_mut(number) else { continue };
+            task.produce(producer, options, *plans)?;
+            offsets.extend(task.offsets(options));
+        }
+        producer.commit(token, &offsets)
+    }
+
+    /// The transaction was committed: stores, contacts, counters follow. `committed` is absent where the outcome was found out later.
+    pub(super) fn publish(
+        &mut self,
+        numbers: &[u32],
+        committed: Option<&Committed>,
+        now_ms: i64,
+    ) -> Result<(), WorkerError> {
+        self.metrics.commits.with_label_values(&["committed"]).inc();
+        let wall = self.clock.wall();
+        let last = |topic: u16, partition: u32| {
+            let produced = committed.into_iter().flat_map(|committed| &committed.produced);
+            produced
+                .filter(|offset| offset.topic == TopicIndex(topic) && offset.partition == partition)
+                .map(|offset| offset.last_offset)
+                .next_back()
+        };
+        for number in numbers {
+            let Some(task) = self.tasks.get_mut(number) else { continue };
+            let changelog_position = last(CHANGELOG, *number).map(|offset| offset + 1);
+            let counts = task.published(changelog_position, last(REDO, *number), wall, self.plans, now_ms)?;
+            self.count(&counts);
+        }
+        Ok(())
+    }
+
+    fn count(&self, counts: &EpochCounts) {
+        let metrics = &self.metrics;
+        metrics.records.inc_by(counts.records);
+        for (outcome, number) in [
+            ("applied", counts.applied),
+            ("unmatched", counts.unmatched),
+            ("duplicate", counts.duplicate),
+            ("suppressed", counts.suppressed),
+            ("too_late", counts.too_late),
+            ("skipped", counts.skipped),
+            ("rekeyed", counts.rekeyed),
+        ] {
+            metrics.deliveries.with_label_values(&[outcome]).inc_by(number);
+        }
+        for (code, number) in &counts.dead {
+            metrics.deliveries.with_label_values(&["dead"]).inc_by(*number);
+            metrics.dead_letters.with_label_values(&[code]).inc_by(*number);
+        }
+        for (kind, number) in &counts.derived {
+            metrics.derived.with_label_values(&[kind]).inc_by(*number);
+        }
+        metrics.timers.inc_by(counts.timers);
+        metrics.written_back.inc_by(counts.written_back);
+        metrics.shrunk.inc_by(counts.shrunk);
+    }
+
+    /// Aborts the open transaction and takes the epochs back.
+    pub(super) fn abort(&mut self, numbers: Vec<u32>, awaits_assignment: bool) -> Result<(), WorkerError> {
+        let Some(producer) = &mut self.producer else { return Ok(()) };
+        match producer.abort() {
+            Ok(()) => {
+                if awaits_assignment {
+                    self.phase = Phase::AwaitingAssignment;
+                }
+                self.undo(&numbers)
+            }
+            Err(LogError::UnknownOutcome(_)) => {
+                self.begin_settling(numbers, awaits_assignment);
+                Ok(())
+            }
+            Err(error) => Err(WorkerError::of_log(&self.options.transactional_id, &error)),
+        }
+    }
+
+    /// Deletes redo records that nobody needs any more.
+    pub(super) fn trim(&mut self, now_ms: i64) {
+        if now_ms - self.trimmed_at_ms < self.options.trim_interval_ms {
+            return;
+        }
+        self.trimmed_at_ms = now_ms;
+        let cuts: Vec<(TopicPartition, u64)> = self
+            .tasks
+            .values()
+            .filter(|task| task.write_back.trim_before() > task.trimmed_before)
+            .map(|task| (TopicPartition::new(&self.options.topics.redo, task.id), task.write_back.trim_before()))
+            .collect();
+        if cuts.is_empty() {
+            return;
+        }
+        match self.log.delete_before(&cuts) {
+            Ok(()) => {
+                for (partition, offset) in cuts {
+                    if let Some(task) = self.tasks.get_mut(&partition.partition) {
+                        task.trimmed_before = offset;
+                    }
+                }
+            }
+            // Nothing depends on it; the next time cuts more.
+            Err(error) => tracing::debug!(%error, "the redo topic was not trimmed"),
+        }
+    }
+}

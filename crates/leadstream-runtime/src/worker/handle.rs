@@ -1,0 +1,128 @@
+//! How other threads speak with a worker: stop, status, queries. They never touch what it owns.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Worker;
+use crate::log::{Log, partition_for_key};
+use crate::query::{Query, QueryAnswer, QueryRefusal};
+use crate::status::{TaskStatus, WorkerStatus};
+use crate::task::Lifecycle;
+
+/// What worker and handles share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    stopping: AtomicBool,
+    status: Mutex<WorkerStatus>,
+}
+
+impl Shared {
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_status(&self, status: WorkerStatus) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+/// The way to a worker from other threads.
+#[derive(Clone, Debug)]
+pub struct WorkerHandle {
+    queries: Sender<Query>,
+    shared: Arc<Shared>,
+}
+
+impl WorkerHandle {
+    pub(super) fn new(queries: Sender<Query>, shared: Arc<Shared>) -> WorkerHandle {
+        WorkerHandle { queries, shared }
+    }
+
+    /// Tells the worker to commit, close its tasks and stop.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// What the worker says about itself, as of its last step.
+    pub fn status(&self) -> WorkerStatus {
+        self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks for a contact. False where the worker is gone.
+    #[must_use]
+    pub fn ask(&self, query: Query) -> bool {
+        self.queries.send(query).is_ok()
+    }
+}
+
+impl<L: Log> Worker<L> {
+    /// Answers what was asked, from committed epochs.
+    pub(super) fn answer_queries(&mut self) {
+        while let Ok(query) = self.queries.try_recv() {
+            let answer = self.answer(&query.contact);
+            // Who asked may have given up.
+            let _ = query.reply.send(answer);
+        }
+    }
+
+    fn answer(&self, contact: &str) -> Result<QueryAnswer, QueryRefusal> {
+        let number = partition_for_key(contact.as_bytes(), self.options.tasks);
+        let Some(task) = self.tasks.get(&number) else {
+            let restoring = self.waiting.contains(&number) || self.restores.contains_key(&number);
+            return Err(if restoring {
+                QueryRefusal::Restoring { task: number }
+            } else {
+                QueryRefusal::NotOwned { task: number }
+            });
+        };
+        let contact =
+            task.committed_contact(&self.fold, contact).map_err(|reason| QueryRefusal::Unavailable { reason })?;
+        Ok(QueryAnswer { contact: contact.map(Box::new), task: number, epoch: task.epoch, clock: task.clock.now() })
+    }
+
+    /// Publishes status and gauges.
+    pub(super) fn report(&self, now_ms: i64) {
+        let status = |task: u32, lifecycle, restore| TaskStatus { task, lifecycle, epoch: 0, lag: 0, restore };
+        let mut tasks: Vec<TaskStatus> =
+            self.waiting.iter().map(|task| status(*task, Lifecycle::Created, None)).collect();
+        for (number, restore) in &self.restores {
+            let progress = restore.progress(now_ms);
+            let label = number.to_string();
+            let remaining = i64::try_from(progress.remaining).unwrap_or(i64::MAX);
+            self.metrics.restore_remaining_records.with_label_values(&[&label]).set(remaining);
+            tasks.push(status(*number, Lifecycle::Restoring, Some(progress)));
+        }
+        for task in self.tasks.values() {
+            tasks.push(TaskStatus {
+                task: task.id,
+                lifecycle: task.lifecycle(),
+                epoch: task.epoch,
+                lag: task.lag(),
+                restore: None,
+            });
+            self.report_task(task);
+        }
+        tasks.sort_by_key(|task| task.task);
+        self.metrics.running_tasks.set(i64::try_from(self.tasks.len()).unwrap_or(i64::MAX));
+        self.shared.set_status(WorkerStatus {
+            readiness: self.readiness(),
+            waiting_for: self.waiting_for.clone(),
+            tasks,
+        });
+    }
+
+    fn report_task(&self, task: &crate::task::Task) {
+        let label = task.id.to_string();
+        let (events, bytes) = task.write_back.uncovered();
+        let set = |gauges: &prometheus::IntGaugeVec, value: u64| {
+            gauges.with_label_values(&[&label]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&self.metrics.uncovered_events, events);
+        set(&self.metrics.uncovered_bytes, bytes);
+        set(&self.metrics.dirty_contacts, task.write_back.len() as u64);
+        set(&self.metrics.cached_contacts, task.contacts.len() as u64);
+        set(&self.metrics.cached_bytes, task.contacts.bytes() as u64);
+        set(&self.metrics.lag_records, task.lag());
+    }
+}

@@ -1,0 +1,321 @@
+//! A worker: one thread's loop over its tasks, callable step by step.
+//!
+//! Everything that touches the log, the stores and the contacts of the worker's tasks happens in [`Worker::step`], on one thread, in a fixed order:
+//! membership, restores, reading, folding, timers, commit, queries. So ownership and commits are ordered by construction.
+
+mod committing;
+mod handle;
+mod membership;
+mod reading;
+mod restoring;
+mod settling;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use leadstream_core::{DerivedEvent, Fold};
+
+pub use self::handle::WorkerHandle;
+use self::settling::Settling;
+use crate::clock::Clock;
+use crate::codec::{EventBatch, InputDecoder, OutputEncoder};
+use crate::error::WorkerError;
+use crate::log::{Isolation, Log, LogError, Membership, MembershipOptions, ProducerOptions, ReaderOptions, TopicIndex};
+use crate::metrics::Metrics;
+use crate::options::{PlansInForce, WorkerOptions};
+use crate::output::OutputTopic;
+use crate::query::Query;
+use crate::restore::Restore;
+use crate::status::Readiness;
+use crate::task::{Task, Tools};
+
+/// The topics that the runtime itself produces to come first in the producer's list; the encoder's follow, the re-keyed topic is last.
+pub(crate) mod internal_topics {
+    /// The changelog.
+    pub(crate) const CHANGELOG: u16 = 0;
+    /// The redo topic.
+    pub(crate) const REDO: u16 = 1;
+    /// How many there are.
+    pub(crate) const COUNT: u16 = 2;
+}
+
+/// Records that one step reads.
+const READ_RECORDS: usize = 8_192;
+/// How long a step waits for something to do.
+const WAIT: Duration = Duration::from_millis(10);
+/// How long a worker without tasks waits for some.
+const WAIT_FOR_TASKS: Duration = Duration::from_millis(50);
+/// Pause after the cluster did not answer.
+const BACKOFF_MS: i64 = 100;
+/// Most records of a transaction that wait for their acknowledgement.
+const QUEUE_RECORDS: usize = 500_000;
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// Something.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+    /// The worker has stopped as it was told; its tasks are closed.
+    Stopped,
+}
+
+/// What keeps a worker from committing.
+enum Phase {
+    /// Nothing.
+    Active,
+    /// Its token was outdated; nothing is folded or committed before the membership has spoken.
+    AwaitingAssignment,
+    /// The outcome of a commit is being found out.
+    Settling(Settling),
+}
+
+/// A worker.
+pub struct Worker<L: Log> {
+    log: Arc<L>,
+    options: WorkerOptions,
+    plans: [u8; 16],
+    fold: Fold,
+    decoder: Box<dyn InputDecoder>,
+    encoder: Box<dyn OutputEncoder>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    membership: L::Membership,
+    reader: L::Reader,
+    /// Opened before the first task is restored: what an earlier start left open is aborted then.
+    producer: Option<L::Producer>,
+    restore_reader: Option<L::Reader>,
+    phase: Phase,
+    tasks: BTreeMap<u32, Task>,
+    /// Tasks owned whose restore has not begun.
+    waiting: BTreeSet<u32>,
+    restores: BTreeMap<u32, Restore>,
+    /// Which task and which of its queues a partition belongs to.
+    routes: HashMap<(u16, u32), (u32, usize)>,
+    /// Tasks to be committed, closed and released.
+    revoked: Option<Vec<u32>>,
+    committed_at_ms: i64,
+    trimmed_at_ms: i64,
+    retry_at_ms: i64,
+    waiting_for: Option<String>,
+    stopping_since_ms: Option<i64>,
+    rekeyed_topic: OutputTopic,
+    batch: EventBatch,
+    derived: Vec<DerivedEvent>,
+    value: Vec<u8>,
+    queries: Receiver<Query>,
+    shared: Arc<handle::Shared>,
+}
+
+impl<L: Log> Worker<L> {
+    /// A worker that has joined its group and owns nothing yet, and the handle by which other threads speak with it.
+    ///
+    /// # Errors
+    /// [`WorkerError::Log`] where the log refuses the settings.
+    pub fn new(
+        log: Arc<L>,
+        options: WorkerOptions,
+        plans: PlansInForce,
+        decoder: Box<dyn InputDecoder>,
+        encoder: Box<dyn OutputEncoder>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Result<(Worker<L>, WorkerHandle), WorkerError> {
+        let refused = |error: LogError| WorkerError::of_log(&options.instance_id, &error);
+        let membership = log
+            .join(&MembershipOptions {
+                group: options.group.clone(),
+                topic: options.topics.membership.clone(),
+                instance_id: options.instance_id.clone(),
+            })
+            .map_err(refused)?;
+        let reader = log
+            .open_reader(&ReaderOptions {
+                topics: options.inputs.iter().map(|input| input.topic.clone()).collect(),
+                isolation: Isolation::ReadCommitted,
+                buffer_bytes: options.reader_bytes,
+                name: options.name.clone(),
+            })
+            .map_err(refused)?;
+        let (query_sender, queries) = channel();
+        let shared = Arc::new(handle::Shared::default());
+        let handle = WorkerHandle::new(query_sender, Arc::clone(&shared));
+        let encoder_topics = u16::try_from(encoder.topics().len()).unwrap_or(u16::MAX);
+        let now_ms = clock.monotonic_ms();
+        let worker = Worker {
+            plans: plans.id,
+            fold: Fold::new(plans.timeline, plans.history),
+            rekeyed_topic: OutputTopic(encoder_topics),
+            log,
+            decoder,
+            encoder,
+            clock,
+            metrics,
+            membership,
+            reader,
+            producer: None,
+            restore_reader: None,
+            phase: Phase::Active,
+            tasks: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            restores: BTreeMap::new(),
+            routes: HashMap::new(),
+            revoked: None,
+            committed_at_ms: now_ms,
+            trimmed_at_ms: now_ms,
+            retry_at_ms: i64::MIN,
+            waiting_for: None,
+            stopping_since_ms: None,
+            batch: EventBatch::default(),
+            derived: Vec::new(),
+            value: Vec::new(),
+            queries,
+            shared,
+            options,
+        };
+        Ok((worker, handle))
+    }
+
+    /// Steps until the worker is told to stop.
+    ///
+    /// # Errors
+    /// See [`Worker::step`].
+    pub fn run(mut self) -> Result<(), WorkerError> {
+        while self.step()? != StepOutcome::Stopped {}
+        Ok(())
+    }
+
+    /// One round of the loop. Waits for some milliseconds where there is nothing to do.
+    ///
+    /// # Errors
+    /// [`WorkerError`]: the worker is not usable any more. Drop it; nothing committed is lost.
+    pub fn step(&mut self) -> Result<StepOutcome, WorkerError> {
+        let now_ms = self.clock.monotonic_ms();
+        if self.shared.is_stopping() {
+            return self.stop(now_ms);
+        }
+        let backing_off = now_ms < self.retry_at_ms;
+        if self.producer.is_none() && !backing_off {
+            self.open_producer(now_ms)?;
+        }
+        let waited = self.serve_membership(backing_off)?;
+        if !backing_off {
+            self.settle(now_ms)?;
+        }
+        self.release_revoked(now_ms)?;
+        let mut worked = waited;
+        if self.producer.is_some() && !backing_off {
+            worked |= self.restore(now_ms)?;
+        }
+        if matches!(self.phase, Phase::Active) && self.revoked.is_none() {
+            worked |= self.read(now_ms)?;
+            worked |= self.fold(now_ms)?;
+            if !backing_off {
+                worked |= self.commit_if_due(now_ms)?;
+            }
+        }
+        self.trim(now_ms);
+        self.answer_queries();
+        self.report(now_ms);
+        Ok(if worked { StepOutcome::Worked } else { StepOutcome::Idle })
+    }
+
+    fn open_producer(&mut self, now_ms: i64) -> Result<(), WorkerError> {
+        let mut topics = vec![self.options.topics.changelog.clone(), self.options.topics.redo.clone()];
+        topics.extend(self.encoder.topics());
+        topics.extend(self.options.topics.rekeyed.clone());
+        let options = ProducerOptions {
+            transactional_id: self.options.transactional_id.clone(),
+            topics,
+            transaction_timeout: self.options.transaction_timeout,
+            queue_records: QUEUE_RECORDS,
+        };
+        match self.log.open_producer(&options) {
+            Ok(producer) => {
+                self.producer = Some(producer);
+                self.reached();
+                Ok(())
+            }
+            Err(error) => self.wait_or_stop(error, now_ms),
+        }
+    }
+
+    /// Folds what was read, moves the clocks, fires timers.
+    fn fold(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
+        let wall = self.clock.wall();
+        let budget = self.contacts_budget();
+        let mut worked = false;
+        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, plans, .. } = self;
+        let mut tools = Tools {
+            fold,
+            encoder: encoder.as_mut(),
+            options,
+            derived,
+            value,
+            rekeyed_topic: *rekeyed_topic,
+            plans: *plans,
+            now_ms,
+        };
+        let timers_limit = tools.options.epoch.timers;
+        for task in tasks.values_mut().filter(|task| task.is_running()) {
+            let room = tools.options.epoch.events.saturating_sub(task.open.counts.records as usize);
+            worked |= task.fold_ready(&mut tools, room)? > 0;
+            task.tick(tools.options, wall);
+            worked |= task.fire_timers(&mut tools, timers_limit)? > 0;
+            task.write_watermarks(&mut tools, wall);
+            let timers = &mut task.timers;
+            task.contacts.shrink_to(budget, |slot, entry| timers.evicted(slot, entry));
+        }
+        Ok(worked)
+    }
+
+    /// Bytes of decoded contacts that each task may hold.
+    fn contacts_budget(&self) -> usize {
+        self.options.contacts_bytes / self.tasks.len().max(1)
+    }
+
+    /// Waits where the error passes by itself, and says so once; stops where not.
+    fn wait_or_stop(&mut self, error: LogError, now_ms: i64) -> Result<(), WorkerError> {
+        let LogError::Retry(failure) = &error else {
+            return Err(WorkerError::of_log(&self.options.transactional_id, &error));
+        };
+        self.retry_at_ms = now_ms + BACKOFF_MS;
+        if self.waiting_for.is_none() {
+            tracing::warn!(worker = self.options.name, reason = %failure, "the cluster does not answer, waiting");
+            self.waiting_for = Some(failure.to_string());
+        }
+        Ok(())
+    }
+
+    /// The cluster has answered.
+    fn reached(&mut self) {
+        if self.waiting_for.take().is_some() {
+            tracing::info!(worker = self.options.name, "the cluster answers again");
+        }
+        self.retry_at_ms = i64::MIN;
+    }
+
+    /// Whether the worker owns nothing that could have input.
+    fn has_no_tasks(&self) -> bool {
+        self.tasks.is_empty() && self.restores.is_empty() && self.waiting.is_empty()
+    }
+
+    fn readiness(&self) -> Readiness {
+        if self.waiting_for.is_some() {
+            return Readiness::Waiting;
+        }
+        let joined = self.membership.token().is_some();
+        match () {
+            () if self.has_no_tasks() && !joined => Readiness::Joining,
+            () if !self.restores.is_empty() || !self.waiting.is_empty() => Readiness::Restoring,
+            () => Readiness::Ready,
+        }
+    }
+
+    fn topic_index(input: usize) -> TopicIndex {
+        TopicIndex(u16::try_from(input).unwrap_or(u16::MAX))
+    }
+}
