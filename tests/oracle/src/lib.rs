@@ -8,6 +8,22 @@
 //! Not covered, and refused in plans: decay, absence, sequences, adjustments, bands, grades, actions, routing, feedback, recompute,
 //! merging, erasure, held verdicts.
 //!
+//! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
+//! [`Scorecard`], [`LedgerRecord`]s, the lines of [`Reading::explain`] and the announced levels must be equal. A case prints as the JSON it is
+//! kept in.
+//!
+//! ```
+//! use leadstream_oracle::{Oracle, OracleEvent};
+//!
+//! let plan = "plan: cars\nrules: [{ id: visit, on: page_viewed, points: 60 }]\nqualify: { at: 100 }\n";
+//! let mut oracle = Oracle::new("c1", &[plan])?;
+//! assert!(oracle.event(&OracleEvent::new("1", 0, "page_viewed")).derived.is_empty());
+//! let effect = oracle.event(&OracleEvent::new("2", 1_000, "page_viewed"));
+//! assert_eq!(effect.derived[0].id, leadstream_oracle::derived_id("c1", "cars", "qualify", 1));
+//! assert_eq!(oracle.scorecard().plans["cars"].score, 120_000);
+//! # Ok::<(), leadstream_oracle::PlanError>(())
+//! ```
+//!
 //! Invariants: no clock, no randomness, no floating point in state; the result of a fold depends on the set of events, the plans and the
 //! instant only.
 

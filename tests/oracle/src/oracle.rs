@@ -113,12 +113,14 @@ impl Oracle {
             return Effect { outcome: Some(Outcome::TooLate), derived: Vec::new() };
         }
         // S40: a duplicate that replaces what was folded is late wherever it stands.
-        let late = known.is_some() || self.tau.is_some_and(|tau| (row.time, Some(row.uid)) < tau);
+        let known = known.is_some();
+        let late = known || self.tau.is_some_and(|tau| (row.time, Some(row.uid)) < tau);
         let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
         let marks = if row.clamped { vec!["clamped"] } else { Vec::new() };
         self.rows.insert(row.uid, row.clone());
         let (folded, derived) = self.command(late, &cause, &marks);
-        let outcome = self.outcome(&row, &folded);
+        // A replaced copy is counted as one more delivery of the same event.
+        let outcome = if known { Outcome::Duplicate } else { self.outcome(&row, &folded) };
         self.depart();
         Effect { outcome: Some(outcome), derived }
     }

@@ -81,3 +81,11 @@ fn s53_fields_say_which_plan_version_decided() {
     assert_eq!(form["type"], "lead.qualified");
     assert_eq!((form["old"].clone(), form["new"].clone()), (false.into(), true.into()));
 }
+
+#[test]
+fn s53_contributions_worth_nothing_are_not_listed() {
+    let mut oracle = worth_oracle("qualify: { at: 10 }");
+    feed(&mut oracle, worth("1", 0.0, 0.0));
+    let effect = feed(&mut oracle, worth("2", 1.0, 10.0));
+    assert_eq!(effect.derived[0].contributions.len(), 1);
+}

@@ -185,3 +185,29 @@ fn l1_the_order_of_arrival_changes_neither_scores_nor_ledger_nor_levels() {
         assert_eq!(one, other);
     }
 }
+
+#[test]
+fn s40_a_replaced_copy_is_late_even_where_it_was_the_last_step() {
+    let mut oracle = worth_oracle("qualify: { at: 10 }");
+    feed(&mut oracle, worth("1", 1.0, 9.0));
+    // The bytes of 10 are less than those of 9.
+    let effect = feed(&mut oracle, worth("1", 1.0, 10.0));
+    assert_eq!(short(&effect), expected("lead.qualified", 1.0, 1.0, 1));
+    assert_eq!(effect.derived[0].marks, ["late"]);
+}
+
+#[test]
+fn s41_a_stage_corrected_backwards_lists_what_it_passed_in_that_order() {
+    let mut oracle = worth_oracle(
+        "pipeline: { by: engagement, stages: [{ name: a }, { name: b, enter: 10 }, { name: c, enter: 20 }, { name: d, enter: 30, leave_below: 25 }] }",
+    );
+    feed(&mut oracle, worth("1", 5.0, 30.0));
+    let effect = feed(&mut oracle, worth("2", 1.0, -30.0));
+    assert_eq!(short(&effect), expected("stage.regressed", 5.0, 1.0, 4));
+    let correction = &effect.derived[0];
+    assert_eq!((&correction.old, &correction.new), (&Level::Named("d".into()), &Level::Named("a".into())));
+    assert_eq!(
+        (correction.via.as_slice(), correction.threshold),
+        (&["c".to_owned(), "b".to_owned()][..], Some(25_000))
+    );
+}

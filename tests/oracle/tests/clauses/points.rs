@@ -224,6 +224,13 @@ fn s19_a_cap_of_either_sign_may_undo_what_was_booked_but_never_turns_the_sign_of
     assert_eq!(score(&oracle), 10.0);
     feed(&mut oracle, worth("7", 11.0, -3.0));
     assert_eq!(score(&oracle), 7.0);
+    // The same below zero: -15 in one award stops at -4, and a still lower cap gives nothing back.
+    feed(&mut oracle, worth("8", 12.0, -15.0));
+    assert_eq!(score(&oracle), -4.0);
+    let tighter = plan("p", "rules: [{ id: w, on: worth, points: event.value, cap: { points: 1, per: ever } }]");
+    oracle.forward(day(13.0), &[&tighter]).unwrap();
+    feed(&mut oracle, worth("9", 14.0, -1.0));
+    assert_eq!(score(&oracle), -4.0);
 }
 
 #[test]

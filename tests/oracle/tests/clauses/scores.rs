@@ -138,6 +138,7 @@ fn s6_too_late_is_before_the_horizon_or_not_after_the_newest_departed_row() {
         feed(&mut few, worth(&id.to_string(), f64::from(id), 1.0));
     }
     assert_eq!(few.event(&worth("0", 0.5, 1.0)).outcome, Some(TooLate));
+    assert_eq!(few.event(&worth("1", 1.0, 1.0)).outcome, Some(TooLate)); // the departed row itself
     assert_eq!(few.event(&worth("9", 1.5, 1.0)).outcome, Some(Applied));
     assert_eq!(score(&few), 4.0);
 }
@@ -171,4 +172,14 @@ fn s21_lines_add_up_to_every_score() {
     assert_eq!((sum("stage:p"), plan.stage_score), (9_000, 9_000)); // 31 advanced, then 9 under the ceiling
     assert_eq!((sum("tag:t"), card.tags["t"].score), (40_000, 40_000));
     assert!(oracle.read().explain("nonsense").is_none());
+}
+
+#[test]
+fn s25_s56_an_entrys_own_points_are_weighted_like_the_rules() {
+    let mut oracle = oracle(
+        "verdicts: { suspect: { weight: 0.5 } }\nrules: [{ id: a, on: x, points: 10, tags: [{ tag: t, points: 3 }, u] }]",
+    );
+    feed(&mut oracle, event("1", 0.0, "x").by(leadstream_oracle::Verdict::Suspect));
+    let tags = oracle.scorecard().tags;
+    assert_eq!((tags["t"].score, tags["u"].score), (1_500, 5_000));
 }
