@@ -1,6 +1,7 @@
 //! The time to decode one Segment-shaped event of about 430 bytes into a reused event, and what the same costs by other means.
 //!
-//! `cargo bench -p leadstream-wire` prints nanoseconds per event; the numbers that count are their ratios on one machine.
+//! `cargo bench -p leadstream-wire [-- NAME]` prints nanoseconds per event, of one case or of all; the numbers that count are their ratios on
+//! one machine.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures time and prints it")]
 
 use std::collections::BTreeMap;
@@ -44,6 +45,9 @@ fn measure_mapped(name: &str, mapping: Mapping, messages: &[String]) {
 }
 
 fn measure(name: &str, messages: &[String], mut decode: impl FnMut(&InputRecord<'_>, &mut EventBatch) -> bool) {
+    if std::env::args().skip(1).any(|filter| !filter.starts_with('-') && !name.contains(&filter)) {
+        return;
+    }
     let mut batch = EventBatch::new();
     let mut best_ns = f64::MAX;
     for _ in 0..ROUNDS {

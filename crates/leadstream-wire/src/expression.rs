@@ -106,7 +106,7 @@ impl Expression {
                     scope.add_variable_from_value("record", cel_of_fields(inputs.record, fields.as_deref()));
                 }
                 if names.key {
-                    scope.add_variable_from_value("key", inputs.key.map_or(Cel::Null, |key| cel_text(key)));
+                    scope.add_variable_from_value("key", inputs.key.map_or(Cel::Null, cel_text));
                 }
                 if names.topic {
                     scope.add_variable_from_value("topic", cel_text(inputs.topic));

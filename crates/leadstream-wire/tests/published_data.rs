@@ -1,4 +1,5 @@
 //! The published examples of the Segment shape: every message is taken, or refused for a reason that a reader agrees with.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

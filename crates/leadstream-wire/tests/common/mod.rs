@@ -1,5 +1,6 @@
 //! What the tests of this crate share: finding the published data, and short ways to decode.
 #![allow(dead_code, reason = "every test program uses its own part")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on stops, and says what it skips")]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
