@@ -2,7 +2,7 @@
 //!
 //! A file holds a case and, beside it, what it must lead to: one list of derived events per command, each in short.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 use leadstream_oracle::case::Case;
 use leadstream_oracle::{DerivedEvent, Effect};

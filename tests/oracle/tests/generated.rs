@@ -1,6 +1,6 @@
 //! Laws that every generated case obeys under the oracle itself: before it judges a fold, it must be consistent.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 use std::collections::BTreeSet;
 

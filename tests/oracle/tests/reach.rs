@@ -1,6 +1,6 @@
 //! What the generators reach: a mixture that never meets a construct proves nothing about it.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The clauses of the semantics, each with examples worked by hand. Tests name the clause they are about.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+#![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 mod common;
 mod derived;
