@@ -29,6 +29,12 @@ pub(crate) fn member_bytes_at_most(name: &str, value: Value<'_>) -> usize {
     text_bytes_at_most(name) + 1 + value_bytes
 }
 
+/// No fewer bytes than [`member_bytes_at_most`], found without looking at the texts: an escape is at most six bytes long.
+pub(crate) fn member_bytes_by_length(name: &str, value: Value<'_>) -> usize {
+    let text_bytes = if let Value::Text(text) = value { text.len() } else { 0 };
+    6 * (name.len() + text_bytes) + NUMBER_MAX_BYTES + 5
+}
+
 /// The bytes of a text with its quotes and escapes.
 fn text_bytes(text: &str) -> usize {
     2 + text.bytes().map(|byte| usize::from(ESCAPED_BYTES[usize::from(byte)])).sum::<usize>()
@@ -167,6 +173,7 @@ mod tests {
                 let exact = key.len() + 1 + written(&tree).len();
                 prop_assert_eq!(member_bytes(&name, value), exact);
                 prop_assert!(member_bytes_at_most(&name, value) >= exact);
+                prop_assert!(member_bytes_by_length(&name, value) >= member_bytes_at_most(&name, value));
             }
         }
     }

@@ -6,6 +6,7 @@ use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::instant::{InstantReader, TimeTrouble};
 use crate::record::InputRecord;
 use crate::scalar::Scalar;
+use crate::text::trimmed;
 
 /// The rules of time of one source.
 #[derive(Clone, Debug)]
@@ -19,7 +20,7 @@ impl Clock {
     pub(crate) fn read(&self, field: &str, value: &Scalar<'_>) -> Result<Option<Timestamp>, DeadLetter> {
         let read = match value {
             Scalar::Absent => return Ok(None),
-            Scalar::Text(text) if text.trim().is_empty() => return Ok(None),
+            Scalar::Text(text) if trimmed(text).is_empty() => return Ok(None),
             Scalar::Text(text) => self.reader.text(text),
             other => match other.number() {
                 Some(number) => self.reader.number(number),

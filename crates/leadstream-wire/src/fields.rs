@@ -16,15 +16,14 @@ pub(crate) fn complete_path(properties: &mut Properties) {
 
 /// The path of an absolute or a rootless URL; a text without a host in front has none that could be told from it.
 fn path_of(url: &str) -> Option<&str> {
-    let after_host = match url.split_once("://") {
-        Some((_, rest)) => match rest.find(['/', '?', '#']) {
-            Some(at) => &rest[at..],
-            None => "",
-        },
-        None if url.starts_with('/') => url,
-        None => return None,
+    let end_of = |text: &str, ends: &[u8]| text.bytes().position(|byte| ends.contains(&byte)).unwrap_or(text.len());
+    let after_host = if url.starts_with('/') {
+        url
+    } else {
+        let rest = url.split_once(':')?.1.strip_prefix("//")?;
+        &rest[end_of(rest, b"/?#")..]
     };
-    let path = &after_host[..after_host.find(['?', '#']).unwrap_or(after_host.len())];
+    let path = &after_host[..end_of(after_host, b"?#")];
     Some(if path.is_empty() { "/" } else { path })
 }
 
@@ -91,6 +90,8 @@ mod tests {
             ("https://shop.example?q=1", Some("/")),
             ("/offers/2#top", Some("/offers/2")),
             ("www.shop.example/offers", None),
+            ("/go?to=https://other.example/x", Some("/go")),
+            ("mailto:ana@shop.example", None),
             ("", None),
         ] {
             assert_eq!(path_of(url), path, "{url}");

@@ -8,6 +8,8 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use leadstream_core::Timestamp;
 
+use crate::text::trimmed;
+
 /// How a time is spelt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum TimeFormat {
@@ -51,15 +53,15 @@ impl InstantReader {
     /// The instant of a text.
     pub fn text(&self, text: &str) -> Result<Timestamp, TimeTrouble> {
         match &self.format {
-            TimeFormat::Automatic => self.iso(text).or_else(|trouble| match text.trim().parse::<f64>() {
-                Ok(number) if text.trim().len() >= 9 => number_of_any_unit(number),
+            TimeFormat::Automatic => self.iso(text).or_else(|trouble| match trimmed(text).parse::<f64>() {
+                Ok(number) if trimmed(text).len() >= 9 => number_of_any_unit(number),
                 _ => Err(trouble),
             }),
             TimeFormat::Rfc3339 | TimeFormat::IsoOrMillis => self.iso(text),
             TimeFormat::EpochSeconds | TimeFormat::EpochMillis => {
-                self.number(text.trim().parse().map_err(|_| TimeTrouble::Unreadable)?)
+                self.number(trimmed(text).parse().map_err(|_| TimeTrouble::Unreadable)?)
             }
-            TimeFormat::Pattern(pattern) => self.pattern(pattern, text.trim()),
+            TimeFormat::Pattern(pattern) => self.pattern(pattern, trimmed(text)),
         }
     }
 
@@ -74,7 +76,7 @@ impl InstantReader {
     }
 
     fn iso(&self, text: &str) -> Result<Timestamp, TimeTrouble> {
-        let (local_ms, offset_ms) = read_iso(text.trim().as_bytes()).ok_or(TimeTrouble::Unreadable)?;
+        let (local_ms, offset_ms) = read_iso(trimmed(text).as_bytes()).ok_or(TimeTrouble::Unreadable)?;
         match offset_ms {
             Some(offset_ms) => Ok(Timestamp::from_millis(local_ms - offset_ms)),
             None => {

@@ -12,6 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess
 use crate::batch::Dropped;
 use crate::limits::{DEPTH_MAX, MEMBERS_MAX, NAME_MAX_BYTES};
 use crate::names::property_name;
+use crate::text::trimmed;
 
 /// The words by which a visitor says that a limit was passed; the decoder turns them into a code.
 pub(crate) const TOO_MANY_PROPERTIES: &str = "too many properties";
@@ -56,7 +57,7 @@ impl<'de> Scalar<'de> {
     /// The value as an identifier: a text that is not blank, or a number in decimals.
     pub(crate) fn identifier(&self) -> Option<Cow<'_, str>> {
         match self {
-            Scalar::Text(text) if !text.trim().is_empty() => Some(Cow::Borrowed(text.trim())),
+            Scalar::Text(text) if !trimmed(text).is_empty() => Some(Cow::Borrowed(trimmed(text))),
             Scalar::Integer(number) => Some(Cow::Owned(number.to_string())),
             Scalar::Large(number) => Some(Cow::Owned(number.to_string())),
             Scalar::Number(number) if number.is_finite() => {
@@ -68,7 +69,7 @@ impl<'de> Scalar<'de> {
 
     /// Whether nothing was given: absent, or an empty text.
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Scalar::Absent) || matches!(self, Scalar::Text(text) if text.trim().is_empty())
+        matches!(self, Scalar::Absent) || matches!(self, Scalar::Text(text) if trimmed(text).is_empty())
     }
 
     /// The value as a property; a composite is none.

@@ -69,3 +69,10 @@ pub(crate) fn rejected(message: &str) -> Option<DeadLetter> {
 pub(crate) fn malformed(format: &str, detail: &str) -> DeadLetter {
     DeadLetter::new(DeadLetterCode::Malformed, format!("the value is not {format}: {detail}"))
 }
+
+/// The text without white space at its ends; nearly no text has any, which two bytes decide.
+#[inline]
+pub(crate) fn trimmed(text: &str) -> &str {
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_plain(text.as_bytes().first()) && is_plain(text.as_bytes().last()) { text } else { text.trim() }
+}

@@ -1,4 +1,5 @@
 //! The internal envelope: what is written is read again, its bytes stay as they were, and damage is told.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

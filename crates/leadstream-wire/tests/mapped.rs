@@ -1,4 +1,5 @@
 //! Mapped JSON, CSV and Avro: fields, times, identities, and all the mistakes of a description at once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Leadstream's own formats, in JSON, plain Avro and framed Avro.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What each message of the Segment shape becomes, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
