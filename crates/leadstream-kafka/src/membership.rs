@@ -19,7 +19,11 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
 use crate::brokers::{Brokers, ClientEvents};
+use crate::burial::Buried;
 use crate::settings::{KafkaSettings, Role};
+
+/// How long to wait for a consumer to close: it answers at once, as a rule, but may have to wait for the group.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The group metadata of one generation of the group: member, instance and generation.
 #[derive(Clone)]
@@ -33,7 +37,7 @@ impl fmt::Debug for GroupToken {
 
 /// A [`Membership`] in Kafka.
 pub struct KafkaMembership {
-    consumer: BaseConsumer<MemberContext>,
+    consumer: Buried<BaseConsumer<MemberContext>>,
     config: ClientConfig,
     topic: String,
     brokers: Arc<Brokers>,
@@ -120,7 +124,7 @@ fn subscribed(
     config: &ClientConfig,
     brokers: &Arc<Brokers>,
     topic: &str,
-) -> Result<BaseConsumer<MemberContext>, LogError> {
+) -> Result<Buried<BaseConsumer<MemberContext>>, LogError> {
     let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", error.to_string()));
     let context = MemberContext {
         events: ClientEvents::new(Arc::clone(brokers)),
@@ -129,7 +133,7 @@ fn subscribed(
     };
     let consumer: BaseConsumer<MemberContext> = config.create_with_context(context).map_err(refused)?;
     consumer.subscribe(&[topic]).map_err(refused)?;
-    Ok(consumer)
+    Ok(Buried::new(consumer, CLOSING_PATIENCE))
 }
 
 impl KafkaMembership {
@@ -220,12 +224,8 @@ impl KafkaMembership {
     /// Replaces a consumer that can do nothing more.
     fn join_anew(&mut self) -> Result<(), LogError> {
         let consumer = subscribed(&self.config, &self.brokers, &self.topic)?;
-        let old = std::mem::replace(&mut self.consumer, consumer);
-        old.context().closing.store(true, Ordering::Relaxed);
-        let grave = std::thread::Builder::new().name("kafka-burial".to_owned());
-        if let Err(error) = grave.spawn(move || drop(old)) {
-            debug!(%error, "no thread to drop a consumer, it was dropped here");
-        }
+        self.consumer.context().closing.store(true, Ordering::Relaxed);
+        self.consumer = consumer;
         self.rejoin = false;
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use leadstream_runtime::log::{ProducedOffset, ProducerOptions, TopicIndex};
@@ -15,6 +14,7 @@ use rdkafka::{TopicPartitionList, util::Timeout};
 use tracing::debug;
 
 use crate::brokers::{Brokers, ClientEvents};
+use crate::burial;
 use crate::ffi::{self, NativeRecord, TopicHandle};
 use crate::membership::GroupToken;
 use crate::settings::{KafkaSettings, Role};
@@ -173,11 +173,8 @@ impl TransactionalClient {
         produced
     }
 
-    /// Drops the client on a thread of its own: it waits for its threads, and for requests in flight.
+    /// Drops the client without waiting for it.
     pub(super) fn bury(self) {
-        let grave = thread::Builder::new().name("kafka-burial".to_owned());
-        if let Err(error) = grave.spawn(move || drop(self)) {
-            debug!(%error, "no thread to drop a producer, it was dropped here");
-        }
+        burial::bury(self, Duration::ZERO);
     }
 }

@@ -9,7 +9,8 @@ use leadstream_test_support::{Broker, BrokerOptions};
 
 use crate::help::*;
 
-const SOON: Duration = Duration::from_secs(8);
+/// A stop must end within five seconds, and this is a part of it.
+const SOON: Duration = Duration::from_secs(4);
 
 fn drops_soon<T: Send + 'static>(what: &str, handle: T) {
     let (done, waiting) = mpsc::channel();
