@@ -22,7 +22,7 @@ use crate::state::Cause;
 pub enum Outcome {
     /// A rule fired, or the event changed attributes or tags.
     Applied,
-    /// Known already, with the same or a greater content.
+    /// Known already. A copy with a lesser content replaces what was folded and is counted so all the same.
     Duplicate,
     /// Accepted, and no rule fired.
     Unmatched,
