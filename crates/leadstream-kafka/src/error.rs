@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use leadstream_runtime::log::{Failure, LogError};
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 /// Where in a transaction an error came up.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,17 @@ fn classify(
         Meaning::OutdatedMembership if abortable => LogError::AbortAndAwaitAssignment(failure),
         Meaning::Other if abortable => LogError::AbortAndRewind(failure),
         Meaning::OutdatedMembership | Meaning::Other => LogError::UnknownOutcome(failure),
+    }
+}
+
+/// Why a client could not be made. Names a setting that librdkafka refuses, never its value: librdkafka's own words would show it.
+pub(crate) fn creation_reason(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, name, _) => {
+            format!("librdkafka knows no setting {name}")
+        }
+        KafkaError::ClientConfig(_, _, name, _) => format!("librdkafka refuses the value of the setting {name}"),
+        other => other.to_string(),
     }
 }
 

@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::admin::{Admin, REQUEST_TIMEOUT};
 use crate::brokers::{Brokers, ClientEvents};
-use crate::error::query_error;
+use crate::error::{creation_reason, query_error};
 use crate::ffi::{probe, serve_events};
 use crate::membership::{GroupToken, KafkaMembership};
 use crate::producer::KafkaProducer;
@@ -51,7 +51,7 @@ impl KafkaLog {
             return Err(refused(reasons.join("; ")));
         }
         let brokers = Arc::new(Brokers::default());
-        let clients = Clients::new(&settings, &brokers).map_err(|error| refused(error.to_string()))?;
+        let clients = Clients::new(&settings, &brokers).map_err(|error| refused(creation_reason(&error)))?;
         let clients = Arc::new(clients);
         // The clients know the brokers, so the brokers may not keep the clients.
         let probing = Arc::downgrade(&clients);
@@ -139,6 +139,12 @@ impl Clients {
     }
 }
 
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("KafkaLog").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl Log for KafkaLog {
     type Token = GroupToken;
     type Membership = KafkaMembership;
@@ -167,7 +173,8 @@ impl Log for KafkaLog {
         for partition in partitions {
             asked.add_partition(&partition.topic, native_partition(OPERATION, partition)?);
         }
-        let client = self.group(group).map_err(failed)?;
+        let client =
+            self.group(group).map_err(|error| LogError::Fatal(Failure::new(OPERATION, creation_reason(&error))))?;
         let answers = client.committed_offsets(asked, REQUEST_TIMEOUT).map_err(failed);
         self.served();
         let answers = answers?;
@@ -226,4 +233,51 @@ impl Log for KafkaLog {
 fn native_partition(operation: &'static str, partition: &TopicPartition) -> Result<i32, LogError> {
     i32::try_from(partition.partition)
         .map_err(|_| LogError::Fatal(Failure::new(operation, format!("there is no partition {partition}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(name: &str, value: &str) -> String {
+        let mut settings = KafkaSettings::new("127.0.0.1:1");
+        settings.common.insert(name.to_owned(), value.to_owned());
+        KafkaLog::connect(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_setting_that_librdkafka_does_not_know_is_named_without_its_value() {
+        let refusal = refusal("sasl.pasword", "hunter2");
+        assert_eq!(refusal, "connect to kafka: librdkafka knows no setting sasl.pasword");
+    }
+
+    #[test]
+    fn a_value_that_librdkafka_refuses_is_not_shown() {
+        let refusal = refusal("security.protocol", "hunter2");
+        assert_eq!(refusal, "connect to kafka: librdkafka refuses the value of the setting security.protocol");
+    }
+
+    #[test]
+    fn every_reserved_setting_is_in_one_error() {
+        let mut settings = KafkaSettings::new("127.0.0.1:1");
+        settings.consumer.insert("group.id".to_owned(), "x".to_owned());
+        settings.producer.insert("acks".to_owned(), "0".to_owned());
+        let refusal = KafkaLog::connect(settings).unwrap_err().to_string();
+        assert!(refusal.contains("group.id") && refusal.contains("acks"), "{refusal}");
+    }
+
+    #[test]
+    fn tls_and_sasl_are_built_in() {
+        let mut settings = KafkaSettings::new("127.0.0.1:1");
+        for (name, value) in [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.username", "leadstream"),
+            ("sasl.password", "hunter2"),
+        ] {
+            settings.common.insert(name.to_owned(), value.to_owned());
+        }
+        let log = KafkaLog::connect(settings).unwrap();
+        assert!(!format!("{log:?}").contains("hunter2"));
+    }
 }

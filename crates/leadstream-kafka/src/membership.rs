@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use crate::brokers::{Brokers, ClientEvents};
 use crate::burial::Buried;
+use crate::error::creation_reason;
 use crate::settings::{KafkaSettings, Role};
 
 /// How long to wait for a consumer to close: it answers at once, as a rule, but may have to wait for the group.
@@ -125,7 +126,7 @@ fn subscribed(
     brokers: &Arc<Brokers>,
     topic: &str,
 ) -> Result<Buried<BaseConsumer<MemberContext>>, LogError> {
-    let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", error.to_string()));
+    let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", creation_reason(&error)));
     let context = MemberContext {
         events: ClientEvents::new(Arc::clone(brokers)),
         recorded: Mutex::default(),

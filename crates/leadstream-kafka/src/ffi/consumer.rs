@@ -17,6 +17,7 @@ use rdkafka_sys as sys;
 
 use super::{log_level, take_error, text};
 use crate::brokers::ClientEvents;
+use crate::error::creation_reason;
 
 /// A consumer client and its queue.
 pub(crate) struct NativeConsumer {
@@ -33,7 +34,7 @@ unsafe impl Send for NativeConsumer {}
 impl NativeConsumer {
     /// Makes a client. The configuration names a group: librdkafka gives a consumer queue to no other consumer.
     pub(crate) fn new(config: &ClientConfig, events: ClientEvents) -> Result<Self, String> {
-        let native = config.create_native_config().map_err(|error| error.to_string())?;
+        let native = config.create_native_config().map_err(|error| creation_reason(&error))?;
         // SAFETY: the configuration is valid and not yet used; both callbacks have the types that librdkafka wants, and they find their context
         // in the opaque that `Client::new` sets to the `Arc` it keeps as long as the client lives.
         unsafe {
@@ -41,7 +42,7 @@ impl NativeConsumer {
             sys::rd_kafka_conf_set_log_cb(native.ptr(), Some(on_log));
         }
         let client = Client::new(config, native, sys::rd_kafka_type_t::RD_KAFKA_CONSUMER, events)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| creation_reason(&error))?;
         // SAFETY: the client is valid. The queue is a reference of our own, given back in `drop`.
         let queue = unsafe { sys::rd_kafka_queue_get_consumer(client.native_ptr()) };
         let queue = NonNull::new(queue).ok_or_else(|| "the consumer has no queue".to_owned())?;

@@ -15,6 +15,7 @@ use tracing::debug;
 
 use crate::brokers::{Brokers, ClientEvents};
 use crate::burial;
+use crate::error::creation_reason;
 use crate::ffi::{self, NativeRecord, TopicHandle};
 use crate::membership::GroupToken;
 use crate::settings::{KafkaSettings, Role};
@@ -99,7 +100,7 @@ impl TransactionalClient {
             unanswered: AtomicBool::new(false),
         };
         let producer: ThreadedProducer<DeliveryContext> =
-            config.create_with_context(context).map_err(|error| error.to_string())?;
+            config.create_with_context(context).map_err(|error| creation_reason(&error))?;
         let topics = options
             .topics
             .iter()
