@@ -12,26 +12,90 @@ use crate::yaml::Span;
 
 /// The published events of web, mail, commerce, business, chat and mobile tracking, in snake_case.
 const PRESETS: &[&str] = &[
-    "account_created", "account_deleted", "application_installed", "application_opened", "call_completed", "cart_viewed", "checkout_started",
-    "checkout_step_completed", "checkout_step_viewed", "comment_added", "comment_removed", "coupon_applied", "coupon_denied",
-    "coupon_entered", "coupon_removed", "email_bounced", "email_clicked", "email_delivered", "email_marked_as_spam", "email_opened",
-    "email_sent", "file_downloaded", "form_submitted", "invite_sent", "live_chat_conversation_ended", "live_chat_conversation_started",
-    "live_chat_message_received", "live_chat_message_sent", "meeting_booked", "order_cancelled", "order_completed", "order_refunded",
-    "order_updated", "page_viewed", "payment_info_entered", "product_added", "product_added_to_wishlist", "product_clicked",
-    "product_list_filtered", "product_list_viewed", "product_removed", "product_removed_from_wishlist", "product_reviewed",
-    "product_shared", "product_viewed", "products_searched", "promotion_clicked", "promotion_viewed", "push_notification_bounced",
-    "push_notification_received", "push_notification_tapped", "screen_viewed", "session_started", "signed_in", "signed_out", "signed_up",
-    "store_visited", "subscribed", "survey_completed", "trial_ended", "trial_started", "unsubscribed", "video_played", "webinar_attended",
+    "account_created",
+    "account_deleted",
+    "application_installed",
+    "application_opened",
+    "call_completed",
+    "cart_viewed",
+    "checkout_started",
+    "checkout_step_completed",
+    "checkout_step_viewed",
+    "comment_added",
+    "comment_removed",
+    "coupon_applied",
+    "coupon_denied",
+    "coupon_entered",
+    "coupon_removed",
+    "email_bounced",
+    "email_clicked",
+    "email_delivered",
+    "email_marked_as_spam",
+    "email_opened",
+    "email_sent",
+    "file_downloaded",
+    "form_submitted",
+    "invite_sent",
+    "live_chat_conversation_ended",
+    "live_chat_conversation_started",
+    "live_chat_message_received",
+    "live_chat_message_sent",
+    "meeting_booked",
+    "order_cancelled",
+    "order_completed",
+    "order_refunded",
+    "order_updated",
+    "page_viewed",
+    "payment_info_entered",
+    "product_added",
+    "product_added_to_wishlist",
+    "product_clicked",
+    "product_list_filtered",
+    "product_list_viewed",
+    "product_removed",
+    "product_removed_from_wishlist",
+    "product_reviewed",
+    "product_shared",
+    "product_viewed",
+    "products_searched",
+    "promotion_clicked",
+    "promotion_viewed",
+    "push_notification_bounced",
+    "push_notification_received",
+    "push_notification_tapped",
+    "screen_viewed",
+    "session_started",
+    "signed_in",
+    "signed_out",
+    "signed_up",
+    "store_visited",
+    "subscribed",
+    "survey_completed",
+    "trial_ended",
+    "trial_started",
+    "unsubscribed",
+    "video_played",
+    "webinar_attended",
     "wishlist_product_added_to_cart",
 ];
 
 /// What people call an event, and what it is called here.
 const OTHER_WORDS: &[(&str, &str)] = &[
-    ("add_to_cart", "product_added"), ("added_to_cart", "product_added"), ("completed_order", "order_completed"),
-    ("download", "file_downloaded"), ("email_link_clicked", "email_clicked"), ("mail_clicked", "email_clicked"),
-    ("mail_opened", "email_opened"), ("newsletter_opened", "email_opened"), ("newsletter_clicked", "email_clicked"),
-    ("order_placed", "order_completed"), ("page_visited", "page_viewed"), ("purchase", "order_completed"),
-    ("purchase_completed", "order_completed"), ("unsubscribe", "unsubscribed"), ("viewed_product", "product_viewed"),
+    ("add_to_cart", "product_added"),
+    ("added_to_cart", "product_added"),
+    ("completed_order", "order_completed"),
+    ("download", "file_downloaded"),
+    ("email_link_clicked", "email_clicked"),
+    ("mail_clicked", "email_clicked"),
+    ("mail_opened", "email_opened"),
+    ("newsletter_opened", "email_opened"),
+    ("newsletter_clicked", "email_clicked"),
+    ("order_placed", "order_completed"),
+    ("page_visited", "page_viewed"),
+    ("purchase", "order_completed"),
+    ("purchase_completed", "order_completed"),
+    ("unsubscribe", "unsubscribed"),
+    ("viewed_product", "product_viewed"),
     ("visit", "page_viewed"),
 ];
 
@@ -62,14 +126,17 @@ impl Catalogue {
         if event_type.is_empty() || event_type.len() > TYPE_MAX_BYTES || snake != event_type {
             let report = sink.report(Code::UnknownEventType, span, format!("`{event_type}` cannot be an event type"));
             let known = self.nearest(&snake, others).unwrap_or(&snake);
-            let help = if snake.is_empty() { None } else { Some(format!("types are written in snake_case: `{known}`")) };
+            let help =
+                if snake.is_empty() { None } else { Some(format!("types are written in snake_case: `{known}`")) };
             report.maybe_help(help);
             return false;
         }
         if let Some(close) = self.nearest(event_type, others) {
             sink.report(Code::UnknownEventType, span, format!("unknown event type `{event_type}`"))
                 .help(format!("did you mean `{close}`?"))
-                .help(format!("if `{event_type}` is a type of its own, declare it under `event_types` in the configuration"));
+                .help(format!(
+                    "if `{event_type}` is a type of its own, declare it under `event_types` in the configuration"
+                ));
             return false;
         }
         let other = OTHER_WORDS.iter().find(|(word, _)| *word == event_type);

@@ -60,15 +60,21 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let clip = |span: &Range<usize>| span.start.min(text.len())..span.end.clamp(span.start, text.len().max(span.start));
+        let window = self.window(text);
+        let clip = |span: &Range<usize>| {
+            let at = |offset: usize| offset.clamp(window.start, window.end) - window.start;
+            at(span.start)..at(span.end)
+        };
         let label = Some(self.label.as_str()).filter(|label| !label.is_empty());
-        let mut snippet = Snippet::source(text)
+        let mut snippet = Snippet::source(&text[window.clone()])
             .path(self.file.as_ref())
+            .line_start(text[..window.start].matches('\n').count() + 1)
             .annotation(AnnotationKind::Primary.span(clip(&self.span)).label(label));
         for (span, label) in &self.related {
             snippet = snippet.annotation(AnnotationKind::Context.span(clip(span)).label(label.as_str()));
         }
-        let mut group = Group::with_title(level.primary_title(self.message.as_str()).id(self.code.name())).element(snippet);
+        let mut group =
+            Group::with_title(level.primary_title(self.message.as_str()).id(self.code.name())).element(snippet);
         for help in &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
@@ -77,6 +83,16 @@ impl Diagnostic {
             Style::Coloured => Renderer::styled(),
         };
         renderer.render(&[group])
+    }
+
+    /// The bytes of the lines that are shown, so that a long file is not laid out for each of its problems.
+    fn window(&self, text: &str) -> Range<usize> {
+        let spans = || self.related.iter().map(|(span, _)| span).chain([&self.span]);
+        let first = spans().map(|span| span.start).min().unwrap_or(0).min(text.len());
+        let last = spans().map(|span| span.end).max().unwrap_or(0).clamp(first, text.len());
+        let start = text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |feed| feed + 1);
+        let end = text.get(last..).and_then(|after| after.find('\n')).map_or(text.len(), |feed| last + feed);
+        start..end
     }
 
     /// The diagnostic in one line, for editors and logs: `file:line:column: error[code]: message`.

@@ -26,7 +26,8 @@ pub(crate) struct DurationProblem {
 
 /// Whether a text was meant as a span of time: it begins with a digit and is one word.
 pub(crate) fn looks_like_one(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_digit()) && text.chars().all(|next| next.is_alphanumeric() || next == '.')
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|next| next.is_alphanumeric() || next == '.')
 }
 
 /// The span of time that a text spells.
@@ -60,7 +61,9 @@ mod tests {
 
     #[test]
     fn spans_are_a_whole_number_and_a_unit_s58() {
-        for (text, millis) in [("1s", 1_000), ("30m", 1_800_000), ("2h", 7_200_000), ("7d", 604_800_000), ("1w", 604_800_000)] {
+        for (text, millis) in
+            [("1s", 1_000), ("30m", 1_800_000), ("2h", 7_200_000), ("7d", 604_800_000), ("1w", 604_800_000)]
+        {
             assert_eq!(parse(text), Ok(Span::from_millis(millis)), "{text}");
         }
         assert_eq!(parse("3650d"), Ok(Span::days(3650)));
@@ -68,7 +71,20 @@ mod tests {
 
     #[test]
     fn what_is_no_span_or_outside_the_limits_is_refused_s58() {
-        for text in ["", "d", "7", "7 d", "1.5d", "-7d", "7D", "1y", "0s", "3651d", "99999999999999999999d", "9999999999999999w"] {
+        for text in [
+            "",
+            "d",
+            "7",
+            "7 d",
+            "1.5d",
+            "-7d",
+            "7D",
+            "1y",
+            "0s",
+            "3651d",
+            "99999999999999999999d",
+            "9999999999999999w",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

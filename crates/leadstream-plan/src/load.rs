@@ -77,7 +77,8 @@ impl Report {
 
 /// Compiles files that are to be in force together.
 pub fn check(sources: Vec<Source>, options: &Options) -> Report {
-    let mut compiled: Vec<Compilation> = sources.iter().map(|source| compile(&source.name, &source.text, options)).collect();
+    let mut compiled: Vec<Compilation> =
+        sources.iter().map(|source| compile(&source.name, &source.text, options)).collect();
     let known = Known::of(&compiled);
     for (place, compilation) in compiled.iter_mut().enumerate() {
         let source = &sources[place];
@@ -99,7 +100,8 @@ pub fn check(sources: Vec<Source>, options: &Options) -> Report {
         found.sort_by_key(|diagnostic| diagnostic.span.start);
         compilation.diagnostics = found;
     }
-    let diagnostics = compiled.iter_mut().flat_map(|compilation| std::mem::take(&mut compilation.diagnostics)).collect();
+    let diagnostics =
+        compiled.iter_mut().flat_map(|compilation| std::mem::take(&mut compilation.diagnostics)).collect();
     Report { plans: compiled.into_iter().filter_map(|compilation| compilation.plan).collect(), diagnostics, sources }
 }
 
@@ -133,10 +135,12 @@ impl Known {
         let id = &reference.plan;
         let Some(plan) = self.0.get(id) else {
             let close = crate::suggest::closest(id, self.0.keys().map(AsRef::as_ref));
-            sink.report(Code::UnknownPlan, reference.span.clone(), format!("there is no plan `{id}`")).help(match close {
-                Some(close) => format!("did you mean `{close}`?"),
-                None => "give all plans that are in force together to one check".to_owned(),
-            });
+            sink.report(Code::UnknownPlan, reference.span.clone(), format!("there is no plan `{id}`")).help(
+                match close {
+                    Some(close) => format!("did you mean `{close}`?"),
+                    None => "give all plans that are in force together to one check".to_owned(),
+                },
+            );
             return;
         };
         let missing = match (reference.need, plan.has) {

@@ -6,13 +6,38 @@
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value as Json};
 
 /// The JSON Schema of a plan file, as text with a line feed at its end.
 pub fn plan_schema() -> String {
-    let schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<PlanFile>();
+    let mut schema = schemars::generate::SchemaSettings::draft07().into_generator().into_root_schema_for::<PlanFile>();
+    refuse_null(schema.ensure_object());
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// A key that may be left out still needs a value where it stands: takes null, and the default null, from the properties of every mapping.
+fn refuse_null(schema: &mut Map<String, Json>) {
+    if let Some(Json::Object(properties)) = schema.get_mut("properties") {
+        for property in properties.values_mut().filter_map(Json::as_object_mut) {
+            property.remove("default");
+            if let Some(Json::Array(types)) = property.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    property.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Json::Array(mut choices)) = property.remove("anyOf") {
+                choices.retain(|choice| choice["type"] != "null");
+                property.insert("allOf".to_owned(), Json::Array(choices));
+            }
+        }
+    }
+    if let Some(Json::Object(definitions)) = schema.get_mut("definitions") {
+        definitions.values_mut().filter_map(Json::as_object_mut).for_each(refuse_null);
+    }
 }
 
 /// A scoring plan: which events and traits of a contact give or take points, and what follows from the score.
@@ -374,3 +399,44 @@ described!(
         "description": "The first day on which the rule counts and the first on which it no longer does; null leaves an end open."
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::compile::{KeySet, SETS};
+
+    /// The name of the schema's definition of a kind of mapping.
+    fn definition(set: &KeySet) -> &'static str {
+        match set.of {
+            "a rule" => "Rule",
+            "a cap" => "Cap",
+            "a tag" => "OwnTag",
+            "a fit rule" => "FitRule",
+            "`limits`" => "Limits",
+            "`qualify`" => "Qualify",
+            "`pipeline`" => "Pipeline",
+            "a stage" => "Stage",
+            "a fact" => "Fact",
+            "`verdicts`" => "Verdicts",
+            "a policy" => "Weight",
+            _ => "",
+        }
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_the_compiler_takes() {
+        let schema: serde_json::Value = serde_json::from_str(&plan_schema()).unwrap();
+        for set in SETS {
+            let described = match definition(set) {
+                "" => &schema,
+                name => &schema["definitions"][name],
+            };
+            let properties = described["properties"].as_object().unwrap();
+            let keys: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+            assert_eq!(keys, set.keys.iter().copied().collect(), "{}", set.of);
+            assert_eq!(described["additionalProperties"], false, "{}", set.of);
+        }
+    }
+}

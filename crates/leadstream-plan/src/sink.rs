@@ -14,8 +14,10 @@ pub(crate) struct Sink<'a> {
     file: Arc<str>,
     text: &'a str,
     found: &'a mut Vec<Diagnostic>,
-    /// Takes the place of what goes over [`DIAGNOSTICS_MAX`].
+    /// The first that goes over [`DIAGNOSTICS_MAX`].
     overflow: Option<Diagnostic>,
+    /// The latest after that, only to be described.
+    unkept: Option<Diagnostic>,
     has_errors: bool,
 }
 
@@ -25,7 +27,7 @@ pub(crate) struct Described<'a>(&'a mut Diagnostic);
 impl<'a> Sink<'a> {
     /// A sink for the problems of one file.
     pub(crate) fn new(file: &str, text: &'a str, found: &'a mut Vec<Diagnostic>) -> Sink<'a> {
-        Sink { file: Arc::from(file), text, found, overflow: None, has_errors: false }
+        Sink { file: Arc::from(file), text, found, overflow: None, unkept: None, has_errors: false }
     }
 
     /// The text of the file.
@@ -42,7 +44,15 @@ impl<'a> Sink<'a> {
     pub(crate) fn finish(self) {
         if let (Some(overflow), Some(last)) = (self.overflow, self.found.last_mut()) {
             let message = format!("more than {DIAGNOSTICS_MAX} problems: the rest is not shown");
-            *last = Diagnostic { severity: Severity::Error, code: Code::TooLarge, message, label: String::new(), related: Vec::new(), help: Vec::new(), ..overflow };
+            *last = Diagnostic {
+                severity: Severity::Error,
+                code: Code::TooLarge,
+                message,
+                label: String::new(),
+                related: Vec::new(),
+                help: Vec::new(),
+                ..overflow
+            };
         }
     }
 
@@ -50,7 +60,9 @@ impl<'a> Sink<'a> {
     pub(crate) fn report(&mut self, code: Code, span: Span, message: impl Into<String>) -> Described<'_> {
         let severity = code.severity();
         self.has_errors |= severity == Severity::Error;
-        let (line, column) = place(self.text, span.start);
+        // What is not kept needs no place, and finding one reads the file.
+        let is_kept = self.found.len() < DIAGNOSTICS_MAX || self.overflow.is_none();
+        let (line, column) = if is_kept { place(self.text, span.start) } else { (1, 1) };
         let diagnostic = Diagnostic {
             severity,
             code,
@@ -68,7 +80,10 @@ impl<'a> Sink<'a> {
             let last = self.found.len() - 1;
             return Described(&mut self.found[last]);
         }
-        Described(self.overflow.insert(diagnostic))
+        match &mut self.overflow {
+            Some(_) => Described(self.unkept.insert(diagnostic)),
+            none => Described(none.insert(diagnostic)),
+        }
     }
 }
 

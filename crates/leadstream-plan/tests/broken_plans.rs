@@ -1,5 +1,7 @@
 //! Broken plans and the messages their authors get, in full: `tests/broken/*.yaml` beside the snapshots of what is shown.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -94,9 +94,17 @@ impl<'text> Checker<'_, '_, 'text> {
             Kind::Bool(value) => (Expr::Literal(Literal::Bool(*value)), Type::Bool),
             Kind::Number(value) => (Expr::Literal(Literal::Number(*value)), Type::Number),
             Kind::Text(value) => (Expr::Literal(Literal::Text(Arc::from(value.as_str()))), Type::Text),
-            Kind::Bytes => return self.unsupported(&node.span, "bytes", "write a text without the `b` before its quotes"),
+            Kind::Bytes => {
+                return self.unsupported(&node.span, "bytes", "write a text without the `b` before its quotes");
+            }
             Kind::Map => return self.unsupported(&node.span, "maps", "plans read single fields, such as `event.path`"),
-            Kind::List(_) => return self.unsupported(&node.span, "lists other than after `in`", "write `event.x in [\"a\", \"b\"]`"),
+            Kind::List(_) => {
+                return self.unsupported(
+                    &node.span,
+                    "lists other than after `in`",
+                    "write `event.x in [\"a\", \"b\"]`",
+                );
+            }
             Kind::Name(name) => return self.bare_name(name, &node.span),
             Kind::Select(..) | Kind::Index(..) => return self.field(node),
             Kind::Call(call) => return self.call(call, &node.span),
@@ -152,7 +160,11 @@ impl<'text> Checker<'_, '_, 'text> {
         let (then, otherwise) = (self.lower(&parts[1]), self.lower(&parts[2]));
         let (condition, (then, then_type), (otherwise, otherwise_type)) = (condition?, then?, otherwise?);
         if let Some(position) = [then_type, otherwise_type].iter().position(|found| *found == Type::Tags) {
-            return self.unsupported(&parts[position + 1].span, "a choice between tags", "write `\"vip\" in contact.tags` on each side");
+            return self.unsupported(
+                &parts[position + 1].span,
+                "a choice between tags",
+                "write `\"vip\" in contact.tags` on each side",
+            );
         }
         Some((Expr::If(Box::new([condition, then, otherwise])), then_type.join(otherwise_type)))
     }
@@ -164,7 +176,10 @@ impl<'text> Checker<'_, '_, 'text> {
             return match self.lower(list)? {
                 (_, Type::Tags) => {
                     let (item, found) = item?;
-                    Some((Expr::InTags(Box::new(item)), self.same_or_report(found, Type::Text, &list.span, "tags are texts")?))
+                    Some((
+                        Expr::InTags(Box::new(item)),
+                        self.same_or_report(found, Type::Text, &list.span, "tags are texts")?,
+                    ))
                 }
                 (_, found) => {
                     self.report(Code::TypeMismatch, &list.span, "`in` needs a list on its right")
@@ -224,7 +239,13 @@ impl<'text> Checker<'_, '_, 'text> {
         Some((Expr::Arithmetic(arithmetic, Box::new([left, right])), found))
     }
 
-    fn check_comparison(&mut self, comparison: Comparison, types: [Type; 2], span: &Span, operands: &[Node; 2]) -> Option<()> {
+    fn check_comparison(
+        &mut self,
+        comparison: Comparison,
+        types: [Type; 2],
+        span: &Span,
+        operands: &[Node; 2],
+    ) -> Option<()> {
         let [left, right] = types;
         let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if is_equality && (left == Type::Null || right == Type::Null) {
@@ -240,7 +261,8 @@ impl<'text> Checker<'_, '_, 'text> {
                 Comparison::NotEqual => "they always differ",
                 _ => "there is no order between them",
             };
-            self.report(Code::TypeMismatch, span, format!("{left} is compared with {right}: {outcome}")).maybe_help(conversion(types));
+            self.report(Code::TypeMismatch, span, format!("{left} is compared with {right}: {outcome}"))
+                .maybe_help(conversion(types));
             return None;
         }
         if !is_equality && (left == Type::Null || right == Type::Null) {
@@ -307,8 +329,12 @@ impl<'text> Checker<'_, '_, 'text> {
             Kind::Index(of, index) => match &index.kind {
                 Kind::Text(name) => self.below(of, Field { name: name.clone(), span: index.span.clone() }),
                 _ => {
-                    self.report(Code::UnsupportedCondition, &index.span, "only a text in quotes can stand in these brackets")
-                        .help("lists inside an event are not kept; a field is named as event[\"field name\"]");
+                    self.report(
+                        Code::UnsupportedCondition,
+                        &index.span,
+                        "only a text in quotes can stand in these brackets",
+                    )
+                    .help("lists inside an event are not kept; a field is named as event[\"field name\"]");
                     None
                 }
             },
@@ -338,7 +364,9 @@ impl<'text> Checker<'_, '_, 'text> {
         match root {
             "event" if !self.place.reads_event() => {
                 let (place, help) = (self.place.describe(), no_event_help(self.place));
-                self.report(Code::NotReadableHere, span, format!("{place} cannot read the event")).label("no event here").help(help);
+                self.report(Code::NotReadableHere, span, format!("{place} cannot read the event"))
+                    .label("no event here")
+                    .help(help);
                 None
             }
             "event" if field.name == "time" => {
@@ -349,8 +377,12 @@ impl<'text> Checker<'_, '_, 'text> {
             "event" => Some(Root::Event),
             "contact" if !self.place.reads_contact() => {
                 let place = self.place.describe();
-                self.report(Code::NotReadableHere, span, format!("{place} reads the event alone, so that its count never changes later"))
-                    .help("test the contact in the `when` of the rule that counts the fact");
+                self.report(
+                    Code::NotReadableHere,
+                    span,
+                    format!("{place} reads the event alone, so that its count never changes later"),
+                )
+                .help("test the contact in the `when` of the rule that counts the fact");
                 None
             }
             "contact" => Some(Root::Contact),
@@ -385,7 +417,9 @@ pub(crate) enum Root {
 fn no_event_help(place: Place) -> &'static str {
     match place {
         Place::IdleRule => "an idle rule fires because nothing happened; test `contact`, or use count() and ever()",
-        Place::Members => "`members` says who takes part, by what the contact is: `\"cars\" in contact.tags`, `contact.country == \"PL\"`",
+        Place::Members => {
+            "`members` says who takes part, by what the contact is: `\"cars\" in contact.tags`, `contact.country == \"PL\"`"
+        }
         _ => "test fields of `contact`, or what happened before with count() and ever()",
     }
 }
@@ -402,7 +436,10 @@ fn literal_type(literal: &Literal) -> Type {
 /// How to bring a number and a text together.
 fn conversion(types: [Type; 2]) -> Option<String> {
     let mixed = types.contains(&Type::Number) && types.contains(&Type::Text);
-    mixed.then(|| "numbers are written without quotes; double(x) makes a number of a text, string(x) a text of a number".to_owned())
+    mixed.then(|| {
+        "numbers are written without quotes; double(x) makes a number of a text, string(x) a text of a number"
+            .to_owned()
+    })
 }
 
 fn comparison(operator: Operator) -> Option<Comparison> {

@@ -15,13 +15,37 @@ use crate::yaml::Span;
 
 /// Every function, for suggestions.
 const FUNCTIONS: [&str; 14] = [
-    "has", "size", "int", "double", "string", "count", "ever", "score", "level", "matches", "startsWith", "endsWith", "contains", "lowerAscii",
+    "has",
+    "size",
+    "int",
+    "double",
+    "string",
+    "count",
+    "ever",
+    "score",
+    "level",
+    "matches",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "lowerAscii",
 ];
 
 /// What CEL offers to read or make instants.
 const CLOCKS: [&str; 13] = [
-    "now", "timestamp", "duration", "today", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours",
-    "getMinutes", "getSeconds",
+    "now",
+    "timestamp",
+    "duration",
+    "today",
+    "getFullYear",
+    "getMonth",
+    "getDate",
+    "getDayOfMonth",
+    "getDayOfWeek",
+    "getDayOfYear",
+    "getHours",
+    "getMinutes",
+    "getSeconds",
 ];
 
 /// CEL's macros over lists.
@@ -66,8 +90,12 @@ impl Checker<'_, '_, '_> {
             return None;
         }
         if MACROS.contains(&name) && call.receiver.is_some() {
-            self.report(Code::UnsupportedCondition, span, format!("`{name}` is not supported: events and contacts hold no lists to search"))
-                .help("write `\"vip\" in contact.tags` for tags, `event.x in [\"a\", \"b\"]` for alternatives");
+            self.report(
+                Code::UnsupportedCondition,
+                span,
+                format!("`{name}` is not supported: events and contacts hold no lists to search"),
+            )
+            .help("write `\"vip\" in contact.tags` for tags, `event.x in [\"a\", \"b\"]` for alternatives");
             return None;
         }
         let is_method = matches!(name, "startsWith" | "endsWith" | "contains" | "lowerAscii");
@@ -82,7 +110,8 @@ impl Checker<'_, '_, '_> {
             }
         };
         let known = is_method || FUNCTIONS.contains(&name);
-        let message = if known { format!("`{name}` is called the wrong way") } else { format!("unknown function `{name}`") };
+        let message =
+            if known { format!("`{name}` is called the wrong way") } else { format!("unknown function `{name}`") };
         self.report(Code::UnknownFunction, span, message).help(help);
         None
     }
@@ -163,19 +192,25 @@ impl Checker<'_, '_, '_> {
             (Some(receiver), [pattern]) => (receiver.as_ref(), pattern),
             (None, [text, pattern]) => (text, pattern),
             _ => {
-                self.report(Code::BadArgument, span, "`matches` takes exactly one pattern").help("write `event.path.matches(\"^/a/[0-9]+$\")`");
+                self.report(Code::BadArgument, span, "`matches` takes exactly one pattern")
+                    .help("write `event.path.matches(\"^/a/[0-9]+$\")`");
                 return None;
             }
         };
         let text = self.expect(text, Type::Text, "`matches`");
         let Kind::Text(written) = &pattern.kind else {
-            self.report(Code::BadArgument, &pattern.span, "the pattern of `matches` must be a text in quotes, so that it can be checked now");
+            self.report(
+                Code::BadArgument,
+                &pattern.span,
+                "the pattern of `matches` must be a text in quotes, so that it can be checked now",
+            );
             return None;
         };
         match regex_lite::Regex::new(written) {
             Ok(compiled) => Some((Expr::Matches(Box::new(text?), Pattern(Arc::new(compiled))), Type::Bool)),
             Err(error) => {
-                self.report(Code::BadArgument, &pattern.span, "this is not a valid regular expression").label(error.to_string());
+                self.report(Code::BadArgument, &pattern.span, "this is not a valid regular expression")
+                    .label(error.to_string());
                 None
             }
         }
@@ -211,13 +246,20 @@ impl Checker<'_, '_, '_> {
             Some(("stage", plan)) => {
                 let other = self.other_plan(plan, Need::Pipeline, &argument.span);
                 if other.is_none() && !self.environment.has_pipeline {
-                    self.report(Code::UnknownScore, &argument.span, "this plan has no stages, so there is no stage score");
+                    self.report(
+                        Code::UnknownScore,
+                        &argument.span,
+                        "this plan has no stages, so there is no stage score",
+                    );
                     return None;
                 }
                 ScoreRef::Stage(other)
             }
             _ => {
-                self.report(Code::UnknownScore, &argument.span, format!("there is no score `{name}`")).help(SCORES_HELP);
+                let close = suggest::closest(name, ["global", "plan:", "tag:", "stage:"]);
+                self.report(Code::UnknownScore, &argument.span, format!("there is no score `{name}`"))
+                    .maybe_help(close.map(|close| format!("did you mean `{close}`?")))
+                    .help(SCORES_HELP);
                 return None;
             }
         };
@@ -234,16 +276,20 @@ impl Checker<'_, '_, '_> {
             self.report(Code::BadArgument, span, "`level` takes a plan and a subject").help(LEVELS_HELP);
             return None;
         };
-        let (plan_name, subject_name) = (self.literal_text(plan, "the plan"), self.literal_text(subject, "the subject"));
+        let (plan_name, subject_name) =
+            (self.literal_text(plan, "the plan"), self.literal_text(subject, "the subject"));
         let (plan_name, subject_name) = (plan_name?, subject_name?);
         let (need, subject_ref, found) = match subject_name.split_once(':') {
             None if subject_name == "qualify" => (Need::Qualify, LevelSubject::Qualify, Type::Bool),
             None if subject_name == "stage" => (Need::Pipeline, LevelSubject::Stage, Type::Any),
             Some(("tag", tag)) if !tag.is_empty() => (Need::Plan, LevelSubject::Tag(Arc::from(tag)), Type::Bool),
-            None if matches!(subject_name, "band" | "grade" | "route") => return self.later_level(subject_name, &subject.span),
+            None if matches!(subject_name, "band" | "grade" | "route") => {
+                return self.later_level(subject_name, &subject.span);
+            }
             Some(("action", _)) => return self.later_level("action", &subject.span),
             _ => {
-                self.report(Code::UnknownLevel, &subject.span, format!("there is no level `{subject_name}`")).help(LEVELS_HELP);
+                self.report(Code::UnknownLevel, &subject.span, format!("there is no level `{subject_name}`"))
+                    .help(LEVELS_HELP);
                 return None;
             }
         };
@@ -255,7 +301,11 @@ impl Checker<'_, '_, '_> {
         };
         if other.is_none() && !is_there {
             let missing = if need == Need::Qualify { "`qualify`" } else { "`pipeline`" };
-            self.report(Code::UnknownLevel, &subject.span, format!("this plan has no {missing}, so there is no level `{subject_name}`"));
+            self.report(
+                Code::UnknownLevel,
+                &subject.span,
+                format!("this plan has no {missing}, so there is no level `{subject_name}`"),
+            );
             return None;
         }
         Some((Expr::Level(LevelRef { plan: other, subject: subject_ref }), found))
@@ -278,6 +328,6 @@ impl Checker<'_, '_, '_> {
     }
 }
 
-const SCORES_HELP: &str = "the scores are \"global\", \"plan:ID\", \"tag:NAME\" and \"stage:ID\", where ID is the id of a plan";
-const LEVELS_HELP: &str =
-    "write level(\"PLAN\", \"qualify\"), level(\"PLAN\", \"stage\") or level(\"PLAN\", \"tag:NAME\"); \"\" is this plan";
+const SCORES_HELP: &str =
+    "the scores are \"global\", \"plan:ID\", \"tag:NAME\" and \"stage:ID\", where ID is the id of a plan";
+const LEVELS_HELP: &str = "write level(\"PLAN\", \"qualify\"), level(\"PLAN\", \"stage\") or level(\"PLAN\", \"tag:NAME\"); \"\" is this plan";

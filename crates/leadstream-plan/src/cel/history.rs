@@ -1,6 +1,6 @@
 //! `count()` and `ever()`: the facts that the conditions of a plan look back at (S12).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use leadstream_core::event::Term;
@@ -20,6 +20,7 @@ use crate::yaml::Span;
 #[derive(Default)]
 pub(crate) struct Facts {
     facts: Vec<Fact>,
+    places: HashMap<Name, usize>,
     /// Declared facts by name; nothing where the declaration is wrong.
     named: BTreeMap<String, Option<FactRef>>,
 }
@@ -43,9 +44,8 @@ impl Facts {
 
     /// The place of a fact, added if it is new; `None` when there are too many.
     fn intern(&mut self, fact: Fact) -> Option<FactRef> {
-        let known = self.facts.iter().position(|other| other.key == fact.key);
-        let place = known.unwrap_or(self.facts.len());
-        if known.is_none() {
+        let place = *self.places.entry(fact.key).or_insert(self.facts.len());
+        if place == self.facts.len() {
             self.facts.push(fact);
         }
         u16::try_from(place).ok().map(FactRef)
@@ -73,8 +73,12 @@ impl Checker<'_, '_, '_> {
                 [fact] => (fact, None),
                 [fact, prefix] => (fact, Some(prefix)),
                 _ => {
-                    self.report(Code::BadArgument, span, "`ever` takes an event type, and a prefix of its URL if wanted")
-                        .help("write `ever(\"page_viewed\")` or `ever(\"page_viewed\", \"/jackets/\")`");
+                    self.report(
+                        Code::BadArgument,
+                        span,
+                        "`ever` takes an event type, and a prefix of its URL if wanted",
+                    )
+                    .help("write `ever(\"page_viewed\")` or `ever(\"page_viewed\", \"/jackets/\")`");
                     return None;
                 }
             };
@@ -108,8 +112,12 @@ impl Checker<'_, '_, '_> {
         };
         let horizon = self.environment.horizon;
         if window > horizon {
-            self.report(Code::BeyondHorizon, &node.span, format!("{window} is longer than the history that is kept, {horizon}"))
-                .help("count over a shorter span, or raise `horizon` in the configuration");
+            self.report(
+                Code::BeyondHorizon,
+                &node.span,
+                format!("{window} is longer than the history that is kept, {horizon}"),
+            )
+            .help("count over a shorter span, or raise `horizon` in the configuration");
             return None;
         }
         Some(window)
@@ -123,8 +131,12 @@ impl Checker<'_, '_, '_> {
         };
         if let Some(declared) = self.environment.facts.named.get(name).copied() {
             if let Some(prefix) = prefix {
-                self.report(Code::BadArgument, &prefix.span, format!("`{name}` is a declared fact, which takes no prefix"))
-                    .help("test the path in the fact's own `when`");
+                self.report(
+                    Code::BadArgument,
+                    &prefix.span,
+                    format!("`{name}` is a declared fact, which takes no prefix"),
+                )
+                .help("test the path in the fact's own `when`");
                 return None;
             }
             return declared;

@@ -57,7 +57,8 @@ pub(crate) enum Word {
 
 /// Longer ones first where one begins another.
 const SYMBOLS: [&str; 24] = [
-    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "/", "%", "?", ":", "(", ")", "[", "]", "{", "}", ",", ".",
+    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "/", "%", "?", ":", "(", ")", "[", "]", "{", "}",
+    ",", ".",
 ];
 
 /// The words of a text, [`Word::End`] last.
@@ -72,7 +73,7 @@ pub(crate) fn lex(text: &str) -> Result<Vec<Token>, Mistake> {
         };
         let (word, length) = match first {
             '"' | '\'' => literal::text(text, at)?,
-            'b' | 'B' | 'r' | 'R' if literal::begins_quoted(&text[at..]) => literal::text(text, at)?,
+            'b' | 'B' | 'r' | 'R' if literal::prefix_length(&text[at..]).is_some() => literal::text(text, at)?,
             'a'..='z' | 'A'..='Z' | '_' => name(&text[at..]),
             '0'..='9' => literal::number(text, at)?,
             '.' if text[at + 1..].starts_with(|next: char| next.is_ascii_digit()) => literal::number(text, at)?,
@@ -89,7 +90,8 @@ fn blank(text: &str) -> usize {
     loop {
         let rest = &text[at..];
         let spaces = rest.len() - rest.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']).len();
-        let comment = if rest[spaces..].starts_with("//") { rest[spaces..].find('\n').unwrap_or(rest.len() - spaces) } else { 0 };
+        let comment =
+            if rest[spaces..].starts_with("//") { rest[spaces..].find('\n').unwrap_or(rest.len() - spaces) } else { 0 };
         if spaces + comment == 0 {
             return at;
         }
@@ -112,7 +114,8 @@ fn symbol(text: &str, at: usize, first: char) -> Result<(Word, usize), Mistake> 
         '&' => Mistake::new(span, "a single `&` has no meaning").help("write `&&` for \"and\""),
         '|' => Mistake::new(span, "a single `|` has no meaning").help("write `||` for \"or\""),
         '“' | '”' | '„' | '‘' | '’' | '«' | '»' => {
-            Mistake::new(span, format!("`{first}` is a typographic quote")).help("write texts in straight quotes: \"text\" or 'text'")
+            Mistake::new(span, format!("`{first}` is a typographic quote"))
+                .help("write texts in straight quotes: \"text\" or 'text'")
         }
         '≥' => Mistake::new(span, "`≥` is not an operator").help("write `>=`"),
         '≤' => Mistake::new(span, "`≤` is not an operator").help("write `<=`"),

@@ -5,10 +5,12 @@ use super::lexer::{Mistake, Word};
 /// 2^53: whole numbers up to here are themselves in binary64.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Whether a text begins with a prefix letter or two and a quote.
-pub(crate) fn begins_quoted(text: &str) -> bool {
-    let letters = text.len() - text.trim_start_matches(['b', 'B', 'r', 'R']).len();
-    letters <= 2 && text[letters..].starts_with(['"', '\''])
+/// The length of `b`, `r` or `br`, in any case, before a quote; nothing where no quoted literal begins.
+pub(crate) fn prefix_length(text: &str) -> Option<usize> {
+    let is_bytes = text.starts_with(['b', 'B']);
+    let is_raw = text[usize::from(is_bytes)..].starts_with(['r', 'R']);
+    let length = usize::from(is_bytes) + usize::from(is_raw);
+    text[length..].starts_with(['"', '\'']).then_some(length)
 }
 
 /// The number at `at`, and its length.
@@ -54,7 +56,7 @@ pub(crate) fn number(text: &str, at: usize) -> Result<(Word, usize), Mistake> {
 /// The text in quotes at `at`, and its length with prefix and quotes.
 pub(crate) fn text(text: &str, at: usize) -> Result<(Word, usize), Mistake> {
     let rest = &text[at..];
-    let letters = rest.len() - rest.trim_start_matches(['b', 'B', 'r', 'R']).len();
+    let letters = prefix_length(rest).unwrap_or(0);
     let (prefix, quoted) = rest.split_at(letters);
     let is_raw = prefix.contains(['r', 'R']);
     let quote = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quote| quoted.starts_with(quote)).unwrap_or("\"");

@@ -1,7 +1,7 @@
 //! The grammar of conditions: CEL's, by recursive descent, one function for each level of precedence.
 //!
-//! Bounded: parentheses and their kin nest at most [`NESTING_MAX`] deep and a condition has at most [`OPERATORS_MAX`] operators, selections and
-//! calls, so that no later walk over the tree can exhaust the stack.
+//! Bounded: parentheses and their kin nest at most [`NESTING_MAX`] deep and at most [`OPERATORS_MAX`] operators, selections and calls follow each
+//! other between two `&&` or `||`, so that no later walk over the tree can exhaust the stack.
 
 use super::ast::{Call, Field, Kind, Node, Operator};
 use super::lexer::{Mistake, Token, Word, lex};
@@ -10,13 +10,28 @@ use crate::yaml::Span;
 /// How deep a condition may nest.
 const NESTING_MAX: usize = 32;
 
-/// How many operators, selections and calls a condition may have.
+/// How many operators, selections and calls may follow each other.
 const OPERATORS_MAX: usize = 400;
 
 /// Words that CEL keeps for itself; they can be fields but stand for nothing alone.
 const RESERVED: [&str; 17] = [
-    "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var",
-    "void", "while",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
 ];
 
 /// Parses a condition.
@@ -94,14 +109,17 @@ impl Parser {
         if self.operators <= OPERATORS_MAX {
             return Ok(());
         }
-        Err(Mistake::new(span.clone(), format!("a condition has at most {OPERATORS_MAX} operators"))
+        Err(Mistake::new(span.clone(), format!("at most {OPERATORS_MAX} operators can follow each other"))
             .help("use `in [..]` for many alternatives, or make several rules"))
     }
 
     /// Runs a parser one level deeper.
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Parser) -> Parsed<T>) -> Parsed<T> {
         if self.nesting >= NESTING_MAX {
-            return Err(Mistake::new(self.peek().span.clone(), format!("a condition nests at most {NESTING_MAX} deep")));
+            return Err(Mistake::new(
+                self.peek().span.clone(),
+                format!("a condition nests at most {NESTING_MAX} deep"),
+            ));
         }
         self.nesting += 1;
         let parsed = parse(self);
@@ -139,14 +157,19 @@ impl Parser {
         operand: fn(&mut Parser) -> Parsed<Node>,
         kind: fn(Vec<Node>) -> Kind,
     ) -> Parsed<Node> {
+        // The operands lie side by side: the deepest counts, not all of them together.
+        let (before, mut deepest) = (self.operators, self.operators);
         let first = operand(self)?;
         let mut span = first.span.clone();
         let mut operands = vec![first];
         while self.skip(symbol) {
+            deepest = deepest.max(self.operators);
+            self.operators = before;
             let next = operand(self)?;
             span.end = next.span.end;
             operands.push(next);
         }
+        self.operators = self.operators.max(deepest);
         match operands.pop() {
             Some(only) if operands.is_empty() => Ok(only),
             last => Ok(Node { span, kind: kind(operands.into_iter().chain(last).collect()) }),
@@ -199,22 +222,30 @@ impl Parser {
         Ok(left)
     }
 
+    /// `!` or `-`, as often as wanted but not mixed, before a member.
     fn unary(&mut self) -> Parsed<Node> {
-        let start = self.peek().span.clone();
-        for (symbol, kind) in [("!", Kind::Not as fn(Box<Node>) -> Kind), ("-", Kind::Negate)] {
-            if self.skip(symbol) {
-                self.count(&start)?;
-                let operand = self.nested(Parser::unary)?;
-                let span = start.start..operand.span.end;
-                // A negative literal is a literal.
-                let kind = match operand.kind {
-                    Kind::Number(number) if symbol == "-" => Kind::Number(-number),
-                    _ => kind(Box::new(operand)),
-                };
-                return Ok(Node { span, kind });
-            }
+        let negation = ("!", Kind::Not as fn(Box<Node>) -> Kind);
+        let Some((symbol, kind)) = [negation, ("-", Kind::Negate)].into_iter().find(|(symbol, _)| self.is(symbol))
+        else {
+            return self.member();
+        };
+        let mut starts = Vec::new();
+        while self.is(symbol) {
+            let span = self.next().span;
+            self.count(&span)?;
+            starts.push(span.start);
         }
-        self.member()
+        let mut node = self.member()?;
+        while let Some(start) = starts.pop() {
+            let span = start..node.span.end;
+            // A negative literal is a literal.
+            let kind = match node.kind {
+                Kind::Number(number) if symbol == "-" => Kind::Number(-number),
+                _ => kind(Box::new(node)),
+            };
+            node = Node { span, kind };
+        }
+        Ok(node)
     }
 
     fn member(&mut self) -> Parsed<Node> {
@@ -297,7 +328,8 @@ impl Parser {
 
     fn missing_operand(&self) -> Mistake {
         if self.at == 0 && self.peek().word == Word::End {
-            return Mistake::new(self.peek().span.clone(), "the condition is empty").help("leave the key out if there is no condition");
+            return Mistake::new(self.peek().span.clone(), "the condition is empty")
+                .help("leave the key out if there is no condition");
         }
         self.unexpected("a value was expected here: a field such as `event.path`, a number or a text in quotes")
     }

@@ -15,8 +15,6 @@ pub(crate) enum Type {
     Number,
     /// A text.
     Text,
-    /// A list of literals.
-    List,
     /// The tags of the contact.
     Tags,
 }
@@ -41,7 +39,6 @@ impl fmt::Display for Type {
             Type::Bool => "a truth value",
             Type::Number => "a number",
             Type::Text => "a text",
-            Type::List => "a list",
             Type::Tags => "the tags of the contact",
         })
     }

@@ -39,7 +39,9 @@ impl Compiler<'_> {
             }
             return Some(expr);
         }
-        self.sink.report(Code::TypeMismatch, node.span.clone(), "`once_per` needs a value").label(format!("this is {found}"));
+        self.sink
+            .report(Code::TypeMismatch, node.span.clone(), "`once_per` needs a value")
+            .label(format!("this is {found}"));
         None
     }
 
@@ -59,7 +61,9 @@ impl Compiler<'_> {
             self.sink
                 .report(Code::TypeMismatch, node.span.clone(), "points must be a number")
                 .label(format!("this is {found}"))
-                .maybe_help((found == Type::Bool).then(|| "write `when:` for a condition, or `condition ? 10 : 0`".to_owned()));
+                .maybe_help(
+                    (found == Type::Bool).then(|| "write `when:` for a condition, or `condition ? 10 : 0`".to_owned()),
+                );
             return None;
         }
         match expr {
@@ -78,13 +82,21 @@ impl Compiler<'_> {
         let scalar = self.scalar(node, &format!("{what} in quotes"))?;
         let text = scalar.text.as_str();
         if text.len() > CONDITION_MAX_BYTES {
-            self.sink.report(Code::TooLarge, node.span.clone(), format!("{what} has at most {CONDITION_MAX_BYTES} bytes"));
+            self.sink.report(
+                Code::TooLarge,
+                node.span.clone(),
+                format!("{what} has at most {CONDITION_MAX_BYTES} bytes"),
+            );
             return None;
         }
         match cel::parse(text) {
             Ok(parsed) => {
-                let mut checker =
-                    Checker { environment: &mut self.environment, sink: &mut self.sink, scalar: (&node.span, text), place };
+                let mut checker = Checker {
+                    environment: &mut self.environment,
+                    sink: &mut self.sink,
+                    scalar: (&node.span, text),
+                    place,
+                };
                 checker.lower(&parsed)
             }
             Err(mistake) => {

@@ -24,7 +24,12 @@ impl Compiler<'_> {
         let entries = self.entries(node, &keys::CAP)?;
         let period = value(entries, "per").map_or(Some(CapPeriod::Award), |per| self.cap_period(per));
         let Some(points_node) = value(entries, "points") else {
-            self.missing(node, "the cap", "points", "say how many points it lets through: `cap: { points: 30, per: day }`");
+            self.missing(
+                node,
+                "the cap",
+                "points",
+                "say how many points it lets through: `cap: { points: 30, per: day }`",
+            );
             return None;
         };
         let cap = Cap { points: self.points(points_node, "a cap")?, period: period? };
@@ -38,7 +43,11 @@ impl Compiler<'_> {
             let size = Points::from_thousandths(fixed.thousandths().abs());
             if size <= cap.points {
                 self.sink
-                    .report(Code::CapWithoutEffect, points_node.span.clone(), format!("a single firing gives {fixed} points and never meets this cap"))
+                    .report(
+                        Code::CapWithoutEffect,
+                        points_node.span.clone(),
+                        format!("a single firing gives {fixed} points and never meets this cap"),
+                    )
                     .help("say over which period it counts: `per: day`, `per: 7d`, `per: ever`");
             }
         }
@@ -84,7 +93,7 @@ impl Compiler<'_> {
         }
         let entries = self.entries(node, &keys::TAG)?;
         let Some(tag_node) = value(entries, "tag") else {
-            self.missing(node, "this", "tag", "write `{ tag: sport, points: 5 }`");
+            self.missing(node, "this entry", "tag", "write `{ tag: sport, points: 5 }`");
             return None;
         };
         let tag = self.tag(tag_node);

@@ -8,6 +8,7 @@ use leadstream_core::time::Span as Duration;
 
 use super::Compiler;
 use super::keys::{self, value};
+use super::values::present;
 use crate::cel::Place;
 use crate::code::Code;
 use crate::yaml::{Content, Node};
@@ -16,7 +17,11 @@ impl Compiler<'_> {
     /// Declares the facts of a plan.
     pub(super) fn facts(&mut self, node: &Node) {
         let Content::Mapping(entries) = &node.content else {
-            self.wrong_kind(node, "a mapping of names to facts", Some("write `facts: { big_order: { on: order_completed, when: 'event.value > 1000' } }`"));
+            self.wrong_kind(
+                node,
+                "a mapping of names to facts",
+                Some("write `facts: { big_order: { on: order_completed, when: 'event.value > 1000' } }`"),
+            );
             return;
         };
         for entry in entries {
@@ -43,10 +48,7 @@ impl Compiler<'_> {
             return None;
         };
         let types = self.event_types(on);
-        let when = match value(entries, "when") {
-            Some(when) => Some(self.condition(when, Place::Fact)),
-            None => None,
-        };
+        let when = value(entries, "when").map(|when| self.condition(when, Place::Fact));
         let mut types = types?;
         types.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         types.dedup_by(|one, other| one.name() == other.name());
@@ -57,10 +59,7 @@ impl Compiler<'_> {
         let names: Vec<&str> = types.iter().map(|event_type| event_type.as_str()).collect();
         // What it matches identifies a fact, not what it is called: two plans may call two facts alike.
         let text = format!("{}{condition}", names.join(" | "));
-        let when = match when {
-            Some(when) => Some(when?),
-            None => None,
-        };
+        let when = present(when)?;
         Some(Fact { key: Name::of(&text), text: Arc::from(text), types, prefix: None, window: Duration::ZERO, when })
     }
 }

@@ -19,13 +19,28 @@ pub(crate) struct KeySet {
 /// A plan.
 pub(crate) const PLAN: KeySet = KeySet {
     of: "a plan",
-    keys: &["plan", "members", "global", "time_zone", "rules", "fit", "limits", "qualify", "pipeline", "facts", "verdicts"],
+    keys: &[
+        "plan",
+        "members",
+        "global",
+        "time_zone",
+        "rules",
+        "fit",
+        "limits",
+        "qualify",
+        "pipeline",
+        "facts",
+        "verdicts",
+    ],
     later: &["decay", "bands", "route", "actions", "tests", "feedback", "grade"],
 };
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
     of: "a rule",
-    keys: &["id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times", "verdicts"],
+    keys: &[
+        "id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times",
+        "verdicts",
+    ],
     later: &["after", "unless", "matching", "within", "all", "in_order", "decay"],
 };
 /// A cap.

@@ -29,7 +29,7 @@ use crate::sink::Sink;
 use crate::yaml::{self, Span};
 
 #[cfg(test)]
-pub(crate) use keys::SETS;
+pub(crate) use keys::{KeySet, SETS};
 
 /// The largest plan file, in bytes.
 pub(crate) const FILE_MAX_BYTES: usize = 8 << 20;
@@ -146,7 +146,9 @@ impl Compiler<'_> {
             Some(root) => Some(self.plan(&root)),
             None => {
                 if !self.sink.has_errors() {
-                    self.sink.report(Code::EmptyPlan, 0..0, "the file is empty").help("begin with `plan: my-plan` and `rules:`");
+                    self.sink
+                        .report(Code::EmptyPlan, 0..0, "the file is empty")
+                        .help("begin with `plan: my-plan` and `rules:`");
                 }
                 None
             }

@@ -21,13 +21,18 @@ impl Compiler<'_> {
     pub(super) fn id(&mut self, node: &Node, what: &str) -> Option<Arc<str>> {
         let text = &self.scalar(node, what)?.text;
         let is_plain = |next: char| next.is_ascii_alphanumeric() || matches!(next, '-' | '_' | '.');
-        if text.chars().all(is_plain) && text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.len() <= NAME_MAX_BYTES {
+        if text.chars().all(is_plain)
+            && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && text.len() <= NAME_MAX_BYTES
+        {
             return Some(Arc::from(text.as_str()));
         }
         let plain: String = text.to_lowercase().chars().map(|next| if is_plain(next) { next } else { '-' }).collect();
         let plain = plain.trim_matches('-');
         let report = self.sink.report(Code::BadName, node.span.clone(), format!("`{text}` cannot be {what}"));
-        let report = report.help(format!("use letters without accents, digits, `-`, `_` and `.`, at most {NAME_MAX_BYTES} characters"));
+        let report = report.help(format!(
+            "use letters without accents, digits, `-`, `_` and `.`, at most {NAME_MAX_BYTES} characters"
+        ));
         if plain.starts_with(|first: char| first.is_ascii_alphanumeric()) && plain.len() <= NAME_MAX_BYTES {
             report.help(format!("for example `{plain}`"));
         }
@@ -65,7 +70,11 @@ impl Compiler<'_> {
     pub(super) fn event_types(&mut self, node: &Node) -> Option<Vec<Term>> {
         let items = self.one_or_many(node);
         if items.is_empty() {
-            self.wrong_kind(node, "an event type, or a list of them,", Some("write `on: page_viewed` or `on: [email_opened, email_clicked]`"));
+            self.wrong_kind(
+                node,
+                "an event type, or a list of them,",
+                Some("write `on: page_viewed` or `on: [email_opened, email_clicked]`"),
+            );
             return None;
         }
         let types: Vec<Option<Term>> = items.iter().map(|item| self.event_type(item)).collect();

@@ -6,6 +6,7 @@ use leadstream_core::plan::{Pipeline, Stage};
 use super::keys::{self, entry, value};
 use super::names::Names;
 use super::reach::Reach;
+use super::values::present;
 use super::{Compiler, STAGES_MAX};
 use crate::cel::Place;
 use crate::code::Code;
@@ -21,10 +22,16 @@ impl Compiler<'_> {
     /// Compiles the stages.
     pub(super) fn pipeline(&mut self, node: &Node, reach: &Reach) -> Option<Pipeline> {
         let entries = self.entries(node, &keys::PIPELINE)?;
-        let by = value(entries, "by")
-            .map_or(Some("stage"), |by| self.choice(by, "a score that stages are entered by", &["stage", "engagement", "plan"]));
+        let by = value(entries, "by").map_or(Some("stage"), |by| {
+            self.choice(by, "a score that stages are entered by", &["stage", "engagement", "plan"])
+        });
         let Some(list) = value(entries, "stages") else {
-            self.missing(node, "the pipeline", "stages", "list its stages, lowest first: `stages: [ { name: lead }, { name: customer, enter: 50 } ]`");
+            self.missing(
+                node,
+                "the pipeline",
+                "stages",
+                "list its stages, lowest first: `stages: [ { name: lead }, { name: customer, enter: 50 } ]`",
+            );
             return None;
         };
         let items = self.list(list, "a list of stages", "begin each stage with `-`, as in `- { name: lead }`")?;
@@ -93,7 +100,13 @@ impl Compiler<'_> {
                 } else {
                     "there is no stage below the first to go back to"
                 };
-                self.sink.report(Code::MisplacedKey, found.key_span.clone(), format!("`{key}` has no meaning in the first stage")).help(why);
+                self.sink
+                    .report(
+                        Code::MisplacedKey,
+                        found.key_span.clone(),
+                        format!("`{key}` has no meaning in the first stage"),
+                    )
+                    .help(why);
             }
         }
     }
@@ -119,25 +132,25 @@ impl Compiler<'_> {
                 }
                 if let Some(lower) = before.enter.filter(|lower| *by != ScoreRef::Stage(None) && enter <= *lower) {
                     self.sink
-                        .report(Code::StageOrder, enter_node.span.clone(), format!("whoever enters `{}` at {lower} enters `{}` at once", before.name, stage.name))
+                        .report(
+                            Code::StageOrder,
+                            enter_node.span.clone(),
+                            format!("whoever enters `{}` at {lower} enters `{}` at once", before.name, stage.name),
+                        )
                         .help("stages are listed from the lowest to the highest");
                 }
             }
             for key in ["leave_below", "leave_when", "leave_idle"] {
                 if let Some(found) = entry(entries, key).filter(|_| stage.is_final) {
                     self.sink
-                        .report(Code::MisplacedKey, found.key_span.clone(), format!("`{key}` has no meaning in a final stage"))
+                        .report(
+                            Code::MisplacedKey,
+                            found.key_span.clone(),
+                            format!("`{key}` has no meaning in a final stage"),
+                        )
                         .help("a final stage is not left by scores, conditions or silence");
                 }
             }
         }
-    }
-}
-
-/// Absent stays absent; wrong becomes nothing at all.
-fn present<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(inner) => inner.map(Some),
     }
 }

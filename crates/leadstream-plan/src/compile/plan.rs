@@ -8,6 +8,7 @@ use leadstream_core::plan::{FitRule, Limits, Plan, PointsOf, Rule, VerdictPolici
 
 use super::keys::{self, value};
 use super::names::Names;
+use super::values::present;
 use super::{Compiler, Outcome, RULES_MAX, reach};
 use crate::cel::{Facts, Place};
 use crate::code::Code;
@@ -52,14 +53,14 @@ impl Compiler<'_> {
                 key: Name::of(&id),
                 id,
                 version: PlanVersion::of(self.sink.text()),
-                members: transposed(members)?,
+                members: present(members)?,
                 global: global?,
                 time_zone: time_zone?,
                 rules,
                 fit,
                 limits,
-                qualify: transposed(qualify)?,
-                pipeline: transposed(pipeline)?,
+                qualify: present(qualify)?,
+                pipeline: present(pipeline)?,
                 facts: Facts::into_facts(facts),
                 verdicts: verdicts?,
             })
@@ -69,13 +70,22 @@ impl Compiler<'_> {
 
     fn plan_id(&mut self, root: &Node, entries: &[Entry]) -> Option<(Arc<str>, Span)> {
         let Some(node) = value(entries, "plan") else {
-            self.missing(root, "the plan", "plan", "name it: `plan: my-plan`; scores and levels are kept under this name");
+            self.missing(
+                root,
+                "the plan",
+                "plan",
+                "name it: `plan: my-plan`; scores and levels are kept under this name",
+            );
             return None;
         };
         Some((self.id(node, "the id of a plan")?, node.span.clone()))
     }
 
-    fn levels(&mut self, entries: &[Entry], reach: &reach::Reach) -> (Level<super::qualify::Compiled>, Level<super::pipeline::Compiled>) {
+    fn levels(
+        &mut self,
+        entries: &[Entry],
+        reach: &reach::Reach,
+    ) -> (Level<super::qualify::Compiled>, Level<super::pipeline::Compiled>) {
         let qualify = value(entries, "qualify").map(|node| self.qualify(node, reach));
         let pipeline = value(entries, "pipeline").map(|node| self.pipeline(node, reach));
         (qualify, pipeline)
@@ -95,13 +105,21 @@ impl Compiler<'_> {
     }
 
     fn rules(&mut self, node: &Node, head: &(TimeZone, VerdictPolicies), names: &mut Names) -> Option<Vec<Rule>> {
-        let items = self.list(node, "a list of rules", "begin each rule with `-`, as in `- { id: visit, on: page_viewed, points: 10 }`")?;
+        let items = self.list(
+            node,
+            "a list of rules",
+            "begin each rule with `-`, as in `- { id: visit, on: page_viewed, points: 10 }`",
+        )?;
         let rules: Vec<Option<Rule>> = items.iter().map(|item| self.rule(item, head, names)).collect();
         rules.into_iter().collect()
     }
 
     fn fit(&mut self, node: &Node, names: &mut Names) -> Option<Vec<FitRule>> {
-        let items = self.list(node, "a list of fit rules", "begin each one with `-`, as in `- { id: age, when: 'contact.age >= 30', points: 10 }`")?;
+        let items = self.list(
+            node,
+            "a list of fit rules",
+            "begin each one with `-`, as in `- { id: age, when: 'contact.age >= 30', points: 10 }`",
+        )?;
         let rules: Vec<Option<FitRule>> = items.iter().map(|item| self.fit_rule(item, names)).collect();
         rules.into_iter().collect()
     }
@@ -133,7 +151,12 @@ impl Compiler<'_> {
     /// The id of a rule or fit rule: unique among both.
     pub(super) fn rule_id(&mut self, node: &Node, entries: &[Entry], names: &mut Names) -> Option<Arc<str>> {
         let Some(id_node) = value(entries, "id") else {
-            self.missing(node, "the rule", "id", "name it: `id: visit`; its bookings are kept and explained under this name");
+            self.missing(
+                node,
+                "the rule",
+                "id",
+                "name it: `id: visit`; its bookings are kept and explained under this name",
+            );
             return None;
         };
         let id = self.id(id_node, "the id of a rule")?;
@@ -145,13 +168,18 @@ impl Compiler<'_> {
         let entries = self.entries(node, &keys::LIMITS)?;
         let floor = value(entries, "floor").map(|floor| self.points(floor, "a floor"));
         let ceiling = value(entries, "ceiling").map(|ceiling| self.points(ceiling, "a ceiling"));
-        let limits = Limits { floor: transposed(floor)?, ceiling: transposed(ceiling)? };
-        if let (Some(floor), Some(ceiling), Some(ceiling_node)) = (limits.floor, limits.ceiling, value(entries, "ceiling"))
+        let limits = Limits { floor: present(floor)?, ceiling: present(ceiling)? };
+        if let (Some(floor), Some(ceiling), Some(ceiling_node)) =
+            (limits.floor, limits.ceiling, value(entries, "ceiling"))
             && floor > ceiling
         {
             let floor_span = value(entries, "floor").map_or(0..0, |node| node.span.clone());
             self.sink
-                .report(Code::BadLimits, ceiling_node.span.clone(), format!("the ceiling {ceiling} is below the floor {floor}"))
+                .report(
+                    Code::BadLimits,
+                    ceiling_node.span.clone(),
+                    format!("the ceiling {ceiling} is below the floor {floor}"),
+                )
                 .label("ceiling")
                 .related(floor_span, "floor");
             return None;
@@ -179,11 +207,3 @@ impl Compiler<'_> {
 
 /// A level that may be absent, and if it is there may be wrong.
 type Level<T> = Option<Option<T>>;
-
-/// Absent stays absent; wrong becomes nothing at all.
-fn transposed<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(inner) => inner.map(Some),
-    }
-}

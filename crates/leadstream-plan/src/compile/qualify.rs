@@ -8,6 +8,7 @@ use leadstream_core::time::Span as Duration;
 use super::Compiler;
 use super::keys::{self, value};
 use super::reach::Reach;
+use super::values::present;
 use crate::cel::Place;
 use crate::code::Code;
 use crate::yaml::Node;
@@ -20,7 +21,8 @@ impl Compiler<'_> {
     pub(super) fn qualify(&mut self, node: &Node, reach: &Reach) -> Option<Qualify> {
         let entries = self.entries(node, &keys::QUALIFY)?;
         let score = value(entries, "score").map_or(Some(ScoreRef::Plan(None)), |score| self.threshold_score(score));
-        let rearm = value(entries, "rearm").map_or(Some("on_release"), |rearm| self.choice(rearm, "a way to come on again", &["on_release", "never"]));
+        let rearm = value(entries, "rearm")
+            .map_or(Some("on_release"), |rearm| self.choice(rearm, "a way to come on again", &["on_release", "never"]));
         let cooldown = value(entries, "cooldown").map_or(Some(Duration::ZERO), |cooldown| self.duration(cooldown));
         let when = value(entries, "when").map(|when| self.condition(when, Place::Level));
         let release = value(entries, "release").map(|release| self.points(release, "a release"));
@@ -29,10 +31,7 @@ impl Compiler<'_> {
             return None;
         };
         let (score, at) = (score?, self.points(at_node, "a threshold")?);
-        let release = match release {
-            Some(release) => release?,
-            None => at,
-        };
+        let release = present(release)?.unwrap_or(at);
         let release_span = value(entries, "release").map(|node| node.span.clone());
         if release > at {
             self.sink
@@ -45,7 +44,11 @@ impl Compiler<'_> {
         self.check_reach(&score, at, at_node, reach);
         if at <= Points::ZERO {
             self.sink
-                .report(Code::AlwaysReached, at_node.span.clone(), format!("everybody reaches {at} points with the first event"))
+                .report(
+                    Code::AlwaysReached,
+                    at_node.span.clone(),
+                    format!("everybody reaches {at} points with the first event"),
+                )
                 .help("scores begin at 0");
         }
         if let Some(floor) = reach.floor
@@ -54,7 +57,11 @@ impl Compiler<'_> {
         {
             let span = release_span.unwrap_or_else(|| at_node.span.clone());
             self.sink
-                .report(Code::NeverReleased, span, format!("the score never falls below {release}: the plan's floor is {floor}"))
+                .report(
+                    Code::NeverReleased,
+                    span,
+                    format!("the score never falls below {release}: the plan's floor is {floor}"),
+                )
                 .help("raise `release` above the floor, or say `rearm: never` if that is meant");
         }
         Some(Qualify {
@@ -63,10 +70,7 @@ impl Compiler<'_> {
             release,
             rearm: if rearm? == "never" { Rearm::Never } else { Rearm::OnRelease },
             cooldown: cooldown?,
-            when: match when {
-                Some(when) => Some(when?),
-                None => None,
-            },
+            when: present(when)?,
         })
     }
 
@@ -75,7 +79,11 @@ impl Compiler<'_> {
         if let Some(tag) = text.strip_prefix("tag:").filter(|tag| !tag.is_empty()) {
             return Some(ScoreRef::Tag(tag.into()));
         }
-        let score = self.choice(node, "a score of a threshold (or `tag:NAME`)", &["plan", "engagement", "fit", "global", "stage"])?;
+        let score = self.choice(
+            node,
+            "a score of a threshold (or `tag:NAME`)",
+            &["plan", "engagement", "fit", "global", "stage"],
+        )?;
         if score == "stage" && !self.environment.has_pipeline {
             self.sink
                 .report(Code::UnknownScore, node.span.clone(), "this plan has no stages, so there is no stage score")
@@ -97,7 +105,11 @@ impl Compiler<'_> {
             && at > ceiling
         {
             self.sink
-                .report(Code::UnreachableThreshold, node.span.clone(), format!("no score reaches {at}: the plan's ceiling is {ceiling}"))
+                .report(
+                    Code::UnreachableThreshold,
+                    node.span.clone(),
+                    format!("no score reaches {at}: the plan's ceiling is {ceiling}"),
+                )
                 .help("lower it, or raise `limits.ceiling`");
             return;
         }

@@ -9,6 +9,7 @@ use leadstream_core::time::Timestamp;
 use super::Compiler;
 use super::keys::{self, entry, value};
 use super::names::Names;
+use super::values::present;
 use crate::cel::Place;
 use crate::code::Code;
 use crate::duration;
@@ -34,7 +35,8 @@ impl Compiler<'_> {
         let trigger = self.trigger(node, entries);
         let place = if value(entries, "idle").is_some() { Place::IdleRule } else { Place::Rule };
         let when = value(entries, "when").map(|when| self.condition(when, place));
-        let points = value(entries, "points").map_or(Some(PointsOf::Fixed(Points::ZERO)), |points| self.points_of(points, place));
+        let points = value(entries, "points")
+            .map_or(Some(PointsOf::Fixed(Points::ZERO)), |points| self.points_of(points, place));
         let once_per = value(entries, "once_per").map(|once| self.once_per(once, place));
         let cap = value(entries, "cap").map(|cap| self.cap(cap, points.as_ref()));
         let valid = value(entries, "valid").map_or(Some((None, None)), |valid| self.valid(valid, &head.0));
@@ -111,7 +113,9 @@ impl Compiler<'_> {
 
     fn misplaced(&mut self, entries: &[Entry], keys: &[&str], why: &str) {
         for found in keys.iter().filter_map(|key| entry(entries, key)) {
-            self.sink.report(Code::MisplacedKey, found.key_span.clone(), format!("`{}` has no meaning here", found.key)).help(why);
+            self.sink
+                .report(Code::MisplacedKey, found.key_span.clone(), format!("`{}` has no meaning here", found.key))
+                .help(why);
         }
     }
 
@@ -121,7 +125,11 @@ impl Compiler<'_> {
             "ever" => Some(OncePer::Ever),
             "day" | "week" | "month" => {
                 self.sink
-                    .report(Code::BadChoice, node.span.clone(), format!("`once_per: {}` is not a calendar period", scalar.text))
+                    .report(
+                        Code::BadChoice,
+                        node.span.clone(),
+                        format!("`once_per: {}` is not a calendar period", scalar.text),
+                    )
                     .help("write a span, as in `once_per: 1d`: the rule rests so long after each firing");
                 None
             }
@@ -170,13 +178,5 @@ impl Compiler<'_> {
                 None
             }
         }
-    }
-}
-
-/// Absent stays absent; wrong becomes nothing at all.
-fn present<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        None => Some(None),
-        Some(inner) => inner.map(Some),
     }
 }

@@ -148,11 +148,23 @@ impl Compiler<'_> {
         let horizon = self.environment.horizon;
         if duration > horizon {
             self.sink
-                .report(Code::BeyondHorizon, node.span.clone(), format!("{duration} is longer than the history that is kept, {horizon}"))
+                .report(
+                    Code::BeyondHorizon,
+                    node.span.clone(),
+                    format!("{duration} is longer than the history that is kept, {horizon}"),
+                )
                 .help("write a shorter span, or `ever`, or raise `horizon` in the configuration");
             return None;
         }
         Some(duration)
+    }
+}
+
+/// The value of a key that may be left out: absent stays absent, wrong becomes nothing at all.
+pub(super) fn present<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(inner) => inner.map(Some),
     }
 }
 
@@ -205,8 +217,15 @@ mod tests {
 
     #[test]
     fn decimals_are_exact_s8() {
-        let cases =
-            [("10", 10_000), ("-2.5", -2_500), ("+0.001", 1), (".5", 500), ("7.", 7_000), ("007.100000", 7_100), ("1000000", 1_000_000_000)];
+        let cases = [
+            ("10", 10_000),
+            ("-2.5", -2_500),
+            ("+0.001", 1),
+            (".5", 500),
+            ("7.", 7_000),
+            ("007.100000", 7_100),
+            ("1000000", 1_000_000_000),
+        ];
         for (text, thousandths) in cases {
             assert_eq!(decimal(text), Ok(Points::from_thousandths(thousandths)), "{text}");
         }

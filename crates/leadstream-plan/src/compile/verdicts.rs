@@ -10,8 +10,9 @@ impl Compiler<'_> {
     /// Policies for verdicts; what is not said stays as in `around`.
     pub(super) fn verdicts(&mut self, node: &Node, around: VerdictPolicies) -> Option<VerdictPolicies> {
         let entries = self.entries(node, &keys::VERDICTS)?;
-        let [machine, suspect, human] = [("machine", around.machine), ("suspect", around.suspect), ("human", around.human)]
-            .map(|(key, otherwise)| value(entries, key).map_or(Some(otherwise), |node| self.policy(node)));
+        let [machine, suspect, human] =
+            [("machine", around.machine), ("suspect", around.suspect), ("human", around.human)]
+                .map(|(key, otherwise)| value(entries, key).map_or(Some(otherwise), |node| self.policy(node)));
         Some(VerdictPolicies { machine: machine?, suspect: suspect?, human: human? })
     }
 

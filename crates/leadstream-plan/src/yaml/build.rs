@@ -1,6 +1,7 @@
 //! Builds the tree from the parser's events, and reports what plans do not allow of YAML.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
@@ -44,8 +45,10 @@ struct Stop;
 struct Open {
     node: Node,
     anchor: usize,
-    /// The key that waits for its value.
-    key: Option<(String, Span)>,
+    /// The key that waits for its value; no text where it is a collection.
+    key: Option<(Option<String>, Span)>,
+    /// Where each key was first given.
+    keys: HashMap<String, Span>,
     is_flow: bool,
 }
 
@@ -114,9 +117,13 @@ impl<'a> Builder<'a> {
 
     fn refuse_tag(&self, is_tagged: bool, span: &Span, sink: &mut Sink<'_>) {
         if is_tagged {
-            sink.report(Code::InvalidYaml, trimmed(self.text, span.clone()), "YAML tags such as `!!str` are not used in plans")
-                .label("this value has a tag")
-                .help("put a text that looks like a number in quotes instead");
+            sink.report(
+                Code::InvalidYaml,
+                trimmed(self.text, span.clone()),
+                "YAML tags such as `!!str` are not used in plans",
+            )
+            .label("this value has a tag")
+            .help("put a text that looks like a number in quotes instead");
         }
     }
 
@@ -137,7 +144,7 @@ impl<'a> Builder<'a> {
         self.nodes += 1;
         self.check_size(&span, sink)?;
         let is_flow = !span.is_empty() && matches!(self.text.as_bytes().get(span.start), Some(b'[' | b'{'));
-        self.open.push(Open { node: Node { span, content }, anchor, key: None, is_flow });
+        self.open.push(Open { node: Node { span, content }, anchor, key: None, keys: HashMap::new(), is_flow });
         Ok(())
     }
 
@@ -170,7 +177,11 @@ impl<'a> Builder<'a> {
         match &mut open.node.content {
             Content::Sequence(items) => items.push(node),
             Content::Mapping(entries) => match open.key.take() {
-                Some((key, key_span)) => place_entry(entries, Entry { key, key_span, value: node }, sink),
+                // A key that is no word was reported; its value goes with it.
+                Some((Some(key), key_span)) => {
+                    place_entry(entries, &mut open.keys, Entry { key, key_span, value: node }, sink);
+                }
+                Some((None, _)) => {}
                 None => open.key = Some(key_of(node, sink)),
             },
             Content::Scalar(_) => {}
@@ -179,25 +190,29 @@ impl<'a> Builder<'a> {
 }
 
 /// Adds an entry, unless its key is there already.
-fn place_entry(entries: &mut Vec<Entry>, entry: Entry, sink: &mut Sink<'_>) {
-    if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
-        sink.report(Code::DuplicateKey, entry.key_span, format!("the key `{}` is given twice", entry.key))
-            .label("second time")
-            .related(first.key_span.clone(), "first time")
-            .help("keep one of the two");
-        return;
+fn place_entry(entries: &mut Vec<Entry>, keys: &mut HashMap<String, Span>, entry: Entry, sink: &mut Sink<'_>) {
+    match keys.entry(entry.key.clone()) {
+        Slot::Vacant(slot) => {
+            slot.insert(entry.key_span.clone());
+            entries.push(entry);
+        }
+        Slot::Occupied(first) => {
+            sink.report(Code::DuplicateKey, entry.key_span, format!("the key `{}` is given twice", entry.key))
+                .label("second time")
+                .related(first.get().clone(), "first time")
+                .help("keep one of the two");
+        }
     }
-    entries.push(entry);
 }
 
-fn key_of(node: Node, sink: &mut Sink<'_>) -> (String, Span) {
+fn key_of(node: Node, sink: &mut Sink<'_>) -> (Option<String>, Span) {
     match node.content {
-        Content::Scalar(scalar) => (scalar.text, node.span),
+        Content::Scalar(scalar) => (Some(scalar.text), node.span),
         Content::Sequence(_) | Content::Mapping(_) => {
             sink.report(Code::InvalidYaml, node.span.clone(), "a key must be a word, not a collection")
                 .label("used as a key")
                 .help("a condition or text that contains `{`, `[` or `: ` needs quotes around it");
-            (String::from("?"), node.span)
+            (None, node.span)
         }
     }
 }

@@ -1,0 +1,44 @@
+//! Files written from the code: the JSON Schema of plans and the page of codes. `LEADSTREAM_WRITE_GENERATED=1 cargo test -p leadstream-plan`
+//! writes them anew.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::fs;
+use std::path::Path;
+
+use leadstream_plan::{Code, Severity, plan_schema};
+
+#[track_caller]
+fn check(path: &str, fresh: &str) {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path);
+    if std::env::var_os("LEADSTREAM_WRITE_GENERATED").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, fresh).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == fresh,
+        "{} is not what the code says: write it anew with LEADSTREAM_WRITE_GENERATED=1",
+        path.display()
+    );
+}
+
+#[test]
+fn the_schema_in_the_repository_is_fresh() {
+    check("schemas/leadstream-plan.schema.json", &plan_schema());
+}
+
+#[test]
+fn the_page_of_codes_is_fresh() {
+    let mut page = String::from(
+        "# What `leadstream plan check` can say\n\n\
+         Every problem has a code in brackets that never changes its meaning: `error[unknown-key]`. An error keeps the plan from being loaded; a\n\
+         warning says that the plan probably does not do what its author meant. All problems of all files are shown at once.\n\n\
+         This page is written from the code.\n",
+    );
+    for code in Code::all() {
+        let severity = if code.severity() == Severity::Error { "error" } else { "warning" };
+        page.push_str(&format!("\n## {}\n\n*{severity}.* {}\n", code.name(), code.explanation()));
+    }
+    check("docs/errors/plan.md", &page);
+}

@@ -1,0 +1,175 @@
+//! Plans that are right: the examples the project ships, the plan of the benchmarks, and what single spellings compile to.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::fs;
+use std::path::Path;
+
+use leadstream_core::expr::{Comparison, Expr, Literal, ScoreRef};
+use leadstream_core::id::{Name, PlanVersion};
+use leadstream_core::plan::{CapPeriod, OncePer, Plan, PointsOf, Rearm, Trigger, VerdictPolicy};
+use leadstream_core::points::Points;
+use leadstream_core::time::{Span, Timestamp};
+use leadstream_plan::{Options, Source, Style, check, compile};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    let mut paths: Vec<_> = fs::read_dir(root().join(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    let read = |path: &std::path::PathBuf| Source {
+        name: path.file_name().unwrap().to_string_lossy().into_owned(),
+        text: fs::read_to_string(path).unwrap(),
+    };
+    paths.iter().map(read).collect()
+}
+
+#[track_caller]
+fn plan(text: &str) -> Plan {
+    let compilation = compile("plan.yaml", text, &Options::default());
+    let rendered: Vec<String> = compilation.diagnostics.iter().map(|it| it.render(text, Style::Plain)).collect();
+    assert!(rendered.is_empty(), "{}", rendered.join("\n"));
+    compilation.plan.unwrap()
+}
+
+#[test]
+fn the_plans_that_are_shipped_have_no_errors_and_no_warnings() {
+    for folder in ["config/plans", "benches/plans"] {
+        let sources = sources(folder);
+        assert!(!sources.is_empty(), "{folder}");
+        let count = sources.len();
+        let report = check(sources, &Options::default());
+        assert!(report.diagnostics.is_empty(), "{}", report.render(Style::Plain));
+        assert_eq!(report.plans.len(), count);
+    }
+}
+
+#[test]
+fn the_plan_of_the_benchmarks_has_twenty_rules() {
+    let report = check(sources("benches/plans"), &Options::default());
+    let twenty = report.plans.iter().find(|plan| &*plan.id == "benchmark").unwrap();
+    assert_eq!(twenty.rules.len() + twenty.fit.len(), 20);
+}
+
+#[test]
+fn a_rule_becomes_what_it_says() {
+    let plan = plan(
+        "plan: cars\ntime_zone: Europe/Warsaw\nrules:\n  - { id: a, on: [email_opened, email_clicked], when: 'event.value > 1000', points: -2.5, \
+         cap: { points: 30, per: month }, once_per: event.email_id, tags: [x, { tag: y, points: 0.125 }], untag: z, valid: [2026-05-01, null], \
+         verdicts: { suspect: { weight: 0.5 } } }\n",
+    );
+    let rule = &plan.rules[0];
+    assert_eq!((plan.key, rule.key), (Name::of("cars"), Name::of_pair("cars", "a")));
+    let Trigger::Event(types) = &rule.trigger else { panic!("fired by events") };
+    assert_eq!(
+        types.iter().map(|event_type| event_type.as_str()).collect::<Vec<_>>(),
+        ["email_opened", "email_clicked"]
+    );
+    let value = Expr::Event(Name::of("value"));
+    let compared = Expr::Compare(Comparison::Greater, Box::new([value, Expr::Literal(Literal::Number(1000.0))]));
+    assert_eq!(rule.when, Some(compared));
+    assert!(matches!(rule.points, PointsOf::Fixed(points) if points == Points::from_thousandths(-2500)));
+    let cap = rule.cap.unwrap();
+    assert_eq!((cap.points, cap.period), (Points::whole(30), CapPeriod::Month));
+    assert!(matches!(&rule.once_per, Some(OncePer::Key(Expr::Event(name))) if *name == Name::of("email_id")));
+    let tags: Vec<_> = rule.tags.iter().map(|effect| (&*effect.tag, effect.points)).collect();
+    assert_eq!(tags, [("x", None), ("y", Some(Points::from_thousandths(125)))]);
+    assert_eq!(rule.untag.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["z"]);
+    // Midnight of the first of May in Warsaw is 22:00 of the day before in UTC.
+    assert_eq!(rule.valid_from.unwrap().to_string(), "2026-04-30T22:00:00.000Z");
+    assert_eq!(rule.valid_until, None::<Timestamp>);
+    let verdicts = rule.verdicts.unwrap();
+    assert_eq!((verdicts.machine, verdicts.suspect), (VerdictPolicy::Ignore, VerdictPolicy::Weight(0.5)));
+}
+
+#[test]
+fn what_is_not_said_has_its_default_s14_s31_s60() {
+    let plan = plan(
+        "plan: cars\nrules:\n  - { id: a, on: page_viewed, tag: x }\n  - { id: b, idle: 30d, points: -1 }\n  \
+         - { id: c, idle: 30d, every: 1w, points: -1 }\n  - { id: d, on: page_viewed, points: 1 }\nqualify: { at: 100 }\npipeline: { stages: [ { name: lead } ] }\n",
+    );
+    assert!(!plan.global && plan.members.is_none() && plan.limits.floor.is_none());
+    assert!(matches!(plan.rules[0].points, PointsOf::Fixed(Points::ZERO)));
+    assert!(matches!(plan.rules[1].trigger, Trigger::Idle { every: None, times: 1, .. }));
+    assert!(
+        matches!(plan.rules[2].trigger, Trigger::Idle { every: Some(every), times: 12, .. } if every == Span::days(7))
+    );
+    let qualify = plan.qualify.unwrap();
+    assert_eq!((qualify.at, qualify.release, qualify.cooldown), (Points::whole(100), Points::whole(100), Span::ZERO));
+    assert_eq!((qualify.score, qualify.rearm), (ScoreRef::Plan(None), Rearm::OnRelease));
+    assert_eq!(plan.pipeline.unwrap().by, ScoreRef::Stage(None));
+}
+
+#[test]
+fn on_and_yes_are_words_and_not_truth_values_s60() {
+    let plan = plan("plan: yes\nrules:\n  - { id: on, on: page_viewed, tag: no }\n");
+    assert_eq!((&*plan.id, &*plan.rules[0].id, &*plan.rules[0].tags[0].tag), ("yes", "on", "no"));
+}
+
+#[test]
+fn facts_are_kept_once_with_their_longest_window_s12() {
+    let plan = plan(
+        "plan: cars\nfacts: { big: { on: order_completed, when: 'event.value > 1000' } }\nrules:\n  \
+         - { id: a, on: page_viewed, when: 'count(\"page_viewed\", \"7d\") > 3 && count(\"page_viewed\", \"/a/\", \"1d\") > 1', points: 1 }\n  \
+         - { id: b, on: page_viewed, when: 'count(\"page_viewed\", \"30d\") > 3 || ever(\"big\") || ever(\"page_viewed\")', points: 1 }\n",
+    );
+    let facts: Vec<_> = plan.facts.iter().map(|fact| (&*fact.text, fact.prefix.as_deref(), fact.window)).collect();
+    let expected = [
+        ("order_completed when event.value > 1000", None, Span::ZERO),
+        ("page_viewed", None, Span::days(30)),
+        ("page_viewed, /a/", Some("/a/"), Span::days(1)),
+    ];
+    assert_eq!(facts, expected);
+    assert!(plan.facts.iter().all(|fact| fact.key == Name::of(&fact.text)));
+}
+
+#[test]
+fn a_plan_may_name_itself_others_and_aliases_of_yaml() {
+    let report = check(
+        vec![
+            Source {
+                name: "a.yaml".to_owned(),
+                text: "plan: a\nrules:\n  - { id: x, on: page_viewed, when: &same 'level(\"b\", \"qualify\") && score(\"plan:a\") < 5', points: 1 }\n  \
+                       - { id: y, on: page_viewed, when: *same, points: 1 }\n"
+                    .to_owned(),
+            },
+            Source {
+                name: "b.yaml".to_owned(),
+                text: "plan: b\nrules: [ { id: x, on: page_viewed, points: 1 } ]\nqualify: { at: 5 }\n".to_owned(),
+            },
+        ],
+        &Options::default(),
+    );
+    assert!(!report.has_errors(), "{}", report.render(Style::Plain));
+    assert_eq!(report.summary(), "2 files checked: 2 plans, 3 rules, no problems");
+    assert_eq!(report.plans[0].rules[0].when, report.plans[0].rules[1].when);
+}
+
+#[test]
+fn declared_event_types_are_known_and_the_horizon_is_configured_s58() {
+    let text = "plan: a\nrules: [ { id: x, on: page_view, once_per: 500d, points: 1 } ]\n";
+    let options = Options { horizon: Span::days(800), event_types: vec!["page_view".to_owned()] };
+    assert!(compile("a.yaml", text, &options).diagnostics.is_empty());
+    assert_eq!(compile("a.yaml", text, &Options::default()).diagnostics.len(), 2);
+}
+
+#[test]
+fn the_version_follows_the_bytes_and_not_the_line_ends_s47() {
+    let text = "plan: a\nrules: [ { id: x, on: page_viewed, points: 1 } ]\n";
+    assert_eq!(plan(text).version, PlanVersion::of(text));
+    assert_eq!(plan(&text.replace('\n', "\r\n")).version, PlanVersion::of(text));
+    assert_ne!(plan(&text.replace("points: 1", "points: 2")).version, PlanVersion::of(text));
+}
+
+#[test]
+fn more_problems_than_anybody_reads_are_cut_with_a_word_about_it() {
+    let rules: String =
+        (0..1000).map(|number| format!("  - {{ id: r{number}, on: page_viewed, pionts: 1 }}\n")).collect();
+    let compilation = compile("a.yaml", &format!("plan: a\nrules:\n{rules}"), &Options::default());
+    assert_eq!(compilation.diagnostics.len(), 500);
+    assert!(compilation.diagnostics.iter().any(|it| it.message == "more than 500 problems: the rest is not shown"));
+    assert!(compilation.plan.is_none());
+}
