@@ -248,3 +248,16 @@ fn a_reason_never_quotes_the_record() {
         assert!(!letter.reason.contains("secret"), "{letter}");
     }
 }
+
+#[test]
+fn huge_numbers_are_rounded_and_those_beyond_all_measure_refused() {
+    let number = |text: &str| {
+        let message = format!(r#"{{"type":"track","event":"e","userId":"u","properties":{{"n":{text}}}}}"#);
+        let (batch, decoded) = decode_one(&web(), &record(message.as_bytes()));
+        decoded.map(|_| properties(&batch.events()[0])).map_err(|letter| letter.code)
+    };
+    assert_eq!(number("123456789012345678901234567890").as_deref(), Ok("n=Number(1.2345678901234568e29)"));
+    assert_eq!(number("333333333.33333329").as_deref(), Ok("n=Number(333333333.3333333)"));
+    assert_eq!(number("-1e-400").as_deref(), Ok("n=Number(-0.0)"));
+    assert_eq!(number("1e999"), Err(DeadLetterCode::Malformed));
+}

@@ -6,7 +6,8 @@ use leadstream_wire::limits::{CONTACT_MAX_BYTES, KEPT_PROPERTIES_MAX_BYTES, NAME
 use leadstream_wire::{Decoded, Decoder, EventBatch, InputRecord};
 
 pub fn check(decoder: &mut Decoder, value: &[u8], timestamp_ms: Option<i64>) {
-    let record = InputRecord { topic: "t", timestamp_ms, key: Some(b"k"), value: Some(value), ..InputRecord::default() };
+    let record =
+        InputRecord { topic: "t", timestamp_ms, key: Some(b"k"), value: Some(value), ..InputRecord::default() };
     let mut batch = EventBatch::new();
     match decoder.decode(&record, &mut batch) {
         Ok(Decoded::Events(count)) => assert!(count > 0 && count == batch.len()),
