@@ -1,0 +1,9 @@
+//! What the measuring programs share: the events they feed, the plans they score with, and CPU time.
+//!
+//! Nothing here is part of the product. Every figure is CPU time (user and system) of one thread or process, because wall time on a shared
+//! machine says little.
+#![allow(clippy::disallowed_methods, reason = "programs that measure time read clocks")]
+
+pub mod cpu;
+pub mod messages;
+pub mod plans;
