@@ -41,6 +41,8 @@ pub struct KafkaProducer {
     brokers: Arc<Brokers>,
     options: ProducerOptions,
     state: State,
+    /// Why a record of the open transaction was refused. librdkafka would commit the others without it.
+    refused: Option<Failure>,
 }
 
 enum State {
@@ -63,7 +65,7 @@ impl KafkaProducer {
         brokers: Arc<Brokers>,
         options: &ProducerOptions,
     ) -> Result<Self, LogError> {
-        let mut producer = Self { settings, brokers, options: options.clone(), state: State::Doubtful };
+        let mut producer = Self { settings, brokers, options: options.clone(), state: State::Doubtful, refused: None };
         producer.reopen()?;
         Ok(producer)
     }
@@ -118,6 +120,9 @@ impl KafkaProducer {
     }
 
     fn decide(&mut self, offsets: Option<(&GroupToken, TopicPartitionList)>) -> Result<Committed, LogError> {
+        if let Some(failure) = &self.refused {
+            return Err(LogError::AbortAndRewind(failure.clone()));
+        }
         let patience = Deadline::after(SLOW_COMMIT);
         let decided = self.decide_steps(offsets);
         match (decided, std::mem::replace(&mut self.state, State::Doubtful)) {
@@ -155,38 +160,9 @@ impl KafkaProducer {
     }
 }
 
-impl Producer for KafkaProducer {
-    type Token = GroupToken;
-
-    fn begin(&mut self) -> Result<(), LogError> {
-        if matches!(self.state, State::Open(..)) {
-            return Err(LogError::Fatal(Failure::new("begin transaction", "a transaction is open")));
-        }
-        if let State::Ready(client) = &self.state
-            && let Some(reason) = client.doubt()
-        {
-            debug!(reason, "replacing the producer before the next transaction");
-            std::mem::replace(&mut self.state, State::Doubtful).bury();
-        }
-        if !matches!(self.state, State::Ready(_)) {
-            self.reopen()?;
-        }
-        let State::Ready(client) = std::mem::replace(&mut self.state, State::Doubtful) else {
-            return Err(LogError::Fatal(Failure::new("begin transaction", "the producer could not be opened")));
-        };
-        match client.begin() {
-            Ok(()) => {
-                self.state = State::Open(client, Deadline::after(self.options.transaction_timeout));
-                Ok(())
-            }
-            Err(error) => {
-                client.bury();
-                Err(LogError::Retry(Failure::new("begin transaction", error.to_string())))
-            }
-        }
-    }
-
-    fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError> {
+impl KafkaProducer {
+    /// Puts a record into the queue, waiting for room.
+    fn enqueue(&self, record: &OutputRecord<'_>) -> Result<(), LogError> {
         const OPERATION: &str = "produce";
         let (client, deadline) = self.client()?;
         let partition = match record.destination {
@@ -229,6 +205,48 @@ impl Producer for KafkaProducer {
                 _ => return Err(LogError::AbortAndRewind(failure)),
             }
         }
+    }
+}
+
+impl Producer for KafkaProducer {
+    type Token = GroupToken;
+
+    fn begin(&mut self) -> Result<(), LogError> {
+        if matches!(self.state, State::Open(..)) {
+            return Err(LogError::Fatal(Failure::new("begin transaction", "a transaction is open")));
+        }
+        if let State::Ready(client) = &self.state
+            && let Some(reason) = client.doubt()
+        {
+            debug!(reason, "replacing the producer before the next transaction");
+            std::mem::replace(&mut self.state, State::Doubtful).bury();
+        }
+        if !matches!(self.state, State::Ready(_)) {
+            self.reopen()?;
+        }
+        self.refused = None;
+        let State::Ready(client) = std::mem::replace(&mut self.state, State::Doubtful) else {
+            return Err(LogError::Fatal(Failure::new("begin transaction", "the producer could not be opened")));
+        };
+        match client.begin() {
+            Ok(()) => {
+                self.state = State::Open(client, Deadline::after(self.options.transaction_timeout));
+                Ok(())
+            }
+            Err(error) => {
+                client.bury();
+                Err(LogError::Retry(Failure::new("begin transaction", error.to_string())))
+            }
+        }
+    }
+
+    fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError> {
+        let produced = self.enqueue(record);
+        // A mistake of the program changes nothing; whatever else is refused, the transaction may not go without.
+        if let Err(LogError::AbortAndRewind(failure) | LogError::Fenced(failure)) = &produced {
+            self.refused = Some(failure.clone());
+        }
+        produced
     }
 
     fn commit(&mut self, token: &GroupToken, offsets: &[InputOffset]) -> Result<Committed, LogError> {
