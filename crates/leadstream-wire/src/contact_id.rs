@@ -24,11 +24,6 @@ impl ContactIds {
         self.expression.is_some()
     }
 
-    /// What stands before every id.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
     /// The id by the source's expression.
     pub(crate) fn of_inputs(&self, inputs: &Inputs<'_>) -> Result<String, DeadLetter> {
         let missing = || DeadLetter::new(DeadLetterCode::ContactMissing, "the source's `contact` gives no id");

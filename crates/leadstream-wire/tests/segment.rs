@@ -215,6 +215,11 @@ fn every_kind_of_bad_message_has_its_code() {
         (r#"{"type":"track","event":"e"}"#.to_owned(), Code::ContactMissing),
         (r#"{"type":"track","event":"e","userId":"","anonymousId":null}"#.to_owned(), Code::ContactMissing),
         (format!(r#"{{"type":"track","event":"e","userId":"{long}"}}"#), Code::ContactTooLong),
+        (format!(r#"{{"type":"alias","userId":"u","previousId":"{long}"}}"#), Code::ContactTooLong),
+        (
+            format!(r#"{{"type":"identify","userId":"u","anonymousId":"{long}","traits":{{"a":1}}}}"#),
+            Code::ContactTooLong,
+        ),
         (r#"{"type":"track","event":"e","userId":"u","timestamp":"NOW"}"#.to_owned(), Code::TimeUnreadable),
         (r#"{"type":"track","event":"e","userId":"u","timestamp":true}"#.to_owned(), Code::TimeUnreadable),
         (
