@@ -33,7 +33,7 @@ impl Announcement<'_> {
             return;
         }
         let contributions = match &edge.score {
-            Some((score, _)) => largest_contributions(contact, self.plans, &edge.subject, score, self.time),
+            Some((score, _)) => largest_contributions(contact, self.plans, edge, score, self.time),
             None => Vec::new(),
         };
         let plan = match &edge.subject {
@@ -88,12 +88,11 @@ impl Announcement<'_> {
     }
 }
 
-/// The place of a stage in its pipeline; no stage is before the first, one that the plan no longer has is behind the last.
-pub(crate) fn stage_place(plan: Option<&Plan>, level: &Level) -> i64 {
-    let Level::Stage(name) = level else { return -1 };
+/// The rank of a stage in its pipeline; no stage, and one that the plan does not have, rank as the first (S23, S45).
+pub(crate) fn stage_place(plan: Option<&Plan>, level: &Level) -> usize {
+    let Level::Stage(name) = level else { return 0 };
     let stages = plan.and_then(|plan| plan.pipeline.as_ref()).map(|pipeline| &pipeline.stages);
-    let place = stages.and_then(|stages| stages.iter().position(|stage| stage.name == *name));
-    place.map_or(i64::MAX, |place| place as i64)
+    stages.and_then(|stages| stages.iter().position(|stage| stage.name == *name)).unwrap_or(0)
 }
 
 /// Counts one more announcement of a subject (S54). Returns its number, its id and the id of the one before.
@@ -114,14 +113,14 @@ fn number(announced: &mut Announced, contact: &str, edge: &Edge) -> (u64, Hash, 
 }
 
 /// The contributions with the largest value now in the score that was read; ties by time, uid and rule (S53).
-pub(crate) fn largest_contributions(
+fn largest_contributions(
     contact: &Contact,
     plans: &PlanSet,
-    subject: &SubjectId,
+    edge: &Edge,
     score: &ScoreRef,
     now: Timestamp,
 ) -> Vec<ContributionLine> {
-    let mut lines = score_lines(contact, plans, subject, score, now);
+    let mut lines = score_lines(contact, plans, edge, score, now);
     lines.retain(|line| line.value != Points::ZERO);
     lines.sort_by(|a, b| {
         let size = |line: &ContributionLine| std::cmp::Reverse(line.value.thousandths().unsigned_abs());
@@ -136,15 +135,15 @@ fn line_order(line: &ContributionLine) -> (Timestamp, Option<crate::id::Uid>, &s
 }
 
 /// Every contribution to a score, fit rules first.
-pub(crate) fn score_lines(
+fn score_lines(
     contact: &Contact,
     plans: &PlanSet,
-    subject: &SubjectId,
+    edge: &Edge,
     score: &ScoreRef,
     now: Timestamp,
 ) -> Vec<ContributionLine> {
     let plan_of = |id: &str| plans.plans().iter().find(|plan| *plan.id == *id).map(|plan| &**plan);
-    let asking = plan_of(subject.plan());
+    let asking = plan_of(edge.subject.plan());
     let plan_lines = |plan: Option<&Plan>, fit: bool, engagement: bool| {
         let Some(plan) = plan else { return Vec::new() };
         let mut lines = if fit { fit_lines(contact, plans, plan, now) } else { Vec::new() };
@@ -168,9 +167,9 @@ pub(crate) fn score_lines(
         ScoreRef::Stage(id) => {
             let plan = id.as_ref().map_or(asking, |id| plan_of(id));
             let Some(plan) = plan else { return Vec::new() };
-            // The advancing points belong to the stage that was left, which ended with this step: its last contributions are shown.
+            // The advancing points belong to the stage that was left: its contributions are shown (S26).
             let held = contact.state.plan(plan.key).and_then(|held| held.stage.as_ref());
-            let first = held.map_or(u64::MAX, |stage| stage.first_contribution);
+            let first = edge.stage_first.or(held.map(|stage| stage.first_contribution)).unwrap_or(u64::MAX);
             booked_lines(contact, plan, first).collect()
         }
         ScoreRef::Tag(tag) => {

@@ -11,6 +11,7 @@ use crate::contact::{
     TagState,
 };
 use crate::fold::step::{Firing, TagOperation};
+use crate::id::{Name, PlanVersion};
 use crate::plan::{CapPeriod, OncePer, Plan, Rule, Trigger};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -48,8 +49,9 @@ impl Books<'_> {
         let weighted = match firing.weight {
             None => firing.raw,
             Some(weight) => {
-                reason = Some(LimitReason::Weight);
-                firing.raw.weighted(weight)
+                let weighted = firing.raw.weighted(weight);
+                reason = (weighted != firing.raw).then_some(LimitReason::Weight);
+                weighted
             }
         };
         let capped = self.cap(rule, state_index, weighted, now);
@@ -73,10 +75,15 @@ impl Books<'_> {
             reason,
         });
         for effect in &rule.tags {
-            let points = effect.points.unwrap_or(applied);
-            let raw = effect.points.unwrap_or(firing.raw);
-            let tagged = TagOperation::Book { tag: effect.tag.clone(), points, raw, rule: booked_as };
-            self.tags.push(tagged);
+            // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
+            let (raw, points, reason) = match effect.points {
+                None => (firing.raw, applied, reason),
+                Some(own) => {
+                    let weighted = firing.weight.map_or(own, |weight| own.weighted(weight));
+                    (own, weighted, (weighted != own).then_some(LimitReason::Weight))
+                }
+            };
+            self.tags.push(TagOperation::Book { tag: effect.tag.clone(), points, raw, rule: booked_as, reason });
         }
         self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
     }
@@ -153,13 +160,21 @@ impl Books<'_> {
                 TagOperation::Add(tag) => {
                     self.carry(tag, now);
                 }
-                TagOperation::Book { tag, points, raw, rule } => {
+                TagOperation::Give { tag, points } => {
+                    let Some(at) = self.carry(tag, now) else { continue };
+                    let held = &mut Arc::make_mut(&mut self.state.tags)[at];
+                    held.points = (held.points + *points).saturated();
+                    let nobody: Arc<str> = Arc::from("");
+                    let rule = self.rules.insert(Name::of_pair("", ""), &nobody, &nobody, PlanVersion::default());
+                    let (dimension, raw, applied) = (Dimension::Tag(tag.clone()), *points, *points);
+                    self.record(Contribution { time: now, cause, rule, dimension, raw, applied, reason: None });
+                }
+                TagOperation::Book { tag, points, raw, rule, reason } => {
                     let Some(at) = self.carry(tag, now) else { continue };
                     let held = &mut Arc::make_mut(&mut self.state.tags)[at];
                     held.points = (held.points + *points).saturated();
                     let dimension = Dimension::Tag(tag.clone());
-                    let (applied, raw, rule) = (*points, *raw, *rule);
-                    let reason = (applied != raw).then_some(LimitReason::Cap);
+                    let (applied, raw, rule, reason) = (*points, *raw, *rule, *reason);
                     self.record(Contribution { time: now, cause, rule, dimension, raw, applied, reason });
                 }
                 TagOperation::Remove(tag) => {

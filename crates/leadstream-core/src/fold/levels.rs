@@ -23,6 +23,8 @@ pub(crate) struct Edge {
     pub(crate) since: Timestamp,
     /// The score that was read, and which it was.
     pub(crate) score: Option<(ScoreRef, Points)>,
+    /// Where a stage score that was read begins in the ledger, for a stage that this very edge leaves.
+    pub(crate) stage_first: Option<u64>,
     pub(crate) threshold: Option<Points>,
     pub(crate) reason: Reason,
     /// Entering the first stage is not told (S37).
@@ -102,8 +104,8 @@ impl Stepper<'_> {
     /// Fit, members and levels after everything else of the step (S7); leaves the edges in the order of S39.
     pub(crate) fn settle(&mut self, now: Timestamp, attributes_changed: bool) {
         self.state.tau = Some(now);
-        self.tag_edges(now);
         let attributes_changed = attributes_changed || !self.buffers.touched_tags.is_empty();
+        self.tag_edges(now);
         let plan_count = self.plans.plans().len();
         for index in 0..plan_count {
             self.settle_membership(index, now, attributes_changed);
@@ -133,6 +135,7 @@ impl Stepper<'_> {
                     new,
                     since: now,
                     score,
+                    stage_first: None,
                     threshold: None,
                     reason,
                     silent: false,
@@ -198,6 +201,7 @@ impl Stepper<'_> {
             new,
             since: now,
             score: None,
+            stage_first: None,
             threshold: None,
             reason,
             silent: false,
@@ -275,6 +279,7 @@ impl Stepper<'_> {
             new,
             since: now,
             score: Some((qualify.score.clone(), score)),
+            stage_first: None,
             threshold: Some(threshold),
             reason,
             silent: false,

@@ -113,6 +113,7 @@ impl Fold {
             || contact.rows.len() >= self.limits.rows
             || contact.rows.as_slice().first().is_some_and(|row| row.time < event.time - self.limits.horizon)
             || self.missed_plan_change(contact)
+            || contact.rows.find(event.uid).is_some()
     }
 
     /// Takes one event of the contact. Timers due up to the event, and after it up to the task clock, fire in it (S40).
@@ -123,19 +124,21 @@ impl Fold {
         clock: Timestamp,
         out: &mut Vec<DerivedEvent>,
     ) -> Outcome {
-        let order = (event.time, event.uid);
-        if self.is_too_late(contact, order) {
-            return Outcome::TooLate;
+        if self.missed_plan_change(contact) {
+            self.advance(contact, clock, out);
         }
-        if let Some(at) = contact.rows.find(event.uid) {
-            if replaces(contact, at, event) {
-                contact.rows.remove(at);
-                contact.rows.insert(event, &mut contact.words);
-                self.apply_late(contact, event, clock, out);
-            }
+        let known = contact.rows.find(event.uid);
+        if known.is_some_and(|at| !replaces(contact, at, event)) {
             return Outcome::Duplicate;
         }
-        let fired = if self.is_late(contact, event) || self.missed_plan_change(contact) {
+        if self.is_too_late(contact, (event.time, event.uid)) {
+            return Outcome::TooLate;
+        }
+        let fired = if let Some(at) = known {
+            contact.rows.remove(at);
+            contact.rows.insert(event, &mut contact.words);
+            self.apply_late(contact, event, clock, out)
+        } else if self.is_late(contact, event) {
             contact.rows.insert(event, &mut contact.words);
             self.apply_late(contact, event, clock, out)
         } else {
@@ -147,7 +150,7 @@ impl Fold {
         };
         self.depart(contact);
         self.refresh(contact);
-        self.outcome(event, fired)
+        if known.is_some() { Outcome::Duplicate } else { self.outcome(event, fired) }
     }
 
     /// Fires the contact's timers due at or before the task clock. Returns whether anything stepped.
@@ -289,7 +292,8 @@ impl Fold {
     ) -> usize {
         let before = contact.state.tau.unwrap_or(event.time);
         contact.rewrites += 1;
-        let fired = self.refold(contact, before.max(clock).max(event.time), Some(event.uid));
+        let fired = self.refold(contact, before.max(clock), Some(event.uid));
+        never_back(contact, before);
         let mut marks = self.marks.clone();
         marks.push(Mark::Late);
         if event.clamped {
@@ -310,9 +314,14 @@ impl Fold {
         let before = contact.state.tau.unwrap_or(clock);
         contact.rewrites += 1;
         self.refold(contact, before.max(clock), None);
+        never_back(contact, before);
         let mut marks = self.marks.clone();
-        marks.push(mark);
-        self.correct(contact, cause, before, marks, out);
+        marks.extend([Mark::Late, mark]);
+        let changed = match &cause {
+            DerivedCause::Event { time, .. } => *time,
+            DerivedCause::Timer { due, .. } => *due,
+        };
+        self.correct(contact, cause, changed, marks, out);
     }
 
     /// Folds the rows anew from the base, then fires timers up to an instant; nothing is announced. Returns how many rules fired for the event
@@ -424,6 +433,11 @@ impl Fold {
             && plans.iter().all(|plan| plan.verdicts.of(event.verdict) == VerdictPolicy::Ignore);
         if ignored { Outcome::Suppressed } else { Outcome::Unmatched }
     }
+}
+
+/// Keeps the latest instant stepped where the new fold ended before it: it never goes back (S1).
+fn never_back(contact: &mut Contact, before: Timestamp) {
+    contact.state.tau = contact.state.tau.max(Some(before));
 }
 
 /// What a step over a base sees of history.

@@ -43,9 +43,9 @@ impl Fold {
             let scores = Scores { state: &contact.state, plans };
             let (score, threshold, reason) = explain(scores, plan, &subject, &old, &new);
             let via = passed_through(plan, &old, &new);
-            // Whoever was in no stage and now is in the first has entered it silently, as in order (S37).
-            let silent = matches!(subject, SubjectId::Stage(_)) && old == Level::None && stage_place(plan, &new) == 0;
-            let edge = Edge { subject, old, new, since, score, threshold, reason, silent };
+            // No stage ranks as the first one, so between them nothing is told, as in order (S23, S37).
+            let silent = matches!(subject, SubjectId::Stage(_)) && stage_place(plan, &old) == stage_place(plan, &new);
+            let edge = Edge { subject, old, new, since, score, stage_first: None, threshold, reason, silent };
             announcement.tell(contact, &edge, via, out);
         }
     }
@@ -139,10 +139,6 @@ fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &L
 fn passed_through(plan: Option<&Plan>, old: &Level, new: &Level) -> Vec<Arc<str>> {
     let Some(pipeline) = plan.and_then(|plan| plan.pipeline.as_ref()) else { return Vec::new() };
     let (from, to) = (stage_place(plan, old), stage_place(plan, new));
-    let last = pipeline.stages.len() as i64;
-    if from < 0 || to < 0 || from >= last || to >= last {
-        return Vec::new();
-    }
-    let between = |place: i64| pipeline.stages[place as usize].name.clone();
+    let between = |place: usize| pipeline.stages[place].name.clone();
     if from < to { (from + 1..to).map(between).collect() } else { (to + 1..from).rev().map(between).collect() }
 }

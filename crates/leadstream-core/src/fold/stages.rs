@@ -1,4 +1,7 @@
 //! Moving through a pipeline (S36, S37): the leave test first, then the advance, at most one direction in a step.
+//!
+//! The score that stages are entered and left by is the one that the pipeline's `by` names. No stage ranks as the first one: entering the first
+//! stage, and leaving it for none, is not told.
 
 use std::sync::Arc;
 
@@ -12,10 +15,9 @@ use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::Timestamp;
 
-/// A decided move.
+/// A decided move to another stage of the pipeline.
 struct Move {
     to: usize,
-    edge_score: Option<(ScoreRef, Points)>,
     threshold: Option<Points>,
     reason: Reason,
     resting: bool,
@@ -26,16 +28,7 @@ impl Stepper<'_> {
     pub(crate) fn enter_first_stage(&mut self, plan: &Plan, at: usize, now: Timestamp) {
         let Some(first) = plan.pipeline.as_ref().and_then(|pipeline| pipeline.stages.first()) else { return };
         self.state.plans[at].stage = Some(entered(first, now, self.state.booked, false));
-        self.buffers.edges.push(Edge {
-            subject: SubjectId::Stage(plan.id.clone()),
-            old: Level::None,
-            new: Level::Stage(first.name.clone()),
-            since: now,
-            score: None,
-            threshold: None,
-            reason: Reason::Plan,
-            silent: true,
-        });
+        self.push_silent_stage(plan, Level::None, Level::Stage(first.name.clone()), now);
     }
 
     /// The stage of one plan after the step's bookings.
@@ -43,67 +36,84 @@ impl Stepper<'_> {
         let plans = self.plans;
         let plan = &plans.plans()[index];
         let Some(at) = self.plan_at(plan) else { return };
-        let held = &self.state.plans[at];
-        let is_member = held.member;
+        let is_member = self.state.plans[at].member;
         let Some(pipeline) = plan.pipeline.as_ref().filter(|_| is_member) else {
-            if let Some(stage) = self.state.plans[at].stage.take() {
-                self.state.plans[at].stage_left = Some(now);
-                let reason = if is_member { Reason::Plan } else { Reason::NotMember };
-                self.push_stage_edge(plan, Level::Stage(stage.stage), Level::None, None, None, reason, now);
-            }
+            self.leave_pipeline(plan, at, if is_member { Reason::Plan } else { Reason::NotMember }, now);
             return;
         };
         let Some(present) = self.present_stage(plan, pipeline, at, now) else { return };
-        self.arm(pipeline, at, present);
         let left = self.leave(plan, pipeline, at, present, now);
         if !left {
             self.advance(plan, pipeline, at, present, now);
         }
+        self.arm(plan, pipeline, at);
     }
 
-    /// The place of the present stage. A member without a stage enters the first one silently; a stage that the plan no longer has is left for
-    /// the first.
-    fn present_stage(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, now: Timestamp) -> Option<usize> {
-        let Some(stage) = &self.state.plans[at].stage else {
-            self.enter_first_stage(plan, at, now);
-            return Some(0);
-        };
-        if let Some(present) = pipeline.stages.iter().position(|known| known.name == stage.stage) {
-            return Some(present);
+    /// The stage becomes none (S23): told, unless it was the first.
+    fn leave_pipeline(&mut self, plan: &Plan, at: usize, reason: Reason, now: Timestamp) {
+        let Some(left) = &self.state.plans[at].stage else { return };
+        let stages = plan.pipeline.as_ref().map_or(&[][..], |pipeline| &pipeline.stages);
+        let place = stages.iter().position(|stage| stage.name == left.stage);
+        let old = Level::Stage(left.stage.clone());
+        if place == Some(0) {
+            self.push_silent_stage(plan, old, Level::None, now);
+        } else {
+            let threshold = place.and_then(|place| stages[place].leave_below);
+            self.push_stage_edge(plan, at, (old, Level::None), threshold, reason, now);
         }
-        let (old, new) = (stage.stage.clone(), pipeline.stages.first()?.name.clone());
-        self.enter_first_stage(plan, at, now);
-        self.push_stage_edge(plan, Level::Stage(old), Level::Stage(new), None, None, Reason::Plan, now);
-        Some(0)
+        self.state.plans[at].stage = None;
+        self.state.plans[at].stage_left = Some(now);
     }
 
-    /// Notes that the stage score has reached what it must not fall below (S36).
-    fn arm(&mut self, pipeline: &Pipeline, at: usize, present: usize) {
-        let below = pipeline.stages[present].leave_below;
-        if let (Some(stage), Some(below)) = (&mut self.state.plans[at].stage, below) {
-            stage.armed |= stage.points >= below;
+    /// The place of the present stage. A member without a stage enters the first one silently; a stage that the plan no longer has is left
+    /// before (S45).
+    fn present_stage(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, now: Timestamp) -> Option<usize> {
+        let present = self.stage_place(pipeline, at);
+        if present.is_none() {
+            self.leave_pipeline(plan, at, Reason::Plan, now);
+            self.enter_first_stage(plan, at, now);
+        }
+        present.or_else(|| self.stage_place(pipeline, at))
+    }
+
+    fn stage_place(&self, pipeline: &Pipeline, at: usize) -> Option<usize> {
+        let held = self.state.plans[at].stage.as_ref()?;
+        pipeline.stages.iter().position(|stage| stage.name == held.stage)
+    }
+
+    /// Notes that the score has reached what it must not fall below in this stage (S36).
+    fn arm(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize) {
+        let Some(place) = self.stage_place(pipeline, at) else { return };
+        let Some(below) = pipeline.stages[place].leave_below else { return };
+        if self.stage_score(plan, pipeline) >= below
+            && let Some(stage) = &mut self.state.plans[at].stage
+        {
+            stage.armed = true;
         }
     }
 
     fn leave(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, mut present: usize, now: Timestamp) -> bool {
         let mut left = false;
-        while let Some(reason) = self.reason_to_leave(plan, &pipeline.stages[present], at, present, now) {
-            let points = self.state.plans[at].stage.as_ref().map_or(Points::ZERO, |stage| stage.points);
+        loop {
+            self.arm(plan, pipeline, at);
+            let Some(reason) = self.reason_to_leave(plan, pipeline, at, present, now) else { return left };
             let threshold = pipeline.stages[present].leave_below;
-            let edge_score = Some((ScoreRef::Stage(None), points));
-            self.go(plan, pipeline, at, Move { to: present - 1, edge_score, threshold, reason, resting: true }, now);
+            self.go(plan, pipeline, at, Move { to: present - 1, threshold, reason, resting: true }, now);
             present -= 1;
             left = true;
         }
-        left
     }
 
-    fn reason_to_leave(&self, plan: &Plan, stage: &Stage, at: usize, present: usize, now: Timestamp) -> Option<Reason> {
+    fn reason_to_leave(&self, plan: &Plan, pipeline: &Pipeline, at: usize, present: usize, now: Timestamp) -> Option<Reason> {
+        let stage = &pipeline.stages[present];
         if present == 0 || stage.is_final {
             return None;
         }
         let held = self.state.plans[at].stage.as_ref()?;
-        if held.armed && stage.leave_below.is_some_and(|below| held.points < below) {
+        if held.armed
+            && let Some(below) = stage.leave_below
+            && self.stage_score(plan, pipeline) < below
+        {
             return Some(Reason::Score);
         }
         if stage.leave_when.as_ref().is_some_and(|when| self.stage_condition(plan, when, now)) {
@@ -115,12 +125,11 @@ impl Stepper<'_> {
 
     fn advance(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, mut present: usize, now: Timestamp) {
         while let Some(next) = pipeline.stages.get(present + 1) {
-            let Some(held) = &self.state.plans[at].stage else { return };
-            if held.resting || pipeline.stages[present].is_final || (next.enter.is_none() && next.enter_when.is_none())
-            {
+            let resting = self.state.plans[at].stage.as_ref().is_none_or(|held| held.resting);
+            if resting || pipeline.stages[present].is_final || (next.enter.is_none() && next.enter_when.is_none()) {
                 return;
             }
-            let score = Scores { state: self.state, plans: self.plans }.read(plan, &pipeline.by);
+            let score = self.stage_score(plan, pipeline);
             let enters = next.enter.is_none_or(|enter| score >= enter)
                 && next.enter_when.as_ref().is_none_or(|when| self.stage_condition(plan, when, now))
                 && !next.leave_when.as_ref().is_some_and(|when| self.stage_condition(plan, when, now));
@@ -128,9 +137,7 @@ impl Stepper<'_> {
                 return;
             }
             let reason = if next.enter.is_some() { Reason::Score } else { Reason::Condition };
-            let edge_score = Some((pipeline.by.clone(), score));
-            let decided = Move { to: present + 1, edge_score, threshold: next.enter, reason, resting: false };
-            self.go(plan, pipeline, at, decided, now);
+            self.go(plan, pipeline, at, Move { to: present + 1, threshold: next.enter, reason, resting: false }, now);
             present += 1;
         }
     }
@@ -138,42 +145,56 @@ impl Stepper<'_> {
     /// Makes a decided move: the stage score begins anew.
     fn go(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, decided: Move, now: Timestamp) {
         let target = &pipeline.stages[decided.to];
-        let booked = self.state.booked;
-        let old = self.state.plans[at].stage.replace(entered(target, now, booked, decided.resting));
-        let old = old.map_or(Level::None, |stage| Level::Stage(stage.stage));
+        let old = self.state.plans[at].stage.as_ref().map_or(Level::None, |stage| Level::Stage(stage.stage.clone()));
         let new = Level::Stage(target.name.clone());
-        self.push_stage_edge(plan, old, new, decided.edge_score, decided.threshold, decided.reason, now);
+        self.push_stage_edge(plan, at, (old, new), decided.threshold, decided.reason, now);
+        self.state.plans[at].stage = Some(entered(target, now, self.state.booked, decided.resting));
+    }
+
+    /// The score that stages are entered and left by.
+    fn stage_score(&self, plan: &Plan, pipeline: &Pipeline) -> Points {
+        Scores { state: self.state, plans: self.plans }.read(plan, &pipeline.by)
     }
 
     fn stage_condition(&self, plan: &Plan, when: &Expr, now: Timestamp) -> bool {
         when.eval_bool(&self.scope(plan, None, now)).unwrap_or(false)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of an edge, said once")]
+    /// Notes a change of stage, with the score as it was read: before the new stage begins it anew.
     fn push_stage_edge(
         &mut self,
         plan: &Plan,
-        old: Level,
-        new: Level,
-        score: Option<(ScoreRef, Points)>,
+        at: usize,
+        (old, new): (Level, Level),
         threshold: Option<Points>,
         reason: Reason,
         now: Timestamp,
     ) {
+        let by = plan.pipeline.as_ref().map_or(ScoreRef::Stage(None), |pipeline| pipeline.by.clone());
+        let score = Scores { state: self.state, plans: self.plans }.read(plan, &by);
+        let stage_first = self.state.plans[at].stage.as_ref().map(|stage| stage.first_contribution);
         let subject = SubjectId::Stage(plan.id.clone());
-        self.buffers.edges.push(Edge { subject, old, new, since: now, score, threshold, reason, silent: false });
+        let score = Some((by, score));
+        self.buffers.edges.push(Edge { subject, old, new, since: now, score, stage_first, threshold, reason, silent: false });
+    }
+
+    fn push_silent_stage(&mut self, plan: &Plan, old: Level, new: Level, now: Timestamp) {
+        self.buffers.edges.push(Edge {
+            subject: SubjectId::Stage(plan.id.clone()),
+            old,
+            new,
+            since: now,
+            score: None,
+            stage_first: None,
+            threshold: None,
+            reason: Reason::Plan,
+            silent: true,
+        });
     }
 }
 
 /// A stage just entered.
 fn entered(stage: &Stage, now: Timestamp, booked: u64, resting: bool) -> StageState {
-    let armed = stage.leave_below.is_some_and(|below| Points::ZERO >= below);
-    StageState {
-        stage: Arc::clone(&stage.name),
-        entered: now,
-        points: Points::ZERO,
-        first_contribution: booked,
-        armed,
-        resting,
-    }
+    let (stage, points) = (Arc::clone(&stage.name), Points::ZERO);
+    StageState { stage, entered: now, points, first_contribution: booked, armed: false, resting }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, Rows, RuleTable, State, Words,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, Rows, RuleTable, State, Words,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value, Verdict};
@@ -47,8 +47,13 @@ pub(crate) struct Firing {
 /// What a step does to a tag.
 #[derive(Clone, Debug)]
 pub(crate) enum TagOperation {
+    /// The CRM sets it.
     Add(Arc<str>),
-    Book { tag: Arc<str>, points: Points, raw: Points, rule: u32 },
+    /// The CRM sets it, with points of no rule.
+    Give { tag: Arc<str>, points: Points },
+    /// A rule sets it, with points.
+    Book { tag: Arc<str>, points: Points, raw: Points, rule: u32, reason: Option<LimitReason> },
+    /// A rule or the CRM removes it.
     Remove(Arc<str>),
 }
 
@@ -362,7 +367,7 @@ fn unsets(value: Value<'_>) -> bool {
     matches!(value, Value::Null | Value::Text(""))
 }
 
-/// What a CRM record does to tags (S25): true adds, false removes.
+/// What a CRM record does to tags (S25): true adds, a number adds with points, false removes.
 fn event_tags(event: &Event) -> Vec<TagOperation> {
     if event.kind != EventKind::Tags {
         return Vec::new();
@@ -370,7 +375,10 @@ fn event_tags(event: &Event) -> Vec<TagOperation> {
     let operations = event.properties.iter().filter_map(|(_, tag, value)| match value {
         Value::Bool(true) => Some(TagOperation::Add(Arc::from(tag))),
         Value::Bool(false) => Some(TagOperation::Remove(Arc::from(tag))),
-        Value::Null | Value::Number(_) | Value::Text(_) => None,
+        Value::Number(number) => {
+            Points::from_number(number).map(|points| TagOperation::Give { tag: Arc::from(tag), points })
+        }
+        Value::Null | Value::Text(_) => None,
     });
     operations.collect()
 }
@@ -385,7 +393,8 @@ fn once_key(value: Value<'_>) -> Option<u64> {
     let hasher = match value {
         Value::Null => return None,
         Value::Bool(value) => Hasher::new().bytes(&[1, u8::from(value)]),
-        Value::Number(value) => Hasher::new().bytes(&[2]).number(value.to_bits()),
+        // 0 and -0 are one number to every condition, so they are one key.
+        Value::Number(value) => Hasher::new().bytes(&[2]).number((value + 0.0).to_bits()),
         Value::Text(value) => Hasher::new().bytes(&[3]).bytes(value.as_bytes()),
     };
     let hash = hasher.finish();

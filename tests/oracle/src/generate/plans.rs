@@ -64,7 +64,7 @@ fn head() -> impl Strategy<Value = Vec<String>> {
         "verdicts: { machine: count }",
         "verdicts: { suspect: ignore }",
         "verdicts: { suspect: { weight: 0.5 } }",
-        "verdicts: { human: { weight: 0.1 }, machine: { weight: 2 } }",
+        "verdicts: { human: { weight: 0.1 }, machine: { weight: 1 } }",
     ]);
     let limits = words(&["limits: { floor: 0 }", "limits: { ceiling: 30 }", "limits: { floor: -10, ceiling: 60 }"]);
     let zone = words(&["time_zone: Europe/Warsaw", "time_zone: America/New_York"]);
@@ -105,7 +105,7 @@ fn valid() -> BoxedStrategy<String> {
 }
 
 fn literal_points() -> BoxedStrategy<String> {
-    words(&["0", "5", "10", "20", "50", "-5", "-10", "-20", "-33.333", "33.333", "0.0005", "2.5"])
+    words(&["0", "5", "10", "20", "50", "-5", "-10", "-20", "-33.333", "33.333", "2.5"])
 }
 
 fn event_rule() -> BoxedStrategy<Rule> {
@@ -179,8 +179,10 @@ fn qualify() -> BoxedStrategy<String> {
 
 fn pipeline() -> BoxedStrategy<Vec<String>> {
     let by = words(&["by: stage", "by: engagement", "by: plan"]);
-    (by, proptest::collection::vec(stage(), 1..4))
-        .prop_map(|(by, stages)| std::iter::once(by).chain(stages).collect())
+    // Only the last stage is final, and a final stage has no tests to leave it.
+    let last = words(&["enter: 20, final: true", "enter_when: 'contact.consent', final: true"]);
+    (by, proptest::collection::vec(stage(), 1..4), proptest::option::weighted(0.2, last))
+        .prop_map(|(by, stages, last)| std::iter::once(by).chain(stages).chain(last).collect())
         .boxed()
 }
 
@@ -195,12 +197,9 @@ fn stage() -> BoxedStrategy<String> {
     let below = words(&["leave_below: 0", "leave_below: 2.5", "leave_below: 5", "leave_below: 10"]);
     let leave_when = conditions::of_level().prop_map(|condition| quoted("leave_when", &condition));
     let leave_idle = words(&["leave_idle: 1d", "leave_idle: 2d", "leave_idle: 3d"]);
-    let is_final = proptest::option::weighted(0.1, Just("final: true".to_owned()));
     let rare = |strategy| proptest::option::weighted(0.2, strategy);
-    (enter, often(below), rare(leave_when.boxed()), rare(leave_idle), is_final)
-        .prop_map(|(enter, below, leave_when, leave_idle, is_final)| {
-            joined([Some(enter), below, leave_when, leave_idle, is_final])
-        })
+    (enter, often(below), rare(leave_when.boxed()), rare(leave_idle))
+        .prop_map(|(enter, below, leave_when, leave_idle)| joined([Some(enter), below, leave_when, leave_idle]))
         .boxed()
 }
 

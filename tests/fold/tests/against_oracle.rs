@@ -1,0 +1,171 @@
+//! The fold against the oracle, command by command, on random plans and histories; and the laws that need no oracle.
+
+use leadstream_core::Contact;
+use leadstream_core::explain::LedgerLine;
+use leadstream_fold_tests::{Subject, compiles, contributions_of, derived_of, ledger_of, outcome_of, scorecard_of};
+use leadstream_oracle::case::{Case, Command};
+use leadstream_oracle::generate::{Profile, case, shuffled};
+use leadstream_oracle::{LineKind, Oracle};
+use leadstream_wire::stored::contact::{Lengths, apply_change, read_image, write_change, write_image};
+use proptest::prelude::*;
+
+/// What the fold and the oracle must agree on after every command.
+fn compare(subject: &Subject, oracle: &Oracle) {
+    if !subject.contact.is_blank() {
+        assert_eq!(scorecard_of(&subject.fold, &subject.contact), oracle.scorecard(), "scorecards differ");
+    }
+    let mut expected: Vec<_> = oracle
+        .ledger()
+        .into_iter()
+        .filter(|record| !departed(&subject.contact, record.time, record.uid.as_deref()))
+        .map(|r| (r.time, r.uid, r.plan, r.rule, r.version, r.raw, r.applied))
+        .collect();
+    expected.sort();
+    assert_eq!(ledger_of(&subject.contact), expected, "ledgers differ");
+    adds_up(subject);
+}
+
+/// Whether a booking lies in the base, whose lines nobody keeps: timers at an instant go before its events.
+fn departed(contact: &Contact, time: i64, uid: Option<&str>) -> bool {
+    let Some(base) = &contact.base else { return false };
+    let boundary = (base.boundary.0.millis(), base.boundary.1.to_string());
+    match uid {
+        Some(uid) => (time, uid.to_owned()) <= boundary,
+        None => time <= boundary.0,
+    }
+}
+
+/// L4: every ledger adds up to its score.
+fn adds_up(subject: &Subject) {
+    let explanation = subject.fold.explain(&subject.contact);
+    for ledger in &explanation.ledgers {
+        let sum: leadstream_core::Points = ledger.lines.iter().map(LedgerLine::value).sum();
+        assert_eq!(sum, ledger.score, "{:?} does not add up: {ledger:#?}", ledger.of);
+        let without_base = subject.contact.base.is_none();
+        let has_base = ledger.lines.iter().any(|line| matches!(line, LedgerLine::Base { .. }));
+        assert!(!(without_base && has_base), "a base line without a base: {ledger:#?}");
+    }
+}
+
+/// What is stored of a contact gives the same contact, whole and as a change.
+fn survives_storage(subject: &mut Subject, earlier: &(Vec<u8>, Lengths)) -> (Vec<u8>, Lengths) {
+    let mut image = Vec::new();
+    write_image(&subject.contact, &mut image);
+    let mut read = read_image(&subject.contact.id, &image).unwrap();
+    subject.fold.refresh(&mut read);
+    assert_eq!(read.next_due, subject.contact.next_due);
+    assert_same(&read, &subject.contact);
+    if earlier.1.only_grown(&subject.contact) && !earlier.0.is_empty() {
+        let mut change = Vec::new();
+        write_change(&subject.contact, &earlier.1, &mut change);
+        let mut grown = read_image(&subject.contact.id, &earlier.0).unwrap();
+        apply_change(&mut grown, &change).unwrap();
+        assert_same(&grown, &subject.contact);
+    }
+    let lengths = Lengths::of(&subject.contact);
+    // From here on the contact that was read goes on: what is remembered beside it must not matter.
+    read.rewrites = subject.contact.rewrites;
+    subject.contact = read;
+    (image, lengths)
+}
+
+fn assert_same(one: &Contact, other: &Contact) {
+    let mut image = Vec::new();
+    write_image(other, &mut image);
+    let mut again = Vec::new();
+    write_image(one, &mut again);
+    assert_eq!(again, image, "images differ");
+    assert_eq!(one.state, other.state);
+    assert_eq!(one.ledger, other.ledger);
+    assert_eq!(one.announced, other.announced);
+}
+
+fn run(case: &Case) {
+    let mut oracle = case.oracle().unwrap();
+    let mut subject = Subject::new(case);
+    let mut earlier = (Vec::new(), Lengths::of(&subject.contact));
+    for (at, command) in case.commands.iter().enumerate() {
+        let expected = oracle.command_of(command).unwrap();
+        let (outcome, derived) = subject.command(command);
+        assert_eq!(outcome.map(outcome_of), expected.outcome, "outcome of command {at}: {command:?}");
+        assert_eq!(derived.len(), expected.derived.len(), "command {at}: {command:?}\n{derived:#?}\n{:#?}", expected.derived);
+        for (derived, expected) in derived.iter().zip(&expected.derived) {
+            let mut seen = derived_of(derived);
+            let mut wanted = expected.clone();
+            // Reasons are words for people; contributions are compared below without the base, which is no rule's.
+            wanted.reason = None;
+            wanted.contributions.clear();
+            if let leadstream_oracle::Cause::Timer { plan, .. } = &mut wanted.cause {
+                *plan = None;
+            }
+            if let leadstream_oracle::Cause::Timer { plan, .. } = &mut seen.cause {
+                *plan = None;
+            }
+            assert_eq!(seen, wanted, "command {at}: {command:?}");
+            let rules = expected.contributions.iter().filter(|c| matches!(c.kind, LineKind::Fit | LineKind::Booking));
+            let wanted: Vec<_> = rules.map(|c| (c.rule.clone(), c.uid.clone(), c.value)).collect();
+            let mut seen = contributions_of(derived);
+            if wanted.len() < expected.contributions.len() {
+                seen.truncate(wanted.len());
+            }
+            assert_eq!(seen, wanted, "contributions of {derived:#?}");
+        }
+        compare(&subject, &oracle);
+        earlier = survives_storage(&mut subject, &earlier);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, max_shrink_iters: 2000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_on_every_command(case in case(&Profile::full())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_on_usual_cases(case in case(&Profile::usual())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn l1_the_order_of_arrival_does_not_matter(
+        (case, other) in case(&Profile::usual()).prop_flat_map(|case| (Just(case.clone()), shuffled(&case)))
+    ) {
+        prop_assume!(compiles(&case) && compiles(&other));
+        let end = Command::Clock(leadstream_oracle::generate::START_MS + 120 * leadstream_oracle::DAY_MS);
+        let fold = |case: &Case| {
+            let mut subject = Subject::new(case);
+            case.commands.iter().chain([&end]).for_each(|command| { subject.command(command); });
+            subject
+        };
+        let (one, other) = (fold(&case), fold(&other));
+        let state = |subject: &Subject| leadstream_oracle::Scorecard { seq: 0, ..scorecard_of(&subject.fold, &subject.contact) };
+        prop_assert_eq!(state(&one), state(&other));
+        prop_assert_eq!(ledger_of(&one.contact), ledger_of(&other.contact));
+    }
+
+    #[test]
+    fn undone_commands_leave_no_trace(case in case(&Profile::full())) {
+        prop_assume!(compiles(&case));
+        let mut subject = Subject::new(&case);
+        for command in &case.commands {
+            if let Command::Event(event) = command {
+                let event = leadstream_fold_tests::core_event(&case.contact, event, &case.limits);
+                let before = subject.contact.clone();
+                let savepoint = subject.contact.savepoint();
+                let rewrites = subject.fold.rewrites(&subject.contact, &event);
+                let mut tried = subject.contact.clone();
+                subject.fold.apply(&mut tried, &event, subject.clock, &mut Vec::new());
+                let undone = tried.undo(savepoint);
+                prop_assert!(undone || rewrites, "what was rewritten was foretold");
+                if undone {
+                    assert_same(&tried, &before);
+                }
+            }
+            subject.command(command);
+        }
+    }
+}
