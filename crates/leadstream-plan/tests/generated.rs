@@ -1,12 +1,12 @@
 //! Files written from the code: the JSON Schema of plans and the page of codes. `LEADSTREAM_WRITE_GENERATED=1 cargo test -p leadstream-plan`
-//! writes them anew.
+//! writes them anew. And the guide, which is written by hand and must not fall behind.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::fs;
 use std::path::Path;
 
-use leadstream_plan::{Code, Severity, plan_schema};
+use leadstream_plan::{Code, Options, Severity, compile, plan_schema};
 
 #[track_caller]
 fn check(path: &str, fresh: &str) {
@@ -41,4 +41,35 @@ fn the_page_of_codes_is_fresh() {
         page.push_str(&format!("\n## {}\n\n*{severity}.* {}\n", code.name(), code.explanation()));
     }
     check("docs/errors/plan.md", &page);
+}
+
+const GUIDE: &str = include_str!("../../../docs/plans.md");
+
+#[test]
+fn the_first_plan_of_the_guide_is_right() {
+    let (_, rest) = GUIDE.split_once("```yaml\n").unwrap();
+    let (plan, _) = rest.split_once("```").unwrap();
+    let compilation = compile("guide.yaml", plan, &Options::default());
+    assert_eq!(compilation.diagnostics, []);
+    assert_eq!(compilation.plan.unwrap().rules.len(), 4);
+}
+
+#[test]
+fn the_guide_names_every_key() {
+    fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+        if let Some(properties) = schema["properties"].as_object() {
+            found.extend(properties.keys().cloned());
+        }
+        for definition in schema["definitions"].as_object().into_iter().flat_map(|all| all.values()) {
+            keys(definition, found);
+        }
+    }
+    let mut found = Vec::new();
+    keys(&serde_json::from_str(&plan_schema()).unwrap(), &mut found);
+    assert!(found.len() > 40, "{found:?}");
+    let unnamed: Vec<String> = found
+        .into_iter()
+        .filter(|key| !GUIDE.contains(&format!("`{key}`")) && !GUIDE.contains(&format!("{key}: ")))
+        .collect();
+    assert_eq!(unnamed, [""; 0]);
 }

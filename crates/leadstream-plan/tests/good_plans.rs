@@ -165,6 +165,17 @@ fn the_version_follows_the_bytes_and_not_the_line_ends_s47() {
 }
 
 #[test]
+fn a_file_written_on_windows_is_read_and_its_mistakes_are_found_where_they_stand() {
+    let text = "\u{feff}plan: a\r\nrules:\r\n  - id: x\r\n    on: page_viewed\r\n    when: >-\r\n      event.value > 1\r\n      && evnt.path == 'a'\r\n    points: 1\r\n";
+    let compilation = compile("a.yaml", text, &Options::default());
+    let found: Vec<(&str, &str)> =
+        compilation.diagnostics.iter().map(|it| (&text[it.span.clone()], it.message.as_str())).collect();
+    assert_eq!(found, [("evnt", "unknown name `evnt`")]);
+    assert_eq!((compilation.diagnostics[0].line, compilation.diagnostics[0].column), (7, 10));
+    assert!(compile("a.yaml", &text.replace("evnt", "event"), &Options::default()).plan.is_some());
+}
+
+#[test]
 fn more_problems_than_anybody_reads_are_cut_with_a_word_about_it() {
     let rules: String =
         (0..1000).map(|number| format!("  - {{ id: r{number}, on: page_viewed, pionts: 1 }}\n")).collect();

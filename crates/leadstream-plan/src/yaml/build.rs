@@ -27,7 +27,9 @@ pub(crate) fn parse(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
             }
             Err(error) => {
                 let at = builder.bytes(error.marker().index());
-                sink.report(Code::InvalidYaml, at..at, "this is not valid YAML").label(error.info().to_owned());
+                sink.report(Code::InvalidYaml, at..at, "this is not valid YAML")
+                    .label(error.info().to_owned())
+                    .maybe_help(advice(error.info()).map(str::to_owned));
                 Err(Stop)
             }
         };
@@ -36,6 +38,19 @@ pub(crate) fn parse(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
         }
     }
     builder.root
+}
+
+/// What to do about the mistakes that people make, told by the words of the parser.
+fn advice(info: &str) -> Option<&'static str> {
+    let quotes = "a condition that contains quotes or `: ` needs single quotes around the whole of it: when: '\"vip\" in contact.tags'";
+    let hints = [
+        ("tabs", "indent with spaces, not with tabs"),
+        ("mapping values are not allowed", quotes),
+        ("trailing content", quotes),
+        ("flow mapping", "a `,` or `}` is missing before this, or a value needs quotes"),
+        ("flow sequence", "a `,` or `]` is missing before this, or a value needs quotes"),
+    ];
+    hints.into_iter().find(|(words, _)| info.contains(words)).map(|(_, hint)| hint)
 }
 
 /// Reading cannot go on; why has been reported.
@@ -116,14 +131,19 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tag(&self, is_tagged: bool, span: &Span, sink: &mut Sink<'_>) {
-        if is_tagged {
-            sink.report(
-                Code::InvalidYaml,
-                trimmed(self.text, span.clone()),
-                "YAML tags such as `!!str` are not used in plans",
-            )
-            .label("this value has a tag")
-            .help("put a text that looks like a number in quotes instead");
+        if !is_tagged {
+            return;
+        }
+        let span = trimmed(self.text, span.clone());
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        if written.starts_with('!') && !written.starts_with("!!") {
+            sink.report(Code::InvalidYaml, span, "YAML takes a `!` at the beginning of a value for itself")
+                .label("not read as a condition")
+                .help("put the condition in single quotes: '!has(event.phone)'");
+        } else {
+            sink.report(Code::InvalidYaml, span, "YAML tags such as `!!str` are not used in plans")
+                .label("this value has a tag")
+                .help("put a text that looks like a number in quotes instead");
         }
     }
 
