@@ -1,0 +1,89 @@
+//! The plans of the simulation, built by hand.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use leadstream_core::expr::ScoreRef;
+use leadstream_core::plan::{
+    Limits, Pipeline, Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Stage, TagEffect, Trigger, VerdictPolicies,
+};
+use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term, Timeline};
+use leadstream_runtime::PlansInForce;
+
+/// Which plans are in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plans {
+    /// Without timers: what is told does not depend on when the clock ticks.
+    Timeless,
+    /// With an idle rule and a cooldown.
+    Timed,
+}
+
+/// The plans, as a worker takes them.
+pub fn plans(which: Plans) -> PlansInForce {
+    let timed = which == Plans::Timed;
+    let mut rules = vec![rule("view", "viewed", 10), rule("buy", "bought", 35), rule("complain", "complained", -25)];
+    rules[1].tags = vec![TagEffect { tag: Arc::from("customer"), points: None }];
+    if timed {
+        let mut idle = rule("away", "", -5);
+        idle.trigger = Trigger::Idle { idle: Span::from_millis(40_000), every: Some(Span::from_millis(40_000)), times: 3 };
+        rules.push(idle);
+    }
+    let stage = |name: &str, enter, leave_below| Stage {
+        name: Arc::from(name),
+        enter,
+        enter_when: None,
+        leave_below,
+        leave_when: None,
+        leave_idle: None,
+        is_final: false,
+    };
+    let plan = Plan {
+        id: Arc::from("p"),
+        key: Name::of("p"),
+        version: PlanVersion::of("simulation"),
+        members: None,
+        global: true,
+        time_zone: TimeZone::UTC,
+        rules,
+        fit: Vec::new(),
+        limits: Limits { floor: Some(Points::ZERO), ceiling: None },
+        qualify: Some(Qualify {
+            score: ScoreRef::Plan(None),
+            at: Points::whole(50),
+            release: Points::whole(30),
+            rearm: Rearm::OnRelease,
+            cooldown: if timed { Span::from_millis(30_000) } else { Span::ZERO },
+            when: None,
+        }),
+        pipeline: Some(Pipeline {
+            by: ScoreRef::Stage(None),
+            stages: vec![stage("lead", None, None), stage("warm", Some(Points::whole(40)), Some(Points::whole(5)))],
+        }),
+        facts: Vec::new(),
+        verdicts: VerdictPolicies::default(),
+    };
+    PlansInForce {
+        timeline: Timeline::new(Arc::new(PlanSet::new(vec![plan]))),
+        id: [if timed { 2 } else { 1 }; 16],
+        // Short enough for rows to leave within a run.
+        history: HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 },
+    }
+}
+
+fn rule(id: &str, event_type: &str, points: i64) -> Rule {
+    Rule {
+        id: Arc::from(id),
+        key: Name::of(&format!("p/{id}")),
+        trigger: Trigger::Event(vec![Term::new(event_type)]),
+        when: None,
+        points: PointsOf::Fixed(Points::whole(points)),
+        cap: None,
+        once_per: None,
+        tags: Vec::new(),
+        untag: Vec::new(),
+        valid_from: None,
+        valid_until: None,
+        verdicts: None,
+    }
+}

@@ -1,0 +1,440 @@
+//! The world: a cluster in memory, instances with workers and state folders, and input that keeps coming.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_core::{Span, Timestamp};
+use leadstream_runtime::log::model::{ModelLog, ModelOptions};
+use leadstream_runtime::log::{
+    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition, TopicSpec,
+    partition_for_key,
+};
+use leadstream_runtime::metrics::Metrics;
+use leadstream_runtime::{
+    ClockMode, EpochLimits, InputKind, InputOptions, ManualClock, PlansInForce, StartPosition, Topics, Worker, WorkerError,
+    WorkerHandle, WorkerOptions, WriteBackLimits,
+};
+use leadstream_store::{StoreBudget, StoreMemory};
+use leadstream_wire::stored::redo::RedoRecord;
+
+use crate::codec::{TinyDecoder, TinyEncoder, event_line};
+use crate::crash::{CrashLog, CrashPlan};
+use crate::random::Random;
+
+/// Tasks of the application.
+pub const TASKS: u32 = 2;
+/// Partitions of the source that is re-keyed.
+pub const RAW_PARTITIONS: u32 = 3;
+const START_MS: i64 = 1_700_000_000_000;
+
+/// What differs between runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The plans in force.
+    pub plans: PlansInForce,
+    /// Events come through the re-keyed topic instead of a keyed one.
+    pub rekeyed: bool,
+    /// How long contacts stay dirty.
+    pub write_back_ms: i64,
+    /// Bytes of decoded contacts.
+    pub contacts_bytes: usize,
+    /// Bytes of one part of a redo record.
+    pub redo_part_bytes: usize,
+    /// The largest changelog record.
+    pub record_bytes: usize,
+    /// Go on where input is gone.
+    pub accept_lost_input: bool,
+    /// Where the clock of timers comes from.
+    pub clock: ClockMode,
+}
+
+impl Settings {
+    /// Settings that let much happen within a short run.
+    pub fn new(plans: PlansInForce) -> Settings {
+        Settings {
+            plans,
+            rekeyed: false,
+            write_back_ms: 500,
+            contacts_bytes: 40_000,
+            redo_part_bytes: 600,
+            record_bytes: 900_000,
+            accept_lost_input: false,
+            clock: ClockMode::Events,
+        }
+    }
+}
+
+/// An instance: a process that may be dead.
+struct Instance {
+    worker: Option<(Worker<CrashLog>, WorkerHandle)>,
+    folder: PathBuf,
+    crash: CrashPlan,
+}
+
+/// What readers see in the end.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The lines of each contact's derived events, in order.
+    pub derived: BTreeMap<String, Vec<String>>,
+    /// The dead letters' values, sorted.
+    pub dead: Vec<String>,
+}
+
+/// The world.
+pub struct World {
+    /// The cluster.
+    pub log: ModelLog,
+    /// The wall clock of all instances.
+    pub clock: ManualClock,
+    /// The seed's numbers.
+    pub random: Random,
+    settings: Settings,
+    instances: Vec<Instance>,
+    store_memory: StoreMemory,
+    /// Every value produced, by partition of the input.
+    produced: Vec<Vec<String>>,
+    ids: u64,
+    starts: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A world with instances that are not started.
+    ///
+    /// # Panics
+    /// Where the machine has no room for temporary files, or the model refuses the topics.
+    pub fn new(seed: u64, settings: Settings, instances: usize) -> World {
+        let log = ModelLog::new(ModelOptions { start_ms: START_MS, ..ModelOptions::default() });
+        log.create(&topics()).unwrap_or_else(|error| panic!("topics: {error}"));
+        let folder = temporary_folder();
+        let instances = (0..instances).map(|number| Instance {
+            worker: None,
+            folder: folder.path().join(format!("instance-{number}")),
+            crash: CrashPlan::default(),
+        });
+        World {
+            log,
+            clock: ManualClock::at(Timestamp::from_millis(START_MS)),
+            random: Random::new(seed),
+            settings,
+            instances: instances.collect(),
+            store_memory: StoreMemory::new(StoreBudget::of(8 << 20)),
+            produced: vec![Vec::new(); RAW_PARTITIONS.max(TASKS) as usize],
+            ids: 0,
+            starts: 0,
+            _folder: folder,
+        }
+    }
+
+    fn source(&self) -> &'static str {
+        if self.settings.rekeyed { "raw" } else { "events" }
+    }
+
+    /// Produces a value for a contact.
+    ///
+    /// # Panics
+    /// Where the model has no such topic.
+    pub fn produce(&mut self, contact: &str, value: &str) {
+        let partition = if self.settings.rekeyed {
+            // A contact's records stay in one partition, so that their order is defined; just not in that of its task.
+            partition_for_key(format!("other {contact}").as_bytes(), RAW_PARTITIONS)
+        } else {
+            partition_for_key(contact.as_bytes(), TASKS)
+        };
+        self.produced[partition as usize].push(value.to_owned());
+        let name = TopicPartition::new(self.source(), partition);
+        let appended = self.log.append(&name, Some(contact.as_bytes()), Some(value.as_bytes()), &[], None);
+        assert!(appended.is_some(), "{name} does not exist");
+    }
+
+    /// Produces a record drawn from the seed: mostly new events, some late, some duplicates, some unreadable.
+    pub fn produce_something(&mut self) {
+        let contact = format!("c{}", self.random.below(12));
+        let now_ms = self.log.now_ms();
+        if self.random.chance(30) {
+            return self.produce(&contact, "nonsense");
+        }
+        if self.random.chance(20) {
+            return self.produce(&contact, "");
+        }
+        let repeats = self.ids > 0 && self.random.chance(100);
+        if repeats {
+            let partition = self.random.below(self.produced.len() as u64) as usize;
+            let values = &self.produced[partition];
+            if !values.is_empty() {
+                let value = values[self.random.below(values.len() as u64) as usize].clone();
+                let owner = value.split('|').next().unwrap_or_default().to_owned();
+                if value.contains('|') {
+                    return self.produce(&owner, &value);
+                }
+            }
+        }
+        self.ids += 1;
+        let late_ms = if self.random.chance(150) { self.random.below(90_000) as i64 } else { 0 };
+        let event_type = ["viewed", "viewed", "bought", "complained", "ignored"][self.random.below(5) as usize];
+        let line = event_line(&contact, &format!("e{}", self.ids), event_type, now_ms - late_ms);
+        self.produce(&contact, &line);
+    }
+
+    /// Lets time pass for everybody.
+    pub fn pass(&self, milliseconds: u64) {
+        self.clock.advance(milliseconds as i64);
+        self.log.advance(Duration::from_millis(milliseconds));
+    }
+
+    /// How many instances there are.
+    pub fn instances(&self) -> usize {
+        self.instances.len()
+    }
+
+    /// Whether an instance is alive.
+    pub fn is_alive(&self, number: usize) -> bool {
+        self.instances[number].worker.is_some()
+    }
+
+    /// When an instance dies next.
+    pub fn crash_plan(&self, number: usize) -> CrashPlan {
+        self.instances[number].crash.clone()
+    }
+
+    /// The handle of an instance that is alive.
+    pub fn handle(&self, number: usize) -> Option<WorkerHandle> {
+        self.instances[number].worker.as_ref().map(|(_, handle)| handle.clone())
+    }
+
+    /// Kills an instance between two calls of the producer.
+    pub fn kill(&mut self, number: usize) {
+        self.instances[number].worker = None;
+    }
+
+    /// Starts an instance, with the store it left behind or without.
+    ///
+    /// # Errors
+    /// What the worker says.
+    ///
+    /// # Panics
+    /// Where its folder cannot be deleted.
+    pub fn start(&mut self, number: usize, keeps_store: bool) -> Result<(), WorkerError> {
+        let folder = self.instances[number].folder.clone();
+        self.instances[number].worker = None;
+        if !keeps_store && folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        }
+        self.starts += 1;
+        self.instances[number].crash.never();
+        let log = Arc::new(CrashLog::new(self.log.clone(), self.instances[number].crash.clone()));
+        let registry = prometheus::Registry::new();
+        let metrics = Metrics::register(&registry).unwrap_or_else(|error| panic!("metrics: {error}"));
+        let worker = Worker::new(
+            log,
+            self.options(number, folder),
+            self.settings.plans.clone(),
+            Box::new(TinyDecoder),
+            Box::new(TinyEncoder),
+            Arc::new(self.clock.clone()),
+            metrics,
+        )?;
+        self.instances[number].worker = Some(worker);
+        Ok(())
+    }
+
+    fn options(&self, number: usize, folder: PathBuf) -> WorkerOptions {
+        let input = |topic: &str, kind, partitions| InputOptions {
+            topic: topic.to_owned(),
+            kind,
+            partitions,
+            start: StartPosition::Earliest,
+        };
+        let mut inputs = vec![input("contacts", InputKind::Keyed, TASKS)];
+        if self.settings.rekeyed {
+            inputs.push(input("raw", InputKind::ToRekey, RAW_PARTITIONS));
+            inputs.push(input("interactions", InputKind::Rekeyed, TASKS));
+        } else {
+            inputs.push(input("events", InputKind::Keyed, TASKS));
+        }
+        WorkerOptions {
+            name: format!("worker-{number}"),
+            group: "scoring".to_owned(),
+            instance_id: format!("instance-{number}"),
+            transactional_id: format!("scoring-{number}"),
+            writer: self.starts,
+            tasks: TASKS,
+            inputs,
+            topics: Topics {
+                membership: "contacts".to_owned(),
+                changelog: "changelog".to_owned(),
+                changelog_id: None,
+                changelog_delete_retention_ms: 86_400_000,
+                redo: "redo".to_owned(),
+                rekeyed: self.settings.rekeyed.then(|| "interactions".to_owned()),
+            },
+            state_folder: folder,
+            store_memory: self.store_memory.clone(),
+            contacts_bytes: self.settings.contacts_bytes,
+            reader_bytes: 1 << 20,
+            decoded_records: 50,
+            epoch: EpochLimits { interval_ms: 50, ..EpochLimits::default() },
+            write_back: WriteBackLimits {
+                interval_ms: self.settings.write_back_ms,
+                contacts_per_commit: 4,
+                ..WriteBackLimits::default()
+            },
+            redo_part_bytes: self.settings.redo_part_bytes,
+            record_bytes: self.settings.record_bytes,
+            order_wait_ms: 100,
+            clock: self.settings.clock,
+            watermark_interval_ms: 200,
+            trim_interval_ms: 300,
+            transaction_timeout: Duration::from_secs(10),
+            accept_lost_input: self.settings.accept_lost_input,
+        }
+    }
+
+    /// One step of an instance. One that was killed in it, or lost its identity to itself, is dead afterwards.
+    ///
+    /// # Errors
+    /// What the worker says, where that is no death by plan.
+    pub fn step(&mut self, number: usize) -> Result<(), WorkerError> {
+        let Some((worker, _)) = &mut self.instances[number].worker else { return Ok(()) };
+        match worker.step() {
+            Ok(_) => Ok(()),
+            Err(WorkerError::Log(reason)) if reason.contains("the process was killed") => {
+                self.kill(number);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether everything produced was consumed and committed.
+    pub fn is_done(&self) -> bool {
+        let inputs: Vec<TopicPartition> = self.input_names();
+        let (Ok(committed), Ok(bounds)) = (self.log.committed("scoring", &inputs), self.log.bounds(&inputs)) else {
+            return false;
+        };
+        // Transaction markers at the end of a partition are never consumed.
+        let markers_only = |name: &TopicPartition, from: u64| self.read_from(name, from).is_empty();
+        inputs.iter().zip(committed).zip(bounds).all(|((name, committed), bounds)| {
+            let next = committed.map_or(0, |committed| committed.next_offset);
+            next >= bounds.end_offset || (next < bounds.end_offset && name.topic == "interactions" && markers_only(name, next))
+                || bounds.end_offset == 0
+        })
+    }
+
+    fn input_names(&self) -> Vec<TopicPartition> {
+        let (source, partitions) = if self.settings.rekeyed { ("raw", RAW_PARTITIONS) } else { ("events", TASKS) };
+        let mut names: Vec<TopicPartition> = (0..partitions).map(|number| TopicPartition::new(source, number)).collect();
+        if self.settings.rekeyed {
+            names.extend((0..TASKS).map(|number| TopicPartition::new("interactions", number)));
+        }
+        names
+    }
+
+    /// Everything that was produced, partition after partition.
+    pub fn produced(&self) -> impl Iterator<Item = String> {
+        self.produced.iter().flatten().cloned()
+    }
+
+    /// What a reader of committed records sees.
+    pub fn told(&self) -> Told {
+        let mut told = Told::default();
+        for partition in 0..TASKS {
+            for (key, value) in self.read_from(&TopicPartition::new("derived", partition), 0) {
+                told.derived.entry(text(&key)).or_default().push(text(&value));
+            }
+        }
+        let dead = self.read_from(&TopicPartition::new("dead", 0), 0);
+        told.dead = dead.into_iter().map(|(_, value)| text(&value)).collect();
+        told.dead.sort();
+        told
+    }
+
+    /// Keys and values that a reader of committed records sees from an offset on.
+    ///
+    /// # Panics
+    /// Where the model refuses to read.
+    pub fn read_from(&self, partition: &TopicPartition, offset: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let options = ReaderOptions {
+            topics: vec![partition.topic.clone()],
+            isolation: Isolation::ReadCommitted,
+            buffer_bytes: 1 << 20,
+            name: "check".to_owned(),
+        };
+        let mut reader = self.log.open_reader(&options).unwrap_or_else(|error| panic!("{error}"));
+        let start = ReaderPartition { topic: TopicIndex(0), partition: partition.partition };
+        reader.start(&[ReadStart { partition: start, offset }]).unwrap_or_else(|error| panic!("{error}"));
+        let mut found = Vec::new();
+        for _ in 0..10_000 {
+            let mut visit = |record: &leadstream_runtime::log::Record<'_>| {
+                found.push((record.key.unwrap_or_default().to_vec(), record.value.unwrap_or_default().to_vec()));
+            };
+            let read = reader.read(1_000, Duration::ZERO, &mut visit).unwrap_or_else(|error| panic!("{error}"));
+            if read.records == 0 && reader.progress(start).is_some_and(|progress| progress.caught_up) {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Offsets of the group and of the redo log agree.
+    ///
+    /// # Panics
+    /// Where they do not.
+    pub fn check_offsets(&self) {
+        for task in 0..TASKS {
+            let redo = TopicPartition::new("redo", task);
+            let start = self.log.bounds(std::slice::from_ref(&redo)).unwrap_or_else(|error| panic!("{error}"))[0].start_offset;
+            let records = self.read_from(&redo, start);
+            let Some((_, newest)) = records.last() else { continue };
+            let newest = RedoRecord::read(newest).unwrap_or_else(|error| panic!("{error}"));
+            for offset in &newest.head.offsets {
+                let name = TopicPartition::new(offset.topic, offset.partition);
+                let committed = self.log.committed("scoring", std::slice::from_ref(&name));
+                let committed = committed.unwrap_or_else(|error| panic!("{error}"));
+                let next = committed[0].as_ref().map(|committed| committed.next_offset);
+                assert_eq!(next, Some(offset.next_offset), "{name}, epoch {}", newest.head.epoch);
+            }
+        }
+    }
+
+    /// A slack for clocks that follow the wall.
+    pub fn wall_clock() -> ClockMode {
+        ClockMode::Wall { slack: Span::from_millis(500) }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// In memory where the machine has a file system there: thousands of stores are opened and thrown away.
+fn temporary_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap_or_else(|error| panic!("no room for temporary files: {error}"))
+}
+
+fn topics() -> Vec<TopicSpec> {
+    let topic = |name: &str, partitions, cleanup_policy| TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        replication: None,
+        cleanup_policy,
+        retention_ms: None,
+        max_message_bytes: None,
+        settings: BTreeMap::new(),
+    };
+    vec![
+        topic("contacts", TASKS, CleanupPolicy::Delete),
+        topic("events", TASKS, CleanupPolicy::Delete),
+        topic("raw", RAW_PARTITIONS, CleanupPolicy::Delete),
+        topic("interactions", TASKS, CleanupPolicy::Delete),
+        topic("changelog", TASKS, CleanupPolicy::Compact),
+        topic("redo", TASKS, CleanupPolicy::Delete),
+        topic("derived", TASKS, CleanupPolicy::Delete),
+        topic("dead", 1, CleanupPolicy::Delete),
+        topic("scores", TASKS, CleanupPolicy::Compact),
+    ]
+}
