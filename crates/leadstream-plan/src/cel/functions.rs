@@ -6,7 +6,8 @@ use leadstream_core::expr::{Expr, LevelRef, LevelSubject, Literal, Pattern, Scor
 use leadstream_core::id::Name;
 
 use super::ast::{Call, Kind, Node};
-use super::check::{Checker, Root, Typed};
+use super::check::{Checker, Typed};
+use super::fields::Root;
 use super::types::Type;
 use crate::code::Code;
 use crate::compile::{Need, Reference};

@@ -6,10 +6,12 @@
 
 mod ast;
 mod check;
+mod fields;
 mod functions;
 mod history;
 mod lexer;
 mod literal;
+mod operators;
 mod parser;
 mod types;
 
