@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReason, PlanState};
 use crate::event::Verdict;
 use crate::expr::ScoreRef;
-use crate::fold::{Fold, fit_values};
+use crate::fold::Fold;
 use crate::id::{PlanVersion, Uid};
 use crate::plan::{Plan, PlanSet, Qualify, Rearm};
 use crate::points::Points;
@@ -312,10 +312,8 @@ fn global_ledger(scorecard: &Scorecard, plans: &PlanSet) -> LedgerView {
 
 fn plan_ledger(contact: &Contact, plans: &PlanSet, plan: &Plan, held: &PlanState) -> LedgerView {
     let mut lines = Vec::new();
-    if held.member {
-        let values = fit_values(contact, plans, plan, contact.state.tau.unwrap_or_default());
-        lines.extend(values.into_iter().map(|(rule, value)| LedgerLine::Fit { plan: plan.id.clone(), rule, value }));
-    }
+    let fit = held.fit_rules.iter();
+    lines.extend(fit.map(|f| LedgerLine::Fit { plan: plan.id.clone(), rule: f.rule.clone(), value: f.points }));
     let booked = booked_in_plan(contact, plan, held.first_contribution);
     with_base(&mut lines, booked, held.engagement);
     let score = Scores { state: &contact.state, plans }.plan(plan);

@@ -77,7 +77,8 @@ fn only_one_crate_names_each_engine() {
 fn pure_crates_read_no_clock_and_draw_no_number() {
     for name in PURE {
         for (path, text) in rust_files(&root().join("crates").join(name).join("src")) {
-            for banned in ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "thread_rng", "getrandom"] {
+            for banned in ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "thread_rng", "getrandom"]
+            {
                 assert!(!text.contains(banned), "{} says {banned}", path.display());
             }
         }
@@ -85,7 +86,12 @@ fn pure_crates_read_no_clock_and_draw_no_number() {
 }
 
 fn project_files() -> Vec<(std::path::PathBuf, String)> {
-    ["crates", "tests", "benches"].iter().map(|folder| root().join(folder)).filter(|p| p.exists()).flat_map(|p| rust_files(&p)).collect()
+    ["crates", "tests", "benches"]
+        .iter()
+        .map(|folder| root().join(folder))
+        .filter(|p| p.exists())
+        .flat_map(|p| rust_files(&p))
+        .collect()
 }
 
 fn shown(path: &Path) -> String {

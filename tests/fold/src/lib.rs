@@ -234,7 +234,12 @@ pub fn scorecard_of(fold: &Fold, contact: &Contact) -> leadstream_oracle::Scorec
                 (tag.tag.to_string(), card)
             })
             .collect(),
-        attributes: contact.state.attributes.iter().map(|a| (a.text.to_string(), attribute(a))).collect::<BTreeMap<_, _>>(),
+        attributes: contact
+            .state
+            .attributes
+            .iter()
+            .map(|a| (a.text.to_string(), attribute(a)))
+            .collect::<BTreeMap<_, _>>(),
     }
 }
 

@@ -17,8 +17,8 @@ pub use announced::{Announced, Level, SubjectId, SubjectState};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, RuleIndex, RuleName, RuleTable};
 pub use rows::{Row, RowParts, RowProperties, Rows};
 pub use state::{
-    Attribute, AttributeValue, FactStatistics, OnceKey, PlanState, QualifyState, RollingBooking, RuleState, StageState,
-    State, TagState,
+    Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
+    StageState, State, TagState,
 };
 pub use words::{WordId, Words};
 

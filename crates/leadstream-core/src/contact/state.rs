@@ -107,14 +107,25 @@ pub struct PlanState {
     pub engagement: Points,
     /// The ordinal of the first contribution that counts in the engagement: later than the first where the plan was retired in between.
     pub first_contribution: u64,
-    /// Points of present attributes (S16).
+    /// Points of present attributes (S16): the sum of `fit_rules`.
     pub fit: Points,
+    /// The fit rules that held when they were last looked at, in file order, with what each was worth.
+    pub fit_rules: Arc<Vec<FitPoints>>,
     /// The threshold (S31).
     pub qualify: QualifyState,
     /// The stage, while the plan has a pipeline and the contact takes part (S36, S37).
     pub stage: Option<StageState>,
     /// Since when there is no stage, where there was one.
     pub stage_left: Option<Timestamp>,
+}
+
+/// A fit rule that holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FitPoints {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// What it is worth.
+    pub points: Points,
 }
 
 /// The threshold of one plan.

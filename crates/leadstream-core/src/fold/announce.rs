@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, Level, SubjectId};
+use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, SubjectId};
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
@@ -33,7 +33,7 @@ impl Announcement<'_> {
             return;
         }
         let contributions = match &edge.score {
-            Some((score, _)) => largest_contributions(contact, self.plans, edge, score, self.time),
+            Some((score, _)) => largest_contributions(contact, self.plans, edge, score),
             None => Vec::new(),
         };
         let plan = match &edge.subject {
@@ -113,14 +113,8 @@ fn number(announced: &mut Announced, contact: &str, edge: &Edge) -> (u64, Hash, 
 }
 
 /// The contributions with the largest value now in the score that was read; ties by time, uid and rule (S53).
-fn largest_contributions(
-    contact: &Contact,
-    plans: &PlanSet,
-    edge: &Edge,
-    score: &ScoreRef,
-    now: Timestamp,
-) -> Vec<ContributionLine> {
-    let mut lines = score_lines(contact, plans, edge, score, now);
+fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score: &ScoreRef) -> Vec<ContributionLine> {
+    let mut lines = score_lines(contact, plans, edge, score);
     lines.retain(|line| line.value != Points::ZERO);
     lines.sort_by(|a, b| {
         let size = |line: &ContributionLine| std::cmp::Reverse(line.value.thousandths().unsigned_abs());
@@ -135,18 +129,12 @@ fn line_order(line: &ContributionLine) -> (Timestamp, Option<crate::id::Uid>, &s
 }
 
 /// Every contribution to a score, fit rules first.
-fn score_lines(
-    contact: &Contact,
-    plans: &PlanSet,
-    edge: &Edge,
-    score: &ScoreRef,
-    now: Timestamp,
-) -> Vec<ContributionLine> {
+fn score_lines(contact: &Contact, plans: &PlanSet, edge: &Edge, score: &ScoreRef) -> Vec<ContributionLine> {
     let plan_of = |id: &str| plans.plans().iter().find(|plan| *plan.id == *id).map(|plan| &**plan);
     let asking = plan_of(edge.subject.plan());
     let plan_lines = |plan: Option<&Plan>, fit: bool, engagement: bool| {
         let Some(plan) = plan else { return Vec::new() };
-        let mut lines = if fit { fit_lines(contact, plans, plan, now) } else { Vec::new() };
+        let mut lines = if fit { fit_lines(contact, plan) } else { Vec::new() };
         if engagement {
             let first = contact.state.plan(plan.key).map_or(u64::MAX, |held| held.first_contribution);
             lines.extend(booked_lines(contact, plan, first));
@@ -205,21 +193,16 @@ fn line(contact: &Contact, contribution: &Contribution) -> Option<ContributionLi
     })
 }
 
-/// The fit rules of a plan that are true now, as contributions without an event.
-fn fit_lines(contact: &Contact, plans: &PlanSet, plan: &Plan, now: Timestamp) -> Vec<ContributionLine> {
-    let Some(held) = contact.state.plan(plan.key).filter(|held| held.member) else { return Vec::new() };
-    if held.fit == Points::ZERO && plan.fit.is_empty() {
-        return Vec::new();
-    }
-    super::fit_values(contact, plans, plan, now)
-        .into_iter()
-        .map(|(rule, value)| ContributionLine {
-            plan: plan.id.clone(),
-            rule,
-            uid: None,
-            event_type: Arc::from(""),
-            time: Timestamp::MIN,
-            value,
-        })
-        .collect()
+/// The fit rules of a plan that hold, as contributions without an event.
+fn fit_lines(contact: &Contact, plan: &Plan) -> Vec<ContributionLine> {
+    let rules = contact.state.plan(plan.key).map(|held| Arc::clone(&held.fit_rules)).unwrap_or_default();
+    let line = |fit: &FitPoints| ContributionLine {
+        plan: plan.id.clone(),
+        rule: fit.rule.clone(),
+        uid: None,
+        event_type: Arc::from(""),
+        time: Timestamp::MIN,
+        value: fit.points,
+    };
+    rules.iter().map(line).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{Level, PlanState, QualifyState, State, SubjectId};
+use crate::contact::{FitPoints, Level, PlanState, QualifyState, State, SubjectId};
 use crate::derived::Reason;
 use crate::event::Value;
 use crate::expr::{LevelRef, LevelSubject, ScoreRef};
@@ -88,6 +88,7 @@ impl Stepper<'_> {
                 engagement: Points::ZERO,
                 first_contribution: self.state.booked,
                 fit: Points::ZERO,
+                fit_rules: Arc::default(),
                 qualify: QualifyState::default(),
                 stage: None,
                 stage_left: None,
@@ -95,7 +96,6 @@ impl Stepper<'_> {
             self.state.plans.insert(at, blank);
             if first_event && self.says_member(plan, now) {
                 self.state.plans[at].member = true;
-                self.state.plans[at].fit = self.fit(plan, now);
                 self.enter_first_stage(plan, at, now);
             }
         }
@@ -154,14 +154,14 @@ impl Stepper<'_> {
         if is_member && !was_member {
             self.state.plans[at].member = true;
             self.state.plans[at].member_since = now;
-            self.state.plans[at].fit = self.fit(plan, now);
+            self.settle_fit(plan, at, now);
             self.enter_first_stage(plan, at, now);
         } else if !is_member && was_member {
             self.state.plans[at].member = false;
-            self.state.plans[at].fit = Points::ZERO;
+            no_fit(&mut self.state.plans[at]);
         } else if is_member && !plan.fit.is_empty() && (attributes_changed || self.in_force.fit_follows_history[index])
         {
-            self.state.plans[at].fit = self.fit(plan, now);
+            self.settle_fit(plan, at, now);
         }
     }
 
@@ -178,7 +178,7 @@ impl Stepper<'_> {
             let held = &mut self.state.plans[at];
             held.member = false;
             held.engagement = Points::ZERO;
-            held.fit = Points::ZERO;
+            no_fit(held);
             held.first_contribution = self.state.booked;
             let plan = held.plan.clone();
             if let Some(stage) = held.stage.take() {
@@ -294,15 +294,25 @@ impl Stepper<'_> {
         plan.members.as_ref().is_none_or(|members| members.eval_bool(&self.scope(plan, None, now)).unwrap_or(false))
     }
 
-    /// The sum of the fit rules that are true now (S16).
-    fn fit(&self, plan: &Plan, now: Timestamp) -> Points {
+    /// Looks at the fit rules anew: those that are true now count (S16).
+    fn settle_fit(&mut self, plan: &Plan, at: usize, now: Timestamp) {
+        if plan.fit.is_empty() {
+            return no_fit(&mut self.state.plans[at]);
+        }
         let scope = self.scope(plan, None, now);
         let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(&scope).unwrap_or(false));
-        let points = true_now.filter_map(|rule| match &rule.points {
-            PointsOf::Fixed(points) => Some(*points),
-            PointsOf::Computed(expression) => expression.eval_points(&scope).ok(),
+        let worth = true_now.filter_map(|rule| match &rule.points {
+            PointsOf::Fixed(points) => Some(FitPoints { rule: rule.id.clone(), points: *points }),
+            PointsOf::Computed(expression) => {
+                Some(FitPoints { rule: rule.id.clone(), points: expression.eval_points(&scope).ok()? })
+            }
         });
-        points.sum::<Points>().saturated()
+        let rules: Vec<FitPoints> = worth.collect();
+        let held = &mut self.state.plans[at];
+        held.fit = rules.iter().map(|rule| rule.points).sum::<Points>().saturated();
+        if *held.fit_rules != rules {
+            held.fit_rules = Arc::new(rules);
+        }
     }
 
     pub(crate) fn plan_at(&self, plan: &Plan) -> Option<usize> {
@@ -316,6 +326,13 @@ pub(crate) fn emission_rank(subject: &SubjectId) -> (u8, &str, u8) {
         SubjectId::Tag(tag) => (0, tag, 0),
         SubjectId::Stage(plan) => (1, plan, 0),
         SubjectId::Qualify(plan) => (1, plan, 1),
+    }
+}
+
+fn no_fit(held: &mut PlanState) {
+    held.fit = Points::ZERO;
+    if !held.fit_rules.is_empty() {
+        held.fit_rules = Arc::default();
     }
 }
 

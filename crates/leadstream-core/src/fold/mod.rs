@@ -23,8 +23,7 @@ use crate::fold::announce::Announcement;
 use crate::fold::levels::Edge;
 use crate::fold::step::{StepBuffers, Stepper, Timer};
 use crate::id::Uid;
-use crate::plan::{Plan, PlanSet, PointsOf, VerdictPolicy};
-use crate::points::Points;
+use crate::plan::{Plan, PlanSet, VerdictPolicy};
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
@@ -501,34 +500,10 @@ fn plan_change_cause(timeline: &Timeline, contact: &Contact) -> DerivedCause {
     DerivedCause::Timer { kind: TimerKind::PlanChange, rule: None, due }
 }
 
-/// The fit rules of a plan that are true for a contact now, with what each is worth.
-pub(crate) fn fit_values(contact: &Contact, plans: &PlanSet, plan: &Plan, now: Timestamp) -> Vec<(Arc<str>, Points)> {
-    with_scope(contact, plans, plan, now, |scope| {
-        let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(scope).unwrap_or(false));
-        let values = true_now.filter_map(|rule| match &rule.points {
-            PointsOf::Fixed(points) => Some((rule.id.clone(), *points)),
-            PointsOf::Computed(expression) => Some((rule.id.clone(), expression.eval_points(scope).ok()?)),
-        });
-        values.collect()
-    })
-}
-
-/// Whether a condition of a plan holds for a contact now.
+/// Whether a condition of a plan holds for a contact as it stands, between steps.
 pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &Expr) -> bool {
-    let now = contact.state.tau.unwrap_or_default();
-    with_scope(contact, plans, plan, now, |scope| when.eval_bool(scope).unwrap_or(false))
-}
-
-/// Reads a contact as it stands, between steps.
-fn with_scope<R>(
-    contact: &Contact,
-    plans: &PlanSet,
-    plan: &Plan,
-    now: Timestamp,
-    read: impl FnOnce(&facts::StepScope<'_>) -> R,
-) -> R {
     let levels = levels::PreLevels::of(&contact.state);
-    read(&facts::StepScope {
+    let scope = facts::StepScope {
         contact: &contact.id,
         view: Scores { state: &contact.state, plans },
         plan,
@@ -540,7 +515,8 @@ fn with_scope<R>(
             visible: contact.rows.len(),
             caches: &contact.facts,
         },
-        now,
+        now: contact.state.tau.unwrap_or_default(),
         levels: &levels,
-    })
+    };
+    when.eval_bool(&scope).unwrap_or(false)
 }

@@ -104,7 +104,14 @@ impl Stepper<'_> {
         }
     }
 
-    fn reason_to_leave(&self, plan: &Plan, pipeline: &Pipeline, at: usize, present: usize, now: Timestamp) -> Option<Reason> {
+    fn reason_to_leave(
+        &self,
+        plan: &Plan,
+        pipeline: &Pipeline,
+        at: usize,
+        present: usize,
+        now: Timestamp,
+    ) -> Option<Reason> {
         let stage = &pipeline.stages[present];
         if present == 0 || stage.is_final {
             return None;
@@ -175,7 +182,17 @@ impl Stepper<'_> {
         let stage_first = self.state.plans[at].stage.as_ref().map(|stage| stage.first_contribution);
         let subject = SubjectId::Stage(plan.id.clone());
         let score = Some((by, score));
-        self.buffers.edges.push(Edge { subject, old, new, since: now, score, stage_first, threshold, reason, silent: false });
+        self.buffers.edges.push(Edge {
+            subject,
+            old,
+            new,
+            since: now,
+            score,
+            stage_first,
+            threshold,
+            reason,
+            silent: false,
+        });
     }
 
     fn push_silent_stage(&mut self, plan: &Plan, old: Level, new: Level, now: Timestamp) {

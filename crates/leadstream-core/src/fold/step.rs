@@ -116,9 +116,9 @@ impl Stepper<'_> {
     pub(crate) fn event(&mut self, event: &Event) -> usize {
         let now = event.time;
         self.buffers.edges.clear();
-        self.enter(now);
+        let entered = self.enter(now);
         self.buffers.pre_levels.take(self.in_force, self.state);
-        let attributes_changed = self.set_attributes(event);
+        let attributes_changed = self.set_attributes(event) || entered;
         self.find_firings(event);
         let fired = self.book_firings(now, Cause::Event(event.uid), event_tags(event));
         self.note_activity(event);
@@ -149,16 +149,19 @@ impl Stepper<'_> {
         }
     }
 
-    /// Makes sure that the state has an entry for each plan in force, each in its first stage where the contact takes part.
-    fn enter(&mut self, now: Timestamp) {
+    /// Makes sure that the state has an entry for each plan in force. Returns whether the set is new to the contact: then fit and membership are
+    /// looked at whatever the step does.
+    fn enter(&mut self, now: Timestamp) -> bool {
         let first = self.state.first_event.is_none();
         if first {
             self.state.first_event = Some(now);
         }
-        if self.state.plans_since != Some(self.in_force.since) {
-            self.state.plans_since = Some(self.in_force.since);
-            self.enter_plans(now, first);
+        if self.state.plans_since == Some(self.in_force.since) {
+            return false;
         }
+        self.state.plans_since = Some(self.in_force.since);
+        self.enter_plans(now, first);
+        true
     }
 
     /// Applies an attribute update (S2, S16) before anything else of the step sees it.

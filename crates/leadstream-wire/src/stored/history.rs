@@ -137,11 +137,9 @@ pub(super) fn read_contributions(reader: &mut ByteReader<'_>, contact: &mut Cont
         if contact.rules.get(rule).is_none() {
             return Err(StoredError::Malformed("a contribution of no rule"));
         }
-        let dimension =
-            if code & IN_A_TAG == 0 { Dimension::Plan } else { Dimension::Tag(Arc::from(reader.text()?)) };
+        let dimension = if code & IN_A_TAG == 0 { Dimension::Plan } else { Dimension::Tag(Arc::from(reader.text()?)) };
         let raw = Points::from_thousandths(reader.signed()?);
-        let applied =
-            if code & APPLIED_IS_RAW == 0 { Points::from_thousandths(reader.signed()?) } else { raw };
+        let applied = if code & APPLIED_IS_RAW == 0 { Points::from_thousandths(reader.signed()?) } else { raw };
         let time = Timestamp::from_millis(last_ms);
         let reason = reason_of(code >> 4)?;
         contact.ledger.push(Contribution { time, cause, rule, dimension, raw, applied, reason });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use leadstream_core::contact::{
-    Announced, Attribute, AttributeValue, FactStatistics, Level, OnceKey, PlanState, QualifyState, RollingBooking,
-    RuleState, StageState, State, SubjectId, SubjectState, TagState,
+    Announced, Attribute, AttributeValue, FactStatistics, FitPoints, Level, OnceKey, PlanState, QualifyState,
+    RollingBooking, RuleState, StageState, State, SubjectId, SubjectState, TagState,
 };
 use leadstream_core::{Name, Points, Timestamp, Uid};
 
@@ -135,6 +135,10 @@ fn put_plan(plan: &PlanState, bytes: &mut Vec<u8>) {
     put_points(plan.engagement, bytes);
     put_number(bytes, plan.first_contribution);
     put_points(plan.fit, bytes);
+    put_list(&plan.fit_rules, bytes, |fit, bytes| {
+        put_bytes(bytes, fit.rule.as_bytes());
+        put_points(fit.points, bytes);
+    });
     put_optional_instant(plan.qualify.since, bytes);
     put_optional_instant(plan.qualify.last_on, bytes);
     if let Some(stage) = &plan.stage {
@@ -154,6 +158,9 @@ fn read_plan(reader: &mut ByteReader<'_>) -> Result<PlanState, StoredError> {
     let engagement = read_points(reader)?;
     let first_contribution = reader.number()?;
     let fit = read_points(reader)?;
+    let fit_rules = Arc::new(read_list(reader, |reader| {
+        Ok(FitPoints { rule: Arc::from(reader.text()?), points: read_points(reader)? })
+    })?);
     let (since, last_on) = (read_optional_instant(reader)?, read_optional_instant(reader)?);
     let qualify = QualifyState { on: flags & 2 != 0, since, last_on, held: flags & 4 != 0 };
     let stage = if flags & 8 == 0 { None } else { Some(read_stage(reader)?) };
@@ -165,6 +172,7 @@ fn read_plan(reader: &mut ByteReader<'_>) -> Result<PlanState, StoredError> {
         engagement,
         first_contribution,
         fit,
+        fit_rules,
         qualify,
         stage,
         stage_left: read_optional_instant(reader)?,
