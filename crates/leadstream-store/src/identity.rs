@@ -40,7 +40,8 @@ impl Identity {
             }
             _ => Err(StoreError::Rebuild {
                 folder: folder.to_owned(),
-                reason: "it belongs to another task, another number of partitions or a changelog that was deleted".to_owned(),
+                reason: "it belongs to another task, another number of partitions or a changelog that was deleted"
+                    .to_owned(),
             }),
         }
     }

@@ -34,7 +34,8 @@ impl StoreMemory {
         // Zero lets the cache find the charge of an entry by itself.
         let cache = Cache::new_hyper_clock_cache(budget.total_bytes, 0);
         // Memtables over their share are flushed, writers are not stopped: a flush that hangs must not hang the worker as well.
-        let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(budget.memtable_bytes, false, cache.clone());
+        let memtables =
+            WriteBufferManager::new_write_buffer_manager_with_cache(budget.memtable_bytes, false, cache.clone());
         StoreMemory { cache, memtables, budget }
     }
 

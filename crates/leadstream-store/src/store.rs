@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use leadstream_core::Timestamp;
 use rocksdb::{
-    BlockBasedOptions, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice, DBRecoveryMode, DataBlockIndexType,
-    Direction, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedOptions, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice, DBRecoveryMode,
+    DataBlockIndexType, Direction, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, PROGRESS_KEY};
@@ -237,7 +237,8 @@ impl TaskStore {
         let mut found = Vec::new();
         for entry in self.db.iterator_cf(family, IteratorMode::From(&start, Direction::Forward)) {
             let (key, _) = entry.map_err(|error| self.error("read the due index", &error))?;
-            let (due, contact) = keys::split_due_key(&key).ok_or_else(|| self.rebuild("its due index cannot be read"))?;
+            let (due, contact) =
+                keys::split_due_key(&key).ok_or_else(|| self.rebuild("its due index cannot be read"))?;
             if due > until || found.len() >= limit {
                 break;
             }
@@ -313,7 +314,9 @@ pub fn wipe(folder: &Path) -> Result<(), StoreError> {
         Err(_) | Ok(()) => {}
     }
     match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::of_io(folder, "delete its folder", &error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::of_io(folder, "delete its folder", &error))
+        }
         _ => Ok(()),
     }
 }

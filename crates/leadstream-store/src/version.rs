@@ -24,7 +24,8 @@ fn newest_options(folder: &Path) -> std::io::Result<Option<String>> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix("OPTIONS-")).and_then(|rest| rest.parse::<u64>().ok());
+        let number =
+            name.to_str().and_then(|name| name.strip_prefix("OPTIONS-")).and_then(|rest| rest.parse::<u64>().ok());
         if let Some(number) = number {
             newest = newest.max(Some((number, entry.path())));
         }

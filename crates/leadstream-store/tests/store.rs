@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use leadstream_core::Timestamp;
-use leadstream_store::{Batch, DueEntry, Identity, OpenOptions, Progress, StoreBudget, StoreError, StoreMemory, TaskStore, wipe};
+use leadstream_store::{
+    Batch, DueEntry, Identity, OpenOptions, Progress, StoreBudget, StoreError, StoreMemory, TaskStore, wipe,
+};
 
 const NOW_MS: i64 = 1_700_000_000_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -49,7 +51,10 @@ fn a_batch_is_there_with_its_position_after_opening_again() {
     assert_eq!(&*store.get("anna").unwrap().unwrap(), b"1");
     assert!(store.get("nobody").unwrap().is_none());
     let found = store.multi_get(&["anna", "maria", "jan"], false).unwrap();
-    assert_eq!(found.iter().map(|value| value.as_deref()).collect::<Vec<_>>(), [Some(&b"1"[..]), None, Some(&b"22"[..])]);
+    assert_eq!(
+        found.iter().map(|value| value.as_deref()).collect::<Vec<_>>(),
+        [Some(&b"1"[..]), None, Some(&b"22"[..])]
+    );
     assert_eq!(store.first_due().unwrap(), Some(at(10)));
 }
 
@@ -95,11 +100,12 @@ fn every_contact_is_visited_in_order_until_the_visitor_has_enough() {
     batch.delete("nobody");
     store.write(&batch, progress(1)).unwrap();
     let mut seen = Vec::new();
-    store.for_each(|contact, value| {
-        seen.push((contact.to_owned(), value.to_vec()));
-        contact != "b"
-    })
-    .unwrap();
+    store
+        .for_each(|contact, value| {
+            seen.push((contact.to_owned(), value.to_vec()));
+            contact != "b"
+        })
+        .unwrap();
     assert_eq!(seen, [("a".to_owned(), b"a".to_vec()), ("b".to_owned(), b"b".to_vec())]);
 }
 

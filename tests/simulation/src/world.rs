@@ -24,9 +24,9 @@ use crate::crash::{CrashLog, CrashPlan};
 use crate::random::Random;
 
 /// Tasks of the application.
-pub const TASKS: u32 = 2;
+pub(crate) const TASKS: u32 = 2;
 /// Partitions of the source that is re-keyed.
-pub const RAW_PARTITIONS: u32 = 3;
+pub(crate) const RAW_PARTITIONS: u32 = 3;
 const START_MS: i64 = 1_700_000_000_000;
 
 /// What differs between runs.
@@ -90,6 +90,8 @@ pub struct World {
     pub clock: ManualClock,
     /// The seed's numbers.
     pub random: Random,
+    /// The figures of all instances together, over all their starts.
+    pub metrics: Metrics,
     settings: Settings,
     instances: Vec<Instance>,
     store_memory: StoreMemory,
@@ -118,6 +120,7 @@ impl World {
             log,
             clock: ManualClock::at(Timestamp::from_millis(START_MS)),
             random: Random::new(seed),
+            metrics: Metrics::register(&prometheus::Registry::new()).unwrap_or_else(|error| panic!("metrics: {error}")),
             settings,
             instances: instances.collect(),
             store_memory: StoreMemory::new(StoreBudget::of(8 << 20)),
@@ -178,6 +181,29 @@ impl World {
         self.produce(&contact, &line);
     }
 
+    /// Changes the settings of the instances started from now on.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Steps an instance until everything produced is committed, time passing meanwhile.
+    ///
+    /// # Errors
+    /// What the worker says.
+    ///
+    /// # Panics
+    /// Where it takes for ever.
+    pub fn settle(&mut self, number: usize) -> Result<(), WorkerError> {
+        for round in 0..2_000 {
+            self.pass(20);
+            self.step(number)?;
+            if round % 20 == 19 && self.is_done() {
+                return Ok(());
+            }
+        }
+        panic!("instance {number} does not settle: {:?}", self.handle(number).map(|handle| handle.status()));
+    }
+
     /// Lets time pass for everybody.
     pub fn pass(&self, milliseconds: u64) {
         self.clock.advance(milliseconds as i64);
@@ -225,8 +251,6 @@ impl World {
         self.starts += 1;
         self.instances[number].crash.never();
         let log = Arc::new(CrashLog::new(self.log.clone(), self.instances[number].crash.clone()));
-        let registry = prometheus::Registry::new();
-        let metrics = Metrics::register(&registry).unwrap_or_else(|error| panic!("metrics: {error}"));
         let worker = Worker::new(
             log,
             self.options(number, folder),
@@ -234,7 +258,7 @@ impl World {
             Box::new(TinyDecoder),
             Box::new(TinyEncoder),
             Arc::new(self.clock.clone()),
-            metrics,
+            self.metrics.clone(),
         )?;
         self.instances[number].worker = Some(worker);
         Ok(())

@@ -24,7 +24,7 @@ use crate::codec::{EventBatch, InputDecoder, OutputEncoder};
 use crate::error::WorkerError;
 use crate::log::{Isolation, Log, LogError, Membership, MembershipOptions, ProducerOptions, ReaderOptions, TopicIndex};
 use crate::metrics::Metrics;
-use crate::options::{PlansInForce, WorkerOptions};
+use crate::options::{InputKind, PlansInForce, WorkerOptions};
 use crate::output::OutputTopic;
 use crate::query::Query;
 use crate::restore::Restore;
@@ -198,7 +198,7 @@ impl<L: Log> Worker<L> {
             return self.stop(now_ms);
         }
         let backing_off = now_ms < self.retry_at_ms;
-        if self.producer.is_none() && !backing_off {
+        if self.producer.is_none() && !backing_off && self.check_topics(now_ms)? {
             self.open_producer(now_ms)?;
         }
         let waited = self.serve_membership(backing_off)?;
@@ -221,6 +221,28 @@ impl<L: Log> Worker<L> {
         self.answer_queries();
         self.report(now_ms);
         Ok(if worked { StepOutcome::Worked } else { StepOutcome::Idle })
+    }
+
+    /// Compares the topics' partitions with what the application was made with. False where the cluster cannot tell yet.
+    fn check_topics(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
+        let (topics, tasks) = (&self.options.topics, self.options.tasks);
+        let mut needed = vec![(&topics.membership, tasks), (&topics.changelog, tasks), (&topics.redo, tasks)];
+        needed.extend(self.options.inputs.iter().map(|input| match input.kind {
+            InputKind::ToRekey => (&input.topic, input.partitions),
+            InputKind::Keyed | InputKind::Rekeyed => (&input.topic, tasks),
+        }));
+        let names: Vec<&str> = needed.iter().map(|(topic, _)| topic.as_str()).collect();
+        let described = match self.log.describe(&names) {
+            Ok(described) => described,
+            Err(error) => return self.wait_or_stop(error, now_ms).map(|()| false),
+        };
+        for ((topic, expected), found) in needed.into_iter().zip(described) {
+            let Some(found) = found else { return Err(WorkerError::TopicMissing { topic: topic.clone() }) };
+            if found.partitions != expected {
+                return Err(WorkerError::PartitionsChanged { topic: topic.clone(), found: found.partitions, expected });
+            }
+        }
+        Ok(true)
     }
 
     fn open_producer(&mut self, now_ms: i64) -> Result<(), WorkerError> {

@@ -1,0 +1,528 @@
+//! What the commit protocol demands, one by one: each test breaks something and sees that nothing is lost, or that a person is told.
+
+#![allow(missing_docs, reason = "tests")]
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use leadstream_core::{Contact, Timestamp};
+use leadstream_runtime::log::model::{Call, Fate, Fault, Scripted};
+use leadstream_runtime::log::{
+    Destination, InputOffset, Log, Membership, MembershipOptions, OutputRecord, Producer, ProducerOptions, TopicIndex,
+    TopicPartition, partition_for_key,
+};
+use leadstream_runtime::{Lifecycle, Query, QueryAnswer, QueryRefusal, Readiness, WorkerError};
+use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
+
+fn world_with(change: impl FnOnce(&mut Settings)) -> World {
+    let mut settings = Settings::new(plans(Plans::Timeless));
+    change(&mut settings);
+    let mut world = World::new(1, settings, 2);
+    world.start(0, true).unwrap();
+    world
+}
+
+fn world() -> World {
+    world_with(|_| {})
+}
+
+/// Events of some contacts, enough for some to qualify.
+fn produce(world: &mut World, from: u64, count: u64) {
+    for number in from..from + count {
+        let contact = format!("c{}", number % 5);
+        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
+        world.produce(&contact, &line);
+    }
+}
+
+fn restart(world: &mut World, keeps_store: bool) {
+    world.kill(0);
+    world.start(0, keeps_store).unwrap();
+}
+
+fn check_told(world: &World) {
+    let expected = expected(&plans(Plans::Timeless), world.produced(), Timestamp::MIN);
+    assert!(!expected.told.is_empty());
+    assert_eq!(world.told().derived, expected.told);
+}
+
+/// Steps until a worker gives up.
+fn failure(world: &mut World) -> WorkerError {
+    for _ in 0..3_000 {
+        world.pass(20);
+        if let Err(error) = world.step(0) {
+            return error;
+        }
+    }
+    panic!("no failure: {:?}", world.handle(0).map(|handle| handle.status()));
+}
+
+fn events(partition: u32) -> TopicPartition {
+    TopicPartition::new("events", partition)
+}
+
+fn ask(world: &mut World, contact: &str) -> Result<QueryAnswer, QueryRefusal> {
+    let (reply, answer) = channel();
+    assert!(world.handle(0).unwrap().ask(Query { contact: contact.to_owned(), reply }));
+    world.step(0).unwrap();
+    answer.try_recv().unwrap()
+}
+
+fn commits(world: &World, result: &str) -> u64 {
+    world.metrics.commits.with_label_values(&[result]).get()
+}
+
+#[test]
+fn a_restart_goes_on_with_the_store_kept_and_with_the_store_deleted() {
+    for keeps_store in [true, false] {
+        let mut world = world();
+        for round in 0..4 {
+            produce(&mut world, round * 20, 20);
+            world.settle(0).unwrap();
+            restart(&mut world, keeps_store);
+        }
+        world.settle(0).unwrap();
+        check_told(&world);
+        world.check_offsets();
+    }
+}
+
+#[test]
+fn a_commit_of_unknown_outcome_is_settled_without_a_restore() {
+    for fate in [Fate::Applied, Fate::Lost, Fate::Delayed] {
+        let mut world = world();
+        produce(&mut world, 0, 20);
+        world.settle(0).unwrap();
+        let restored = world.metrics.restored_records.get();
+        world.log.script(Scripted::next(Call::Commit, Fault::Unknown(fate)));
+        produce(&mut world, 20, 20);
+        world.settle(0).unwrap();
+        assert_eq!((world.log.scripted_left(), commits(&world, "unknown")), (0, 1));
+        assert_eq!(world.metrics.restored_records.get(), restored, "{fate:?}");
+        check_told(&world);
+        world.check_offsets();
+    }
+}
+
+#[test]
+fn an_aborted_epoch_is_undone_in_memory_and_folded_again() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    let restored = world.metrics.restored_records.get();
+    world.log.script(Scripted::next(Call::Commit, Fault::Refused).times(3));
+    produce(&mut world, 20, 20);
+    world.settle(0).unwrap();
+    assert_eq!(commits(&world, "aborted"), 3);
+    assert_eq!(world.metrics.restored_records.get(), restored);
+    check_told(&world);
+}
+
+#[test]
+fn an_outdated_token_commits_nothing_and_the_worker_waits_for_its_assignment() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.log.script(Scripted::next(Call::Commit, Fault::Outdated));
+    produce(&mut world, 20, 20);
+    world.settle(0).unwrap();
+    assert_eq!(commits(&world, "aborted"), 1);
+    check_told(&world);
+}
+
+#[test]
+fn tasks_move_whole_between_instances() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.start(1, true).unwrap();
+    for _ in 0..200 {
+        world.pass(20);
+        world.step(0).unwrap();
+        world.step(1).unwrap();
+    }
+    let running = |world: &World, number: usize| {
+        let tasks = world.handle(number).unwrap().status().tasks;
+        tasks.iter().filter(|task| task.lifecycle == Lifecycle::Running).map(|task| task.task).collect::<Vec<_>>()
+    };
+    assert_eq!((running(&world, 0).len(), running(&world, 1).len()), (1, 1));
+    assert_ne!(running(&world, 0), running(&world, 1));
+    produce(&mut world, 20, 20);
+    for _ in 0..200 {
+        world.pass(20);
+        world.step(0).unwrap();
+        world.step(1).unwrap();
+    }
+    assert!(world.is_done());
+    check_told(&world);
+}
+
+#[test]
+fn two_processes_with_one_identity_are_told() {
+    let mut world = world();
+    world.settle(0).unwrap();
+    let options = MembershipOptions {
+        group: "scoring".to_owned(),
+        topic: "contacts".to_owned(),
+        instance_id: "instance-0".to_owned(),
+    };
+    let mut twin = world.log.join(&options).unwrap();
+    twin.poll(Duration::ZERO).unwrap();
+    let error = failure(&mut world);
+    assert!(matches!(&error, WorkerError::Fenced { identity, .. } if identity == "instance-0"), "{error}");
+    assert!(error.to_string().contains("give each instance a name of its own"));
+}
+
+#[test]
+fn an_epoch_without_input_writes_nothing() {
+    let mut world = world();
+    produce(&mut world, 0, 10);
+    world.settle(0).unwrap();
+    for _ in 0..400 {
+        world.pass(20);
+        world.step(0).unwrap();
+    }
+    let ends = || {
+        let names = ["redo", "changelog", "derived"].map(|topic| TopicPartition::new(topic, 0));
+        world.log.bounds(&names).unwrap().iter().map(|bounds| bounds.end_offset).collect::<Vec<_>>()
+    };
+    let before = ends();
+    for _ in 0..100 {
+        world.pass(50);
+        world.step(0).unwrap();
+    }
+    let names = ["redo", "changelog", "derived"].map(|topic| TopicPartition::new(topic, 0));
+    let after: Vec<u64> = world.log.bounds(&names).unwrap().iter().map(|bounds| bounds.end_offset).collect();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn an_idle_task_writes_everything_back_and_the_redo_is_trimmed_behind_it() {
+    let mut world = world_with(|settings| settings.write_back_ms = 1_000_000);
+    produce(&mut world, 0, 30);
+    world.settle(0).unwrap();
+    for _ in 0..400 {
+        world.pass(20);
+        world.step(0).unwrap();
+    }
+    for task in 0..2 {
+        let bounds = world.log.bounds(&[TopicPartition::new("redo", task)]).unwrap()[0];
+        assert!(bounds.start_offset > 0, "{bounds:?}");
+        let rest = world.read_from(&TopicPartition::new("redo", task), bounds.start_offset);
+        assert_eq!(rest.len(), 1, "the newest epoch stays");
+        let state = world.read_from(&TopicPartition::new("changelog", task), 0);
+        let scores = world.read_from(&TopicPartition::new("scores", task), 0);
+        assert!(!state.is_empty() && state.len() == scores.len(), "a scorecard goes with each state record");
+    }
+    restart(&mut world, false);
+    produce(&mut world, 30, 10);
+    world.settle(0).unwrap();
+    check_told(&world);
+}
+
+#[test]
+fn offsets_that_expired_are_taken_from_the_redo_log() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    assert!(world.log.expire_offsets("scoring"));
+    world.start(0, true).unwrap();
+    produce(&mut world, 20, 20);
+    world.settle(0).unwrap();
+    check_told(&world);
+}
+
+#[test]
+fn offsets_that_somebody_changed_are_an_error_with_both_values() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    let options = MembershipOptions {
+        group: "scoring".to_owned(),
+        topic: "contacts".to_owned(),
+        instance_id: "instance-0".to_owned(),
+    };
+    let mut tool = world.log.join(&options).unwrap();
+    while tool.token().is_none() {
+        tool.poll(Duration::ZERO).unwrap();
+    }
+    let mut producer = world
+        .log
+        .open_producer(&ProducerOptions {
+            transactional_id: "tool".to_owned(),
+            topics: vec!["dead".to_owned()],
+            transaction_timeout: Duration::from_secs(10),
+            queue_records: 10,
+        })
+        .unwrap();
+    producer.begin().unwrap();
+    let offset = InputOffset { partition: events(0), next_offset: 1, metadata: String::new() };
+    producer.commit(&tool.token().unwrap(), &[offset]).unwrap();
+    drop(tool);
+    world.start(0, true).unwrap();
+    let error = failure(&mut world);
+    assert!(matches!(&error, WorkerError::OffsetsDisagree { committed: 1, task: 0, .. }), "{error}");
+    assert!(error.to_string().contains("events[0] was committed up to offset 1 by the group, but up to"), "{error}");
+}
+
+#[test]
+fn a_redo_topic_that_was_deleted_is_an_error() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    assert!(world.log.recreate_topic("redo"));
+    world.start(0, true).unwrap();
+    let error = failure(&mut world);
+    assert!(matches!(error, WorkerError::RedoLost { found: 0, .. }), "{error}");
+}
+
+#[test]
+fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_accepted() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    let committed = world.log.committed("scoring", &[events(0)]).unwrap()[0].clone().unwrap().next_offset;
+    produce(&mut world, 20, 40);
+    world.log.delete_before(&[(events(0), committed + 3)]).unwrap();
+    world.start(0, true).unwrap();
+    let error = failure(&mut world);
+    let lost = WorkerError::InputLost { partition: events(0), wanted: committed, start: committed + 3, records: 3 };
+    assert_eq!(error, lost);
+    assert!(error.to_string().contains("events[0]: 3 records were deleted before they were read"));
+    world.settings_mut().accept_lost_input = true;
+    restart(&mut world, true);
+    world.settle(0).unwrap();
+    assert_eq!(world.metrics.lost_records.get(), 3);
+}
+
+#[test]
+fn an_input_that_ends_before_what_was_read_is_an_error() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    assert!(world.log.truncate(&events(0), 1));
+    world.start(0, true).unwrap();
+    let error = failure(&mut world);
+    assert!(matches!(error, WorkerError::InputTruncated { end: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_source_that_is_not_keyed_by_the_contact_is_told_to_be_re_keyed() {
+    let mut world = world();
+    let expected = partition_for_key(b"anna", 2);
+    let wrong = 1 - expected;
+    let line = event_line("anna", "e", "bought", world.log.now_ms());
+    world.log.append(&events(wrong), Some(b"anna"), Some(line.as_bytes()), &[], None).unwrap();
+    let error = failure(&mut world);
+    assert_eq!(
+        error,
+        WorkerError::NotKeyed { partition: events(wrong), offset: 0, contact: "anna".to_owned(), expected }
+    );
+    assert!(error.to_string().ends_with("re-key this source (keyed: false)"));
+}
+
+#[test]
+fn topics_with_another_number_of_partitions_and_missing_ones_are_told() {
+    let mut world = world();
+    world.kill(0);
+    assert!(world.log.delete_topic("redo"));
+    world.start(0, true).unwrap();
+    assert_eq!(failure(&mut world), WorkerError::TopicMissing { topic: "redo".to_owned() });
+}
+
+#[test]
+fn a_transaction_that_hangs_in_the_redo_log_is_named_with_topic_partition_and_offset() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    let mut hanging = world
+        .log
+        .open_producer(&ProducerOptions {
+            transactional_id: "hanging".to_owned(),
+            topics: vec!["redo".to_owned()],
+            transaction_timeout: Duration::from_secs(1_000_000),
+            queue_records: 10,
+        })
+        .unwrap();
+    hanging.begin().unwrap();
+    let record = OutputRecord {
+        topic: TopicIndex(0),
+        destination: Destination::Partition(0),
+        key: None,
+        value: Some(b"?"),
+        headers: &[],
+        timestamp_ms: None,
+    };
+    hanging.produce(&record).unwrap();
+    world.start(0, true).unwrap();
+    let error = failure(&mut world);
+    let is_named = matches!(&error, WorkerError::HangingTransaction { partition, position, end }
+        if *partition == TopicPartition::new("redo", 0) && position < end);
+    assert!(is_named, "{error}");
+}
+
+#[test]
+fn a_cluster_that_is_away_is_waited_for() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    produce(&mut world, 20, 20);
+    world.log.unavailable_for(60);
+    let mut waited = false;
+    for _ in 0..100 {
+        world.pass(20);
+        world.step(0).unwrap();
+        waited |= world.handle(0).unwrap().status().readiness == Readiness::Waiting;
+    }
+    world.settle(0).unwrap();
+    assert!(waited);
+    assert_eq!(world.handle(0).unwrap().status().readiness, Readiness::Ready);
+    check_told(&world);
+}
+
+#[test]
+fn queries_are_answered_from_committed_epochs_only() {
+    let mut world = world();
+    world.settle(0).unwrap();
+    let produce_one = |world: &mut World, id: &str| {
+        let line = event_line("anna", id, "viewed", world.log.now_ms());
+        world.produce("anna", &line);
+    };
+    produce_one(&mut world, "e1");
+    world.settle(0).unwrap();
+    let rows = |contact: &Contact| contact.rows.len();
+    let answer = ask(&mut world, "anna").unwrap();
+    assert_eq!(answer.contact.as_deref().map(rows), Some(1));
+    // Folded, but no time passes, so the epoch stays open.
+    produce_one(&mut world, "e2");
+    world.step(0).unwrap();
+    world.step(0).unwrap();
+    assert_eq!(ask(&mut world, "anna").unwrap().contact.as_deref().map(rows), Some(1));
+    assert!(!world.is_done());
+    world.settle(0).unwrap();
+    assert_eq!(ask(&mut world, "anna").unwrap().contact.as_deref().map(rows), Some(2));
+    assert!(ask(&mut world, "nobody").unwrap().contact.is_none());
+}
+
+#[test]
+fn a_worker_that_is_told_to_stop_commits_and_closes_within_few_steps() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    produce(&mut world, 20, 5);
+    world.step(0).unwrap();
+    let handle = world.handle(0).unwrap();
+    handle.stop();
+    world.step(0).unwrap();
+    assert_eq!(handle.status().readiness, Readiness::Stopped);
+    assert!(world.is_done());
+    restart(&mut world, true);
+    let restored = world.metrics.restored_records.get();
+    produce(&mut world, 25, 20);
+    world.settle(0).unwrap();
+    assert!(world.metrics.restored_records.get() - restored < 20, "the store has most of it");
+    check_told(&world);
+}
+
+#[test]
+fn a_contact_too_large_for_a_record_loses_rows_to_its_base_and_stops_nothing() {
+    let mut world = world_with(|settings| settings.record_bytes = 700);
+    for number in 0..60 {
+        let line = event_line("anna", &format!("e{number}"), "viewed", world.log.now_ms());
+        world.produce("anna", &line);
+        if number % 7 == 0 {
+            world.settle(0).unwrap();
+        }
+    }
+    world.settle(0).unwrap();
+    assert!(world.metrics.shrunk.get() > 0);
+    restart(&mut world, false);
+    world.settle(0).unwrap();
+    let answer = ask(&mut world, "anna").unwrap().contact.unwrap();
+    assert!(answer.base.is_some());
+    assert_eq!(answer.state.plans[0].engagement.thousandths(), 600_000);
+}
+
+#[test]
+fn deliveries_add_up_to_the_input() {
+    let mut world = world();
+    for _ in 0..300 {
+        world.produce_something();
+        world.pass(30);
+        world.step(0).unwrap();
+    }
+    world.settle(0).unwrap();
+    let outcome = |name: &str| world.metrics.deliveries.with_label_values(&[name]).get();
+    let outcomes = ["applied", "unmatched", "duplicate", "suppressed", "too_late", "dead", "skipped"];
+    let sum: u64 = outcomes.into_iter().map(outcome).sum();
+    assert_eq!((sum, world.metrics.records.get()), (300, 300));
+    for needed in ["applied", "unmatched", "duplicate", "dead", "skipped"] {
+        assert!(outcome(needed) > 0, "{needed}");
+    }
+    check_told(&world);
+}
+
+#[test]
+fn timers_fire_on_an_idle_partition_and_after_a_restart_without_input() {
+    for restarts in [false, true] {
+        let mut world = World::new(1, Settings { clock: World::wall_clock(), ..Settings::new(plans(Plans::Timed)) }, 1);
+        world.start(0, true).unwrap();
+        let line = event_line("anna", "e1", "viewed", world.log.now_ms());
+        world.produce("anna", &line);
+        world.settle(0).unwrap();
+        if restarts {
+            // Written back by now, so that only the store's index knows of the timer.
+            for _ in 0..100 {
+                world.pass(50);
+                world.step(0).unwrap();
+            }
+            restart(&mut world, true);
+        }
+        let engagement = |world: &mut World| {
+            ask(world, "anna").map(|answer| answer.contact.unwrap().state.plans[0].engagement.thousandths())
+        };
+        for _ in 0..1_000 {
+            world.pass(50);
+            world.step(0).unwrap();
+        }
+        // Viewed 10, away -5 after 40 seconds (S14).
+        assert_eq!(engagement(&mut world), Ok(5_000), "restarts: {restarts}");
+        world.check_offsets();
+    }
+}
+
+#[test]
+fn behind_a_re_keying_stage_the_clock_waits_for_every_source_partition() {
+    let settings = Settings { rekeyed: true, clock: World::wall_clock(), ..Settings::new(plans(Plans::Timed)) };
+    let mut world = World::new(1, settings, 1);
+    world.start(0, true).unwrap();
+    let line = event_line("anna", "e1", "viewed", world.log.now_ms());
+    world.produce("anna", &line);
+    world.settle(0).unwrap();
+    let before = ask(&mut world, "anna").unwrap();
+    for _ in 0..100 {
+        world.pass(50);
+        world.step(0).unwrap();
+    }
+    let after = ask(&mut world, "anna").unwrap();
+    assert!(after.clock > before.clock, "idle sources that were read to their ends let the clock move");
+    // Anna's next events lie in the source while nobody re-keys: the clock may not run ahead of them for ever, and their order is kept.
+    world.kill(0);
+    let start_ms = world.log.now_ms();
+    for number in 2..5 {
+        let line = event_line("anna", &format!("e{number}"), "viewed", start_ms + number * 10_000);
+        world.produce("anna", &line);
+    }
+    world.pass(100_000);
+    world.start(0, true).unwrap();
+    world.settle(0).unwrap();
+    let contact = ask(&mut world, "anna").unwrap().contact.unwrap();
+    assert_eq!(contact.rows.len(), 4);
+    assert_eq!(contact.state.plans[0].engagement.thousandths() % 5_000, 0);
+}
