@@ -265,10 +265,9 @@ impl Producer for KafkaProducer {
     }
 
     fn abort(&mut self) -> Result<(), LogError> {
-        if matches!(self.state, State::Ready(_)) {
+        if !matches!(self.state, State::Open(..)) {
             return Ok(());
         }
-        // Deciding to abort also needs an answer in time; without one the next producer's initialisation aborts.
         let aborted = self.insist("abort transaction", &|client| client.abort(CALL_TIMEOUT));
         match (aborted, std::mem::replace(&mut self.state, State::Doubtful)) {
             (Ok(()), State::Open(client, _)) => {
@@ -276,15 +275,18 @@ impl Producer for KafkaProducer {
                 self.state = State::Ready(client);
                 Ok(())
             }
-            (Err(error), open) => {
+            (Err(LogError::Fenced(failure)), open) => {
                 open.bury();
-                Err(match error {
-                    LogError::Fenced(failure) => LogError::Fenced(failure),
-                    other => LogError::UnknownOutcome(other.failure().clone()),
-                })
+                Err(LogError::Fenced(failure))
             }
-            (Ok(()), other) => {
-                self.state = other;
+            (aborted, open) => {
+                // No commit was ever sent for this transaction, so it is not in doubt: the next producer's initialisation aborts it, and so
+                // does the coordinator in the end. librdkafka gets here, for instance, when it purges records while their partitions are
+                // still being added to the transaction.
+                if let Err(error) = aborted {
+                    debug!(%error, "replacing the producer instead of aborting");
+                }
+                open.bury();
                 Ok(())
             }
         }

@@ -109,7 +109,8 @@ pub trait Producer: Send {
     /// As for [`commit`](Self::commit), without the token's.
     fn commit_without_offsets(&mut self) -> Result<Committed, LogError>;
 
-    /// Aborts the open transaction; none of its records is ever visible. Without an open transaction it does nothing.
+    /// Aborts the open transaction; none of its records is ever visible. Without an open transaction it does nothing. Where the cluster does not
+    /// answer, the producer may be given up instead: then the next [`begin`](Self::begin) replaces it, which aborts what it left open.
     ///
     /// # Errors
     /// [`LogError::UnknownOutcome`] where the cluster does not answer (then [`reopen`](Self::reopen)), [`LogError::Fenced`].
