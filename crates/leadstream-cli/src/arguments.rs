@@ -1,0 +1,198 @@
+//! The command line: what may be given, and the help that people read.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use leadstream_core::Timestamp;
+
+/// Lead scoring on Kafka: every contact's score, why it is what it is, and who is ready for sales.
+#[derive(Debug, Parser)]
+#[command(
+    name = "leadstream",
+    version,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 done; 1 it could not be done; 2 the command line, the configuration or a plan is wrong; 130 stopped by Ctrl-C before \
+                  the end."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) configuration: ConfigurationArguments,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConfigurationArguments {
+    /// Configuration file. Without it: leadstream.yaml, config/leadstream.yaml or /etc/leadstream/leadstream.yaml, whichever is there first
+    #[arg(long, global = true, env = "LEADSTREAM_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Override a key of the configuration, as in --set engine.commit_interval=50ms; may be given again
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fold files of events without a broker: derived events, scorecards, and a summary
+    Replay(ReplayArguments),
+    /// Make events of realistic journeys, in the Segment shape, to a file or to Kafka
+    Generate(GenerateArguments),
+    /// Check scoring plans
+    Plan {
+        #[command(subcommand)]
+        command: PlanCommand,
+    },
+    /// Check and show the configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+/// `config ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say everything that is wrong with the configuration and with the files that it names
+    Check,
+    /// Print the configuration in force, and where each value came from; secrets are hidden
+    Show,
+}
+
+/// `plan ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Say everything that is wrong with plan files, checked together as they would be in force together
+    Check {
+        /// Plan files or patterns; without any, those of the configuration
+        files: Vec<PathBuf>,
+        /// End with code 2 for warnings too
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+}
+
+/// `generate`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct GenerateArguments {
+    /// Where to: a file, - for standard output, or kafka for the topic of the first source in the Segment shape
+    #[arg(long, value_name = "FILE|-|kafka", default_value = "-")]
+    pub(crate) to: String,
+    /// How many records; 0 goes on until Ctrl-C
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) events: u64,
+    /// How many people there are
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub(crate) contacts: u32,
+    /// Records a second, by the clock on the wall; 0 is as fast as it goes
+    #[arg(long, default_value_t = 0)]
+    pub(crate) rate: u64,
+    /// The same seed and options give the same bytes, unless --live is given
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The time of the first event
+    #[arg(long, value_name = "INSTANT", default_value = "2026-01-01T00:00:00Z", value_parser = instant)]
+    pub(crate) start: Timestamp,
+    /// Over how many days the events spread
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// Events happen now, as they are written; --start and --days mean nothing then
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// How unequal people are: 0 gives everyone as many visits, 1 is Zipf's law, 2 is extreme
+    #[arg(long, default_value_t = 0.6, value_parser = skew)]
+    pub(crate) skew: f64,
+    /// Records in a hundred that are sent twice
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=50))]
+    pub(crate) duplicates: u8,
+    /// Records in a hundred that arrive long after they happened
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=50))]
+    pub(crate) late: u8,
+    /// People in a hundred that are machines
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) bots: u8,
+}
+
+/// `replay`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "All contacts are held in memory: reckon with 1 to 10 KB each, by the length of their histories. The result does not \
+                        depend on the order of the records, but corrections among the derived events do: records in the order of their times \
+                        give none. Derived events are written in the order of contact and seq.")]
+pub(crate) struct ReplayArguments {
+    /// Files of events, .gz too; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The configured source whose records the files hold, by name or topic; without it the first source
+    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    pub(crate) source: Option<String>,
+    /// A format that needs no mapping, for files of no configured source
+    #[arg(long)]
+    pub(crate) format: Option<ReplayFormat>,
+    /// Files of commands about contacts, as the contacts topic carries them; read before the others
+    #[arg(long, value_name = "FILE")]
+    pub(crate) contacts: Vec<PathBuf>,
+    /// Plan files or patterns instead of those of the configuration
+    #[arg(long = "plan", value_name = "FILE")]
+    pub(crate) plans: Vec<PathBuf>,
+    /// The final instant: timers due until then fire. Without it the time of the newest event
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    pub(crate) until: Option<Timestamp>,
+    /// Where derived events go, one JSON object a line; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) derived: Option<PathBuf>,
+    /// Where the final scorecards go: JSON lines, or CSV for a name that ends in .csv; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) scorecards: Option<PathBuf>,
+    /// Where records that could not be read go, one JSON object a line; - is standard output
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) dead_letters: Option<PathBuf>,
+    /// Threads; without it one for each core
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// Formats without a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayFormat {
+    /// Segment's messages, one JSON object a line
+    Segment,
+    /// Leadstream's own interactions, one JSON object a line
+    LeadstreamJson,
+    /// Leadstream's own interactions in an Avro container file
+    LeadstreamAvro,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    let read: jiff::Timestamp =
+        text.parse().map_err(|_| "an instant has a date, a time and an offset, as in 2026-01-31T00:00:00Z".to_owned())?;
+    let instant = Timestamp::from_millis(read.as_millisecond());
+    if instant.is_plausible() { Ok(instant) } else { Err("it lies before 1900 or after 2200".to_owned()) }
+}
+
+fn skew(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(skew) if (0.0..=3.0).contains(&skew) => Ok(skew),
+        _ => Err("a number from 0 to 3".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn instants_without_an_offset_and_absurd_ones_are_refused() {
+        assert!(instant("2026-01-31T00:00:00Z").is_ok());
+        for text in ["2026-01-31T00:00:00", "yesterday", "9999-01-01T00:00:00Z"] {
+            assert!(instant(text).is_err(), "{text}");
+        }
+    }
+}

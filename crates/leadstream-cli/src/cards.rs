@@ -1,0 +1,40 @@
+//! Scorecards between the fold and what consumers read.
+
+use leadstream_core::Timestamp;
+use leadstream_core::explain::{PlanCard, Scorecard};
+use leadstream_wire::out::{self, PlanScore, TagScore};
+
+/// The row of the table of scores for a contact's scorecard, which holds for the instant `time`.
+pub(crate) fn row(card: &Scorecard, time: Timestamp) -> out::Scorecard {
+    let mut tags: Vec<TagScore> = card
+        .tags
+        .iter()
+        .map(|tag| TagScore { tag: tag.tag.clone(), score: tag.points, since: Some(tag.since) })
+        .collect();
+    tags.sort_by(|one, other| one.tag.cmp(&other.tag));
+    out::Scorecard {
+        contact: card.contact.clone(),
+        time,
+        seq: card.seq,
+        global: card.global,
+        // The plans of a set are in the order of their names.
+        plans: card.plans.iter().map(plan_score).collect(),
+        tags,
+    }
+}
+
+fn plan_score(card: &PlanCard) -> PlanScore {
+    PlanScore {
+        plan: card.plan.clone(),
+        version: card.version,
+        is_member: card.member,
+        score: card.score,
+        engagement: card.engagement,
+        fit: card.fit,
+        is_qualified: card.qualified.unwrap_or(false),
+        qualified_since: card.qualified_since,
+        stage: card.stage.as_ref().map(|stage| stage.stage.clone()),
+        stage_score: card.stage.as_ref().map(|stage| stage.points),
+        stage_since: card.stage.as_ref().map(|stage| stage.since),
+    }
+}

@@ -1,0 +1,118 @@
+//! `leadstream generate`: events of people who do not exist, to a file or to Kafka.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use leadstream_core::Timestamp;
+
+use crate::arguments::{ConfigurationArguments, GenerateArguments};
+use crate::failure::Failure;
+use crate::files::Output;
+use crate::generate::{Generator, Options, Record};
+use crate::interrupt::Interrupt;
+use crate::terminal;
+
+/// Records between two looks at the clock and at signals.
+const BATCH: u64 = 1_000;
+
+/// Where records go.
+pub(crate) trait Sink {
+    /// Takes a record.
+    fn take(&mut self, record: &Record) -> Result<(), Failure>;
+    /// Makes what was taken visible, now and then.
+    fn settle(&mut self) -> Result<(), Failure>;
+}
+
+/// Runs it.
+pub(crate) fn run(_given: &ConfigurationArguments, arguments: &GenerateArguments) -> Result<(), Failure> {
+    let interrupt = Interrupt::listen()?;
+    let mut output = Output::create(Path::new(&arguments.to))?;
+    let made = feed(arguments, &mut Lines(&mut output), &interrupt)?;
+    output.finish()?;
+    conclude(arguments, made, &interrupt)
+}
+
+/// Whether all was made that was asked for.
+fn conclude(arguments: &GenerateArguments, made: u64, interrupt: &Interrupt) -> Result<(), Failure> {
+    // Without a number to reach, Ctrl-C is how it is meant to end.
+    if interrupt.is_raised() && arguments.events > 0 && made < arguments.events {
+        let (made, events) = (terminal::grouped(made), terminal::grouped(arguments.events));
+        return Err(Failure::Interrupted(format!("{made} of {events} records were written")));
+    }
+    Ok(())
+}
+
+/// The generator that arguments describe.
+pub(crate) fn generator(arguments: &GenerateArguments) -> Generator {
+    Generator::new(Options {
+        seed: arguments.seed,
+        people: arguments.contacts,
+        records: arguments.events,
+        start: arguments.start,
+        span_ms: u64::from(arguments.days) * 86_400_000,
+        skew: arguments.skew,
+        duplicates: arguments.duplicates,
+        late: arguments.late,
+        bots: arguments.bots,
+    })
+}
+
+/// Makes records until there are enough or somebody says stop. Returns how many were made.
+#[expect(clippy::disallowed_methods, reason = "a rate is kept by the clock on the wall")]
+pub(crate) fn feed(arguments: &GenerateArguments, sink: &mut impl Sink, interrupt: &Interrupt) -> Result<u64, Failure> {
+    let bar = terminal::progress((arguments.events > 0).then_some(arguments.events), "records", false);
+    let mut generator = generator(arguments);
+    let mut record = Record::default();
+    let began = Instant::now();
+    let mut made = 0;
+    // Slow rates are spread over the second instead of coming in bursts.
+    let batch = if arguments.rate == 0 { BATCH } else { (arguments.rate / 50).clamp(1, BATCH) };
+    while !interrupt.is_raised() {
+        let now = arguments.live.then(wall_clock);
+        let mut in_batch = 0;
+        while in_batch < batch && generator.next(now, &mut record) {
+            sink.take(&record)?;
+            in_batch += 1;
+        }
+        made += in_batch;
+        bar.set_position(made);
+        if in_batch < batch {
+            break;
+        }
+        sink.settle()?;
+        if arguments.rate > 0 {
+            wait_until(began, Duration::from_secs_f64(made as f64 / arguments.rate as f64), interrupt);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(made)
+}
+
+fn wait_until(began: Instant, due: Duration, interrupt: &Interrupt) {
+    while let Some(left) = due.checked_sub(began.elapsed()).filter(|left| !left.is_zero())
+        && !interrupt.is_raised()
+    {
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "live events happen now")]
+fn wall_clock() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// One message a line.
+struct Lines<'a>(&'a mut Output);
+
+impl Sink for Lines<'_> {
+    fn take(&mut self, record: &Record) -> Result<(), Failure> {
+        self.0.write(&record.value)?;
+        self.0.write(b"\n")
+    }
+
+    /// Whoever reads along sees records as they are made, not when a buffer is full.
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.0.flush()
+    }
+}

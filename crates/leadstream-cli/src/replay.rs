@@ -1,0 +1,171 @@
+//! Folding files with no broker: reading, decoding and folding as a pipeline of threads, then one sorted result.
+//!
+//! One thread reads blocks of whole records; some decode them; as many fold, each the contacts of its share. Every folder takes blocks in the
+//! order of the files, so the result depends neither on the number of threads nor on their luck. Blocks go round, which bounds what is read ahead;
+//! contacts and derived events are all held in memory until the end.
+
+mod avro;
+mod blocks;
+mod decoding;
+mod folding;
+mod summary;
+mod tally;
+mod writing;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+use leadstream_core::plan::PlanSet;
+use leadstream_core::{HistoryLimits, Timestamp};
+use leadstream_wire::SourceFormat;
+
+use self::blocks::Slot;
+pub(crate) use self::folding::Folder;
+pub(crate) use self::summary::Summary;
+pub(crate) use self::tally::Tally;
+pub(crate) use self::writing::{write_dead_letters, write_derived, write_scorecards};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::{files, terminal};
+
+/// Files to fold, and how their records look.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    /// The file; `-` is standard input.
+    pub(crate) path: PathBuf,
+    /// Its records.
+    pub(crate) format: Arc<SourceFormat>,
+}
+
+/// What to fold.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// In this order.
+    pub(crate) inputs: Vec<Input>,
+    /// The plans in force.
+    pub(crate) plans: Arc<PlanSet>,
+    /// How much history a contact keeps.
+    pub(crate) history: HistoryLimits,
+    /// The final instant; `None`: the time of the newest event.
+    pub(crate) until: Option<Timestamp>,
+    /// How many threads decode, and how many fold.
+    pub(crate) threads: usize,
+    /// Whether every dead letter is kept, or only some of each kind to show.
+    pub(crate) keep_dead_letters: bool,
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    /// What became of the records.
+    pub(crate) tally: Tally,
+    /// The contacts by share, each share and its derived events in order.
+    pub(crate) folders: Vec<Folder>,
+    /// The final instant; `None` where there was no event.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// Blocks that go round, for each thread.
+const SLOTS_PER_THREAD: usize = 4;
+
+/// Folds files.
+///
+/// # Errors
+/// A file that cannot be read to its end, a description that does not compile, or an interrupt.
+pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, Failure> {
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    let total = files::total_bytes(options.inputs.iter().map(|input| &input.path));
+    let bar = terminal::progress(total, "", true);
+    let (free_sender, free) = unbounded();
+    for _ in 0..(SLOTS_PER_THREAD * (options.threads + 1)) {
+        // The receiver lives to the end of this function.
+        let _ = free_sender.send(Slot::new(options.threads));
+    }
+    let (block_sender, blocks) = bounded(options.threads);
+    let shares: Vec<_> = (0..options.threads).map(|_| unbounded()).collect();
+    let (tally, folders) = thread::scope(|scope| {
+        let counted = &read_bytes;
+        // The reader owns the sender: when it ends, decoders end, and after them folders.
+        let reader = scope.spawn(move || blocks::read(&options.inputs, &free, &block_sender, counted, interrupt));
+        let decoders: Vec<_> = (0..options.threads)
+            .map(|_| {
+                let (blocks, shares) = (blocks.clone(), shares.iter().map(|(sender, _)| sender.clone()).collect::<Vec<_>>());
+                scope.spawn(move || decoding::decode(&blocks, &shares, options.keep_dead_letters))
+            })
+            .collect();
+        let folders: Vec<_> = shares
+            .iter()
+            .enumerate()
+            .map(|(share, (_, slots))| {
+                let (slots, free): (_, Sender<Slot>) = (slots.clone(), free_sender.clone());
+                scope.spawn(move || Folder::new(options, share).run(&slots, &free))
+            })
+            .collect();
+        drop(blocks);
+        while !reader.is_finished() {
+            bar.set_position(read_bytes.load(Ordering::Relaxed));
+            thread::sleep(Duration::from_millis(50));
+        }
+        let read = joined(reader);
+        let mut tally = Tally::default();
+        let mut failed = read.err();
+        for decoder in decoders {
+            match joined(decoder) {
+                Ok(part) => tally.add(part),
+                Err(failure) => failed = failed.or(Some(failure)),
+            }
+        }
+        drop(shares);
+        let folders: Vec<Folder> = folders.into_iter().map(joined).collect();
+        match failed {
+            Some(failure) => Err(failure),
+            None => Ok((tally, folders)),
+        }
+    })?;
+    bar.finish_and_clear();
+    finish(options, tally, folders)
+}
+
+/// Moves every contact to the final instant and brings the result in order.
+fn finish(options: &Options, mut tally: Tally, folders: Vec<Folder>) -> Result<Outcome, Failure> {
+    let until = options.until.or(tally.newest);
+    let folders: Vec<Folder> = thread::scope(|scope| {
+        let finishing: Vec<_> =
+            folders.into_iter().map(|mut folder| scope.spawn(move || { folder.finish(until); folder })).collect();
+        finishing.into_iter().map(joined).collect()
+    });
+    for folder in &folders {
+        tally.count(folder);
+    }
+    tally.finish();
+    Ok(Outcome { tally, folders, until })
+}
+
+/// What a thread gave. A panic goes on: it is a mistake of the program, and its text has been shown.
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// One after the other, the least of several sorted sequences, as the place of the sequence whose head is next.
+pub(super) fn merged<'a, T>(
+    sequences: Vec<&'a [T]>,
+    mut is_before: impl FnMut(&T, &T) -> bool + 'a,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    let mut rest = sequences;
+    std::iter::from_fn(move || {
+        let mut least: Option<usize> = None;
+        for (place, items) in rest.iter().enumerate() {
+            let Some(item) = items.first() else { continue };
+            if least.is_none_or(|least| is_before(item, &rest[least][0])) {
+                least = Some(place);
+            }
+        }
+        let place = least?;
+        let (first, others) = rest[place].split_first()?;
+        rest[place] = others;
+        Some((place, first))
+    })
+}

@@ -1,0 +1,325 @@
+//! Reading files in blocks of whole records, on one thread.
+//!
+//! A block never ends inside a record, so whoever decodes it needs no other. Slots go round: with none free, reading waits.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crossbeam_channel::{Receiver, Sender};
+use leadstream_wire::{Encoding, EventBatch, Shape, SourceFormat};
+
+use super::Input;
+use super::avro::Container;
+use crate::failure::Failure;
+use crate::files;
+use crate::interrupt::Interrupt;
+use crate::sources;
+
+/// Bytes that a block aims at.
+const BLOCK_BYTES: usize = 256 * 1024;
+/// Without a line end in so many bytes, a file is no text.
+const LINE_MAX_BYTES: usize = 64 << 20;
+
+/// A file as decoders need to know it.
+pub(super) struct InputFile {
+    /// The place among the inputs.
+    pub(super) place: usize,
+    /// How messages name it.
+    pub(super) name: String,
+    /// How its records look; for CSV with the columns of its first line.
+    pub(super) format: SourceFormat,
+    /// How records follow each other.
+    pub(super) layout: Layout,
+}
+
+impl InputFile {
+    /// A file whose description has been compiled once, so that no decoder can fail at it: a block that went missing would stop all folders.
+    fn new(place: usize, name: String, format: SourceFormat, layout: Layout) -> Result<Arc<InputFile>, Failure> {
+        sources::decoder(&name, &format)?;
+        Ok(Arc::new(InputFile { place, name, format, layout }))
+    }
+}
+
+/// How records follow each other in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One a line.
+    Lines,
+    /// One a line, but for line breaks inside quotes.
+    Csv,
+    /// Where the slot's spans say.
+    Spans,
+}
+
+/// A block on its way: its bytes, then the events decoded from them.
+pub(super) struct Slot {
+    /// The how-manieth block.
+    pub(super) number: u64,
+    /// Where it is from.
+    pub(super) file: Option<Arc<InputFile>>,
+    /// The line on which it begins, from 1; for spans the number of the first record, from 0.
+    pub(super) first: u64,
+    /// Whole records.
+    pub(super) bytes: Vec<u8>,
+    /// Start and end of each record, for files whose records no line break ends.
+    pub(super) spans: Vec<(usize, usize)>,
+    /// The events.
+    pub(super) events: EventBatch,
+    /// For each folder its events, in order: the hash of the contact, and the place in the batch.
+    pub(super) shares: Vec<Vec<(u64, usize)>>,
+}
+
+impl Slot {
+    pub(super) fn new(shares: usize) -> Slot {
+        Slot {
+            number: 0,
+            file: None,
+            first: 0,
+            bytes: Vec::new(),
+            spans: Vec::new(),
+            events: EventBatch::new(),
+            shares: vec![Vec::new(); shares],
+        }
+    }
+}
+
+/// Reads all files in their order.
+pub(super) fn read(
+    inputs: &[Input],
+    free: &Receiver<Slot>,
+    out: &Sender<Slot>,
+    read_bytes: &Arc<AtomicU64>,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    let mut reader = BlockReader { free, out, interrupt, next: 0 };
+    for (place, input) in inputs.iter().enumerate() {
+        let name = input.path.display().to_string();
+        let failed = |error: std::io::Error| Failure::file("read", &input.path, &error);
+        let mut bytes = files::open(&input.path, read_bytes)?;
+        let format = input.format.as_ref().clone();
+        match &format.shape {
+            Shape::Interactions(Encoding::Avro(_)) | Shape::Contacts(Encoding::Avro(_)) | Shape::Mapped(Encoding::Avro(_), _) => {
+                reader.container(bytes, place, name, format)?;
+            }
+            Shape::Mapped(Encoding::Csv(_), _) => {
+                let (format, header) = with_columns(&mut bytes, format).map_err(failed)?;
+                let file = InputFile::new(place, name, format, Layout::Csv)?;
+                reader.lines(bytes, file, header).map_err(|error| error.named(&input.path))?;
+            }
+            _ => {
+                let file = InputFile::new(place, name, format, Layout::Lines)?;
+                reader.lines(bytes, file, 0).map_err(|error| error.named(&input.path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes the names of columns from the first line where the format has none. Returns how many lines they took.
+fn with_columns(bytes: &mut impl Read, mut format: SourceFormat) -> std::io::Result<(SourceFormat, u64)> {
+    let Shape::Mapped(Encoding::Csv(csv), _) = &mut format.shape else { return Ok((format, 0)) };
+    if !csv.columns.is_empty() {
+        return Ok((format, 0));
+    }
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < 64 * 1024 && bytes.read(&mut byte)? == 1 && byte[0] != b'\n' {
+        line.push(byte[0]);
+    }
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+    let mut reader = csv::ReaderBuilder::new().delimiter(csv.delimiter).has_headers(false).from_reader(line);
+    if let Some(record) = reader.records().next() {
+        let record = record.map_err(|error| std::io::Error::other(format!("its first line names no columns: {error}")))?;
+        csv.columns = record.iter().map(|column| column.trim().to_owned()).collect();
+    }
+    Ok((format, 1))
+}
+
+/// What can go wrong with lines.
+enum LinesError {
+    Read(std::io::Error),
+    NoLines,
+    Stopped(Failure),
+}
+
+impl LinesError {
+    fn named(self, path: &std::path::Path) -> Failure {
+        match self {
+            LinesError::Read(error) => Failure::file("read", path, &error),
+            LinesError::NoLines => {
+                let limit = LINE_MAX_BYTES >> 20;
+                Failure::NotDone(format!("cannot read {}: {limit} MiB without a line end are no lines of text", path.display()))
+            }
+            LinesError::Stopped(failure) => failure,
+        }
+    }
+}
+
+struct BlockReader<'a> {
+    free: &'a Receiver<Slot>,
+    out: &'a Sender<Slot>,
+    interrupt: &'a Interrupt,
+    next: u64,
+}
+
+impl BlockReader<'_> {
+    fn slot(&self) -> Result<Slot, Failure> {
+        let stopped = || Failure::Interrupted("nothing was written".to_owned());
+        if self.interrupt.is_raised() {
+            return Err(stopped());
+        }
+        let mut slot = self.free.recv().map_err(|_| stopped())?;
+        slot.bytes.clear();
+        slot.spans.clear();
+        Ok(slot)
+    }
+
+    fn send(&mut self, mut slot: Slot, file: &Arc<InputFile>, first: u64) {
+        slot.number = self.next;
+        slot.file = Some(Arc::clone(file));
+        slot.first = first;
+        self.next += 1;
+        // Decoders that are gone have said why.
+        let _ = self.out.send(slot);
+    }
+
+    /// Reads lines; `before` lines of the file were read already.
+    fn lines(&mut self, mut bytes: impl Read, file: Arc<InputFile>, before: u64) -> Result<(), LinesError> {
+        let mut carried: Vec<u8> = Vec::new();
+        let mut line = 1 + before;
+        loop {
+            let mut slot = self.slot().map_err(LinesError::Stopped)?;
+            slot.bytes.append(&mut carried);
+            let (cut, at_end) = fill(&mut bytes, &mut slot.bytes, file.layout)?;
+            carried.extend_from_slice(&slot.bytes[cut..]);
+            slot.bytes.truncate(cut);
+            let lines = slot.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.send(slot, &file, line);
+            line += lines;
+            if at_end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads an Avro container file, whose records carry the schema of the file whatever the format says.
+    fn container(
+        &mut self,
+        bytes: Box<dyn Read + Send>,
+        place: usize,
+        name: String,
+        mut format: SourceFormat,
+    ) -> Result<(), Failure> {
+        let failed = |error: String| Failure::NotDone(format!("cannot read {name}: {error}"));
+        let mut container = Container::open(bytes).map_err(failed)?;
+        match &mut format.shape {
+            Shape::Interactions(encoding) | Shape::Contacts(encoding) | Shape::Mapped(encoding, _) => {
+                *encoding = Encoding::Avro(container.schema_text().to_owned());
+            }
+            Shape::Segment => {}
+        }
+        let file = InputFile::new(place, name.clone(), format, Layout::Spans)?;
+        let mut record = 0;
+        loop {
+            let mut slot = self.slot()?;
+            if !container.next_block(&mut slot.bytes, &mut slot.spans).map_err(failed)? {
+                return Ok(());
+            }
+            let records = slot.spans.len() as u64;
+            self.send(slot, &file, record);
+            record += records;
+        }
+    }
+}
+
+/// Reads until there is a block of whole records. Returns where the last whole record ends, and whether the file does.
+fn fill(bytes: &mut impl Read, block: &mut Vec<u8>, layout: Layout) -> Result<(usize, bool), LinesError> {
+    let mut wanted = BLOCK_BYTES;
+    loop {
+        let missing = wanted.saturating_sub(block.len()) as u64;
+        let read = bytes.by_ref().take(missing).read_to_end(block).map_err(LinesError::Read)?;
+        if (read as u64) < missing {
+            return Ok((block.len(), true));
+        }
+        if let Some(end) = last_record_end(block, layout) {
+            return Ok((end, false));
+        }
+        if block.len() >= LINE_MAX_BYTES {
+            return Err(LinesError::NoLines);
+        }
+        wanted = block.len() * 2;
+    }
+}
+
+/// Behind the last line break that ends a record.
+fn last_record_end(block: &[u8], layout: Layout) -> Option<usize> {
+    if layout != Layout::Csv {
+        return block.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+    }
+    let mut end = None;
+    let mut is_quoted = false;
+    for (at, byte) in block.iter().enumerate() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\n' if !is_quoted => end = Some(at + 1),
+            _ => {}
+        }
+    }
+    end
+}
+
+/// The records of a block of lines: start and end without the line break, and how many line breaks lie before its end.
+pub(super) fn records(bytes: &[u8], layout: Layout, mut visit: impl FnMut(&[u8], u64)) {
+    let (mut start, mut breaks, mut breaks_before, mut is_quoted) = (0, 0, 0, false);
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' if layout == Layout::Csv => is_quoted = !is_quoted,
+            b'\n' => {
+                breaks += 1;
+                if !is_quoted {
+                    visit(&bytes[start..at], breaks_before);
+                    start = at + 1;
+                    breaks_before = breaks;
+                }
+            }
+            _ if layout == Layout::Lines => {
+                // Everything up to the next line break is of no interest; a library finds it many bytes at a time.
+                at += memchr::memchr(b'\n', &bytes[at..]).unwrap_or(bytes.len() - at);
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    if start < bytes.len() {
+        visit(&bytes[start..], breaks_before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str, layout: Layout) -> Vec<(String, u64)> {
+        let mut found = Vec::new();
+        records(text.as_bytes(), layout, |record, line| found.push((String::from_utf8(record.to_vec()).unwrap(), line)));
+        found
+    }
+
+    #[test]
+    fn records_are_found_with_the_line_on_which_they_begin() {
+        let found = split("a\n\"b\n\nc", Layout::Lines);
+        assert_eq!(found, [("a".into(), 0), ("\"b".into(), 1), (String::new(), 2), ("c".into(), 3)]);
+        let found = split("a,\"x\ny\"\nb,z\n", Layout::Csv);
+        assert_eq!(found, [("a,\"x\ny\"".into(), 0), ("b,z".into(), 2)]);
+    }
+
+    #[test]
+    fn a_block_of_csv_never_ends_inside_quotes() {
+        assert_eq!(last_record_end(b"a\nb,\"c\nd", Layout::Csv), Some(2));
+        assert_eq!(last_record_end(b"a\nb,\"c\nd", Layout::Lines), Some(7));
+        assert_eq!(last_record_end(b"abc", Layout::Lines), None);
+    }
+}

@@ -1,0 +1,111 @@
+//! One folder: a share of the contacts, and what their events make of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+use hashbrown::HashTable;
+use leadstream_core::contact::Dimension;
+use leadstream_core::derived::Mark;
+use leadstream_core::{Contact, DerivedEvent, Event, Fold, Name, Outcome, Points, Timeline, Timestamp};
+
+use super::Options;
+use super::blocks::Slot;
+
+/// What a rule booked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RuleTotal {
+    /// Bookings inside the horizons of their contacts.
+    pub(crate) bookings: u64,
+    /// Their points.
+    pub(crate) points: Points,
+}
+
+/// Folds the events of a share of the contacts.
+pub(crate) struct Folder {
+    share: usize,
+    pub(crate) fold: Fold,
+    table: HashTable<usize>,
+    /// In the order of their ids once [`Folder::finish`] has run.
+    pub(crate) contacts: Vec<Contact>,
+    /// In the order of contact and seq once [`Folder::finish`] has run.
+    pub(crate) derived: Vec<DerivedEvent>,
+    /// Events by what became of them.
+    pub(crate) outcomes: BTreeMap<Outcome, u64>,
+    /// By plan and rule; rules that booked before the horizon only are there with nothing.
+    pub(crate) rules: BTreeMap<(Arc<str>, Arc<str>), RuleTotal>,
+}
+
+impl Folder {
+    pub(super) fn new(options: &Options, share: usize) -> Folder {
+        Folder {
+            share,
+            fold: Fold::new(Timeline::new(Arc::clone(&options.plans)), options.history).marked(Mark::Replay),
+            table: HashTable::new(),
+            contacts: Vec::new(),
+            derived: Vec::new(),
+            outcomes: BTreeMap::new(),
+            rules: BTreeMap::new(),
+        }
+    }
+
+    /// Folds its part of every block in the order of the blocks, whatever the order in which they come.
+    pub(super) fn run(mut self, slots: &Receiver<Arc<Slot>>, free: &Sender<Slot>) -> Folder {
+        let mut early: BTreeMap<u64, Arc<Slot>> = BTreeMap::new();
+        let mut next = 0;
+        for slot in slots {
+            early.insert(slot.number, slot);
+            while let Some(slot) = early.remove(&next) {
+                next += 1;
+                for (hash, place) in &slot.shares[self.share] {
+                    self.apply(*hash, &slot.events.events()[*place]);
+                }
+                // The last folder to have folded it gives it back.
+                if let Some(slot) = Arc::into_inner(slot) {
+                    let _ = free.send(slot);
+                }
+            }
+        }
+        self
+    }
+
+    fn apply(&mut self, hash: u64, event: &Event) {
+        let contacts = &mut self.contacts;
+        let found = self.table.find(hash, |place| *contacts[*place].id == *event.contact);
+        let place = match found {
+            Some(place) => *place,
+            None => {
+                contacts.push(Contact::new(&event.contact));
+                let place = contacts.len() - 1;
+                self.table.insert_unique(hash, place, |place| Name::of(&contacts[*place].id).0);
+                place
+            }
+        };
+        // No clock before the end: timers fire by the contact's own events, so one contact's result depends on no other contact.
+        let outcome = self.fold.apply(&mut contacts[place], event, Timestamp::MIN, &mut self.derived);
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    /// Fires what is due until the final instant, brings everything in order and adds up.
+    pub(super) fn finish(&mut self, until: Option<Timestamp>) {
+        self.table = HashTable::new();
+        for contact in &mut self.contacts {
+            if let Some(until) = until {
+                self.fold.advance(contact, until, &mut self.derived);
+            }
+            for rule in contact.rules.iter() {
+                self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
+            }
+            for booked in contact.ledger.as_slice() {
+                let Some(rule) = contact.rules.get(booked.rule).filter(|_| booked.dimension == Dimension::Plan) else {
+                    continue;
+                };
+                let total = self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
+                total.bookings += 1;
+                total.points += booked.applied;
+            }
+        }
+        self.contacts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        self.derived.sort_unstable_by(|one, other| (&one.contact, one.seq).cmp(&(&other.contact, other.seq)));
+    }
+}

@@ -1,0 +1,106 @@
+//! What became of the records: counts that add up to the input (L5), and the records that could not be read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use leadstream_core::{Outcome, Timestamp};
+use leadstream_wire::{DeadLetter, DeadLetterCode, Dropped};
+
+use super::blocks::InputFile;
+use super::folding::{Folder, RuleTotal};
+
+/// Dead letters of one code that are kept to be shown.
+const SHOWN: usize = 3;
+
+/// A record that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeadRecord {
+    /// The file's place among the inputs; it orders letters as the files are ordered.
+    file_place: usize,
+    /// The line, from 1; in a file without lines the record, from 1.
+    pub(crate) line: u64,
+    /// The file.
+    pub(crate) file: String,
+    /// Why.
+    pub(crate) letter: DeadLetter,
+    /// The record.
+    pub(crate) value: Vec<u8>,
+}
+
+/// Counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    keep_dead: bool,
+    /// Records read.
+    pub(crate) records: u64,
+    /// Records that said nothing, by reason.
+    pub(crate) skipped: BTreeMap<&'static str, u64>,
+    /// Records that could not be read, by code.
+    pub(crate) dead: BTreeMap<DeadLetterCode, u64>,
+    /// All of them, or the first of each code; in the order of the files after [`Tally::finish`].
+    pub(crate) dead_records: Vec<DeadRecord>,
+    /// What was left out of records that were taken.
+    pub(crate) dropped: Dropped,
+    /// The time of the newest event.
+    pub(crate) newest: Option<Timestamp>,
+    /// Events by what became of them.
+    pub(crate) outcomes: BTreeMap<Outcome, u64>,
+    /// Contacts.
+    pub(crate) contacts: u64,
+    /// By plan and rule.
+    pub(crate) rules: BTreeMap<(Arc<str>, Arc<str>), RuleTotal>,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub(super) fn keeping(keep_dead: bool) -> Tally {
+        Tally { keep_dead, ..Tally::default() }
+    }
+
+    #[cold]
+    pub(super) fn refuse(&mut self, file: &InputFile, line: Option<u64>, offset: u64, value: &[u8], letter: &DeadLetter) {
+        let count = self.dead.entry(letter.code).or_default();
+        *count += 1;
+        if self.keep_dead || *count <= SHOWN as u64 {
+            self.dead_records.push(DeadRecord {
+                file_place: file.place,
+                line: line.unwrap_or(offset + 1),
+                file: file.name.clone(),
+                letter: letter.clone(),
+                value: if self.keep_dead { value.to_vec() } else { Vec::new() },
+            });
+        }
+    }
+
+    /// Adds the counts of another thread.
+    pub(super) fn add(&mut self, other: Tally) {
+        self.records += other.records;
+        other.skipped.into_iter().for_each(|(reason, count)| *self.skipped.entry(reason).or_default() += count);
+        other.dead.into_iter().for_each(|(code, count)| *self.dead.entry(code).or_default() += count);
+        self.dead_records.extend(other.dead_records);
+        self.dropped.add(other.dropped);
+        self.newest = self.newest.max(other.newest);
+    }
+
+    /// Adds what a folder counted.
+    pub(super) fn count(&mut self, folder: &Folder) {
+        folder.outcomes.iter().for_each(|(outcome, count)| *self.outcomes.entry(*outcome).or_default() += count);
+        self.contacts += folder.contacts.len() as u64;
+        for (rule, total) in &folder.rules {
+            let sum = self.rules.entry(rule.clone()).or_default();
+            sum.bookings += total.bookings;
+            sum.points += total.points;
+        }
+    }
+
+    /// Brings the dead letters in the order of the files.
+    pub(super) fn finish(&mut self) {
+        self.dead_records.sort_by_key(|record| (record.file_place, record.line));
+    }
+
+    /// The first dead letters of a code, as `file:line`.
+    pub(crate) fn examples(&self, code: DeadLetterCode) -> impl Iterator<Item = String> {
+        let of_code = self.dead_records.iter().filter(move |record| record.letter.code == code);
+        of_code.take(SHOWN).map(|record| format!("{}:{}", record.file, record.line))
+    }
+}
