@@ -7,3 +7,7 @@
 pub mod cpu;
 pub mod messages;
 pub mod plans;
+
+/// The allocator of the shipped binary, so that what is measured is what runs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -75,6 +75,8 @@ pub struct RuleName {
 /// Rule state is kept by plan and rule id (S45), so it uses the first entry of them; contributions use the entry of their version.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTable {
+    /// The keys of `names`, close together: they are searched for each booking.
+    keys: Vec<Name>,
     names: Vec<RuleName>,
 }
 
@@ -102,12 +104,13 @@ impl RuleTable {
     /// The index under which the state of a rule is kept, if it has any.
     #[inline]
     pub fn state_index(&self, key: Name) -> Option<RuleIndex> {
-        self.names.iter().position(|name| name.key == key).map(|at| at as RuleIndex)
+        self.keys.iter().position(|known| *known == key).map(|at| at as RuleIndex)
     }
 
     /// The index of a rule in a version, added if it is new.
     pub fn insert(&mut self, key: Name, plan: &Arc<str>, rule: &Arc<str>, version: PlanVersion) -> RuleIndex {
-        match self.names.iter().position(|name| name.key == key && name.version == version) {
+        let same_key = (0..self.keys.len()).filter(|at| self.keys[*at] == key);
+        match same_key.into_iter().find(|at| self.names[*at].version == version) {
             Some(at) => at as RuleIndex,
             None => {
                 self.push(RuleName { key, plan: plan.clone(), rule: rule.clone(), version });
@@ -118,16 +121,18 @@ impl RuleTable {
 
     /// Appends an entry, as when reading a stored table.
     pub fn push(&mut self, name: RuleName) {
+        self.keys.push(name.key);
         self.names.push(name);
     }
 
     /// Forgets the entries from an index on.
     pub fn truncate(&mut self, len: usize) {
+        self.keys.truncate(len);
         self.names.truncate(len);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.names.capacity() * size_of::<RuleName>()
+        self.keys.capacity() * size_of::<Name>() + self.names.capacity() * size_of::<RuleName>()
     }
 }
 

@@ -85,6 +85,10 @@ impl Rows {
 
     /// Inserts an event at its place in the order and returns that place.
     pub fn insert(&mut self, event: &Event, words: &mut Words) -> usize {
+        if self.rows.is_empty() {
+            self.rows.reserve(8);
+            self.packed.reserve(1024);
+        }
         let start = self.packed.len() as u32;
         pack(&event.properties, words, &mut self.packed);
         let row = Row {

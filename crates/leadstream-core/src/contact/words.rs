@@ -1,7 +1,8 @@
 //! The words of one contact's rows: each text once, rows refer to it by number.
 //!
 //! The table belongs to the contact, not to the process, so that a record is readable by itself, memory is bounded by the rows there are, and
-//! erasing the contact erases its words.
+//! erasing the contact erases its words. All texts lie in one buffer: a contact has dozens of them, and an allocation each would cost
+//! more than its first events.
 
 use crate::id::Name;
 
@@ -15,18 +16,20 @@ pub(super) const WORDS_MAX: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub struct Words {
     names: Vec<Name>,
-    texts: Vec<Box<str>>,
+    /// Where each text ends in `texts`.
+    ends: Vec<u32>,
+    texts: String,
 }
 
 impl Words {
     /// How many words there are.
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.names.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.names.is_empty()
     }
 
     /// The number of a word, added if it is new.
@@ -34,9 +37,16 @@ impl Words {
         if let Some(known) = self.find(name) {
             return known;
         }
+        if self.names.is_empty() {
+            // What the first event of a contact usually brings, so that the buffers do not grow step by step.
+            self.names.reserve(24);
+            self.ends.reserve(24);
+            self.texts.reserve(256);
+        }
         self.names.push(name);
-        self.texts.push(text.into());
-        (self.texts.len() - 1) as WordId
+        self.texts.push_str(text);
+        self.ends.push(self.texts.len() as u32);
+        (self.names.len() - 1) as WordId
     }
 
     /// The number of a word, added if it is new and there is room.
@@ -56,7 +66,10 @@ impl Words {
 
     /// The text of a word; empty for a number that is not there.
     pub fn text(&self, word: WordId) -> &str {
-        self.texts.get(word as usize).map_or("", |text| text)
+        let at = word as usize;
+        let Some(end) = self.ends.get(at) else { return "" };
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.texts[start as usize..*end as usize]
     }
 
     /// The name of a word.
@@ -67,16 +80,17 @@ impl Words {
 
     /// All words in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(|text| &**text)
+        (0..self.len()).map(|at| self.text(at as WordId))
     }
 
     /// Forgets the words from a number on.
     pub fn truncate(&mut self, len: usize) {
         self.names.truncate(len);
-        self.texts.truncate(len);
+        self.ends.truncate(len);
+        self.texts.truncate(self.ends.last().map_or(0, |end| *end as usize));
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.names.capacity() * 8 + self.texts.capacity() * 16 + self.texts.iter().map(|text| text.len()).sum::<usize>()
+        self.names.capacity() * 8 + self.ends.capacity() * 4 + self.texts.capacity()
     }
 }

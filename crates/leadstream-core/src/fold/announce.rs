@@ -1,12 +1,13 @@
 //! Telling the world: derived events out of edges, with ids, numbers and reasons (S39-S43, S53-S55).
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, SubjectId};
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
-use crate::id::{Hash, Hasher};
+use crate::id::{Hash, Hasher, Uid};
 use crate::plan::{Plan, PlanSet};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -113,96 +114,131 @@ fn number(announced: &mut Announced, contact: &str, edge: &Edge) -> (u64, Hash, 
 }
 
 /// The contributions with the largest value now in the score that was read; ties by time, uid and rule (S53).
+///
+/// Most edges have far more contributions than are shown: the largest are chosen among references, and only they are put into words.
 fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score: &ScoreRef) -> Vec<ContributionLine> {
-    let mut lines = score_lines(contact, plans, edge, score);
-    lines.retain(|line| line.value != Points::ZERO);
-    lines.sort_by(|a, b| {
-        let size = |line: &ContributionLine| std::cmp::Reverse(line.value.thousandths().unsigned_abs());
-        size(a).cmp(&size(b)).then_with(|| line_order(a).cmp(&line_order(b)))
-    });
-    lines.truncate(CONTRIBUTIONS_SHOWN);
-    lines
-}
-
-fn line_order(line: &ContributionLine) -> (Timestamp, Option<crate::id::Uid>, &str, &str) {
-    (line.time, line.uid, &line.rule, &line.plan)
-}
-
-/// Every contribution to a score, fit rules first.
-fn score_lines(contact: &Contact, plans: &PlanSet, edge: &Edge, score: &ScoreRef) -> Vec<ContributionLine> {
+    let mut largest = Largest { contact, parts: Vec::with_capacity(CONTRIBUTIONS_SHOWN + 1) };
     let plan_of = |id: &str| plans.plans().iter().find(|plan| *plan.id == *id).map(|plan| &**plan);
     let asking = plan_of(edge.subject.plan());
-    let plan_lines = |plan: Option<&Plan>, fit: bool, engagement: bool| {
-        let Some(plan) = plan else { return Vec::new() };
-        let mut lines = if fit { fit_lines(contact, plan) } else { Vec::new() };
-        if engagement {
-            let first = contact.state.plan(plan.key).map_or(u64::MAX, |held| held.first_contribution);
-            lines.extend(booked_lines(contact, plan, first));
-        }
-        lines
-    };
     match score {
-        ScoreRef::Plan(None) => plan_lines(asking, true, true),
-        ScoreRef::Plan(Some(id)) => plan_lines(plan_of(id), true, true),
-        ScoreRef::Engagement => plan_lines(asking, false, true),
-        ScoreRef::Fit => plan_lines(asking, true, false),
-        ScoreRef::Global => plans
-            .plans()
-            .iter()
-            .filter(|plan| plan.global)
-            .flat_map(|plan| plan_lines(Some(plan), true, true))
-            .collect(),
+        ScoreRef::Plan(None) => largest.offer_plan(asking, true, true),
+        ScoreRef::Plan(Some(id)) => largest.offer_plan(plan_of(id), true, true),
+        ScoreRef::Engagement => largest.offer_plan(asking, false, true),
+        ScoreRef::Fit => largest.offer_plan(asking, true, false),
+        ScoreRef::Global => {
+            plans.plans().iter().filter(|plan| plan.global).for_each(|plan| largest.offer_plan(Some(plan), true, true));
+        }
         ScoreRef::Stage(id) => {
-            let plan = id.as_ref().map_or(asking, |id| plan_of(id));
-            let Some(plan) = plan else { return Vec::new() };
             // The advancing points belong to the stage that was left: its contributions are shown (S26).
-            let held = contact.state.plan(plan.key).and_then(|held| held.stage.as_ref());
-            let first = edge.stage_first.or(held.map(|stage| stage.first_contribution)).unwrap_or(u64::MAX);
-            booked_lines(contact, plan, first).collect()
+            if let Some(plan) = id.as_ref().map_or(asking, |id| plan_of(id)) {
+                let held = contact.state.plan(plan.key).and_then(|held| held.stage.as_ref());
+                let first = edge.stage_first.or(held.map(|stage| stage.first_contribution)).unwrap_or(u64::MAX);
+                largest.offer_booked(plan, first);
+            }
         }
         ScoreRef::Tag(tag) => {
             let first = contact.state.tag(tag).map_or(u64::MAX, |held| held.first_contribution);
             let in_tag = |c: &&Contribution| matches!(&c.dimension, Dimension::Tag(known) if known == tag);
-            contact.ledger.since(first).iter().filter(in_tag).filter_map(|c| line(contact, c)).collect()
+            contact.ledger.since(first).iter().filter(in_tag).for_each(|booked| largest.offer(Part::Booked(booked)));
+        }
+    }
+    largest.parts.iter().filter_map(|part| part.line(contact)).collect()
+}
+
+/// The largest parts offered so far, largest first.
+struct Largest<'a> {
+    contact: &'a Contact,
+    parts: Vec<Part<'a>>,
+}
+
+/// A part of a score.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    /// A fit rule of a plan that holds.
+    Fit(&'a Plan, &'a FitPoints),
+    /// A booking.
+    Booked(&'a Contribution),
+}
+
+impl<'a> Largest<'a> {
+    fn offer_plan(&mut self, plan: Option<&'a Plan>, fit: bool, engagement: bool) {
+        let Some(plan) = plan else { return };
+        let Some(held) = self.contact.state.plan(plan.key) else { return };
+        if fit {
+            held.fit_rules.iter().for_each(|rule| self.offer(Part::Fit(plan, rule)));
+        }
+        if engagement {
+            self.offer_booked(plan, held.first_contribution);
+        }
+    }
+
+    fn offer_booked(&mut self, plan: &Plan, first: u64) {
+        let contact = self.contact;
+        for booked in contact.ledger.since(first) {
+            if booked.dimension == Dimension::Plan
+                && contact.rules.get(booked.rule).is_some_and(|rule| rule.plan == plan.id)
+            {
+                self.offer(Part::Booked(booked));
+            }
+        }
+    }
+
+    fn offer(&mut self, part: Part<'a>) {
+        let rank = part.rank(self.contact);
+        if rank.0 == Reverse(0) {
+            return; // what is worth nothing now is not shown
+        }
+        let at = self.parts.partition_point(|kept| kept.rank(self.contact) <= rank);
+        if at < CONTRIBUTIONS_SHOWN {
+            self.parts.insert(at, part);
+            self.parts.truncate(CONTRIBUTIONS_SHOWN);
         }
     }
 }
 
-fn booked_lines<'a>(contact: &'a Contact, plan: &'a Plan, first: u64) -> impl Iterator<Item = ContributionLine> + 'a {
-    let of_plan = move |c: &&Contribution| {
-        c.dimension == Dimension::Plan && contact.rules.get(c.rule).is_some_and(|rule| rule.plan == plan.id)
-    };
-    contact.ledger.since(first).iter().filter(of_plan).filter_map(|c| line(contact, c))
+impl<'a> Part<'a> {
+    /// Orders parts as they are shown: by size, then time, uid, rule and plan; fit rules first among equals.
+    fn rank(self, contact: &'a Contact) -> (Reverse<u64>, Timestamp, Option<Uid>, &'a str, &'a str) {
+        let size = |points: Points| Reverse(points.thousandths().unsigned_abs());
+        match self {
+            Part::Fit(plan, fit) => (size(fit.points), Timestamp::MIN, None, &fit.rule, &plan.id),
+            Part::Booked(booked) => {
+                let (plan, rule) = contact.rules.get(booked.rule).map_or(("", ""), |name| (&*name.plan, &*name.rule));
+                (size(booked.applied), booked.time, uid_of(booked.cause), rule, plan)
+            }
+        }
+    }
+
+    fn line(self, contact: &Contact) -> Option<ContributionLine> {
+        match self {
+            Part::Fit(plan, fit) => Some(ContributionLine {
+                plan: plan.id.clone(),
+                rule: fit.rule.clone(),
+                uid: None,
+                event_type: Arc::from(""),
+                time: Timestamp::MIN,
+                value: fit.points,
+            }),
+            Part::Booked(booked) => {
+                let rule = contact.rules.get(booked.rule)?;
+                let uid = uid_of(booked.cause);
+                let row = uid.and_then(|uid| contact.rows.find(uid)).map(|at| contact.rows.as_slice()[at]);
+                Some(ContributionLine {
+                    plan: rule.plan.clone(),
+                    rule: rule.rule.clone(),
+                    uid,
+                    event_type: Arc::from(row.map_or("", |row| contact.words.text(row.event_type))),
+                    time: booked.time,
+                    value: booked.applied,
+                })
+            }
+        }
+    }
 }
 
-fn line(contact: &Contact, contribution: &Contribution) -> Option<ContributionLine> {
-    let rule = contact.rules.get(contribution.rule)?;
-    let uid = match contribution.cause {
+fn uid_of(cause: Cause) -> Option<Uid> {
+    match cause {
         Cause::Timer => None,
         Cause::Event(uid) => Some(uid),
-    };
-    let row = uid.and_then(|uid| contact.rows.find(uid)).map(|at| contact.rows.as_slice()[at]);
-    let event_type = row.map_or("", |row| contact.words.text(row.event_type));
-    Some(ContributionLine {
-        plan: rule.plan.clone(),
-        rule: rule.rule.clone(),
-        uid,
-        event_type: Arc::from(event_type),
-        time: contribution.time,
-        value: contribution.applied,
-    })
-}
-
-/// The fit rules of a plan that hold, as contributions without an event.
-fn fit_lines(contact: &Contact, plan: &Plan) -> Vec<ContributionLine> {
-    let rules = contact.state.plan(plan.key).map(|held| Arc::clone(&held.fit_rules)).unwrap_or_default();
-    let line = |fit: &FitPoints| ContributionLine {
-        plan: plan.id.clone(),
-        rule: fit.rule.clone(),
-        uid: None,
-        event_type: Arc::from(""),
-        time: Timestamp::MIN,
-        value: fit.points,
-    };
-    rules.iter().map(line).collect()
+    }
 }

@@ -144,7 +144,10 @@ impl Fold {
             self.fire_due(contact, event.time, out);
             contact.rows.insert(event, &mut contact.words);
             let fired = self.step_last(contact, event, out);
-            self.fire_due(contact, clock, out);
+            if clock > event.time {
+                self.refresh(contact);
+                self.fire_due(contact, clock, out);
+            }
             fired
         };
         self.depart(contact);
@@ -214,6 +217,11 @@ impl Fold {
 
     /// Fires timers due at or before `until`, announcing what they change.
     fn fire_due(&mut self, contact: &mut Contact, until: Timestamp, out: &mut Vec<DerivedEvent>) -> bool {
+        // The instant remembered beside the contact spares most events the search; it knows nothing of plan changes made since.
+        let change = contact.state.plans_since.and_then(|since| self.timeline.next_change(since));
+        if contact.next_due.into_iter().chain(change).all(|due| due > until) {
+            return false;
+        }
         let mut stepped = false;
         while let Some(timer) = self.next_due(contact, until) {
             let in_force = self.in_force_for(timer, contact.state.plans_since);

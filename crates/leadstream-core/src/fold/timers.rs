@@ -31,8 +31,9 @@ fn next_of_plan(
     if !held.member {
         return None;
     }
-    let idle = plan.rules.iter().enumerate().filter_map(|(rule_at, rule)| {
-        let due = next_idle(in_force, plan, rule, held, state, rules)?;
+    let idle = in_force.plans.idle_rules(at as u16).iter().filter_map(|rule_at| {
+        let rule_at = *rule_at as usize;
+        let due = next_idle(in_force, plan, &plan.rules[rule_at], held, state, rules)?;
         Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
     });
     let check = next_check(plan, held, state);
