@@ -332,7 +332,7 @@ fn stage_ledger(contact: &Contact, plan: &Plan, held: &PlanState) -> Option<Ledg
 }
 
 fn tag_ledger(contact: &Contact, tag: &Arc<str>, points: Points, first: u64) -> LedgerView {
-    let in_tag = |c: &&Contribution| matches!(&c.dimension, Dimension::Tag(known) if known == tag);
+    let in_tag = |c: &&Contribution| matches!(contact.dimension_of(c), Some(Dimension::Tag(known)) if known == tag);
     let booked = contact.ledger.since(first).iter().filter(in_tag).filter_map(|c| booked_line(contact, c)).collect();
     let mut lines = Vec::new();
     with_base(&mut lines, booked, points);
@@ -341,7 +341,7 @@ fn tag_ledger(contact: &Contact, tag: &Arc<str>, points: Points, first: u64) -> 
 
 fn booked_in_plan(contact: &Contact, plan: &Plan, first: u64) -> Vec<BookedLine> {
     let in_plan = |c: &&Contribution| {
-        c.dimension == Dimension::Plan && contact.rules.get(c.rule).is_some_and(|rule| rule.plan == plan.id)
+        contact.rules.get(c.rule).is_some_and(|rule| rule.dimension == Dimension::Plan && rule.plan == plan.id)
     };
     contact.ledger.since(first).iter().filter(in_plan).filter_map(|c| booked_line(contact, c)).collect()
 }
@@ -401,7 +401,7 @@ fn history(contact: &Contact) -> Vec<HistoryLine> {
 }
 
 fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Arc<str>, Arc<str>, Points)> {
-    let caused = |c: &&Contribution| c.cause == Cause::Event(uid) && c.dimension == Dimension::Plan;
+    let caused = |c: &&Contribution| c.cause == Cause::Event(uid) && contact.dimension_of(c) == Some(&Dimension::Plan);
     let booked = contact.ledger.as_slice().iter().filter(caused);
     booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan.clone(), r.rule.clone(), c.applied))).collect()
 }

@@ -248,7 +248,7 @@ pub type Booking = (i64, Option<String>, String, String, String, i64, i64);
 
 /// The bookings of the ledger in plans, sorted.
 pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
-    let in_plans = contact.ledger.as_slice().iter().filter(|c| c.dimension == Dimension::Plan);
+    let in_plans = contact.ledger.as_slice().iter().filter(|c| contact.dimension_of(c) == Some(&Dimension::Plan));
     let mut bookings: Vec<Booking> = in_plans
         .map(|c| {
             let rule = contact.rules.get(c.rule).expect("a contribution names a rule of the table");

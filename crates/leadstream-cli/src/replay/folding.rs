@@ -97,7 +97,7 @@ impl Folder {
                 self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
             }
             for booked in contact.ledger.as_slice() {
-                let Some(rule) = contact.rules.get(booked.rule).filter(|_| booked.dimension == Dimension::Plan) else {
+                let Some(rule) = contact.rules.get(booked.rule).filter(|rule| rule.dimension == Dimension::Plan) else {
                     continue;
                 };
                 let total = self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::id::{Name, PlanVersion, Uid};
+use crate::plan::{Plan, Rule};
 use crate::points::Points;
 use crate::time::Timestamp;
 
@@ -13,10 +14,8 @@ pub struct Contribution {
     pub time: Timestamp,
     /// What caused it.
     pub cause: Cause,
-    /// The rule, by its place in the contact's [`RuleTable`].
+    /// The rule and the score it counts in, by their place in the contact's [`RuleTable`].
     pub rule: RuleIndex,
-    /// The score it counts in.
-    pub dimension: Dimension,
     /// What the rule said, before weight, cap and limits.
     pub raw: Points,
     /// What was booked.
@@ -57,7 +56,7 @@ pub enum LimitReason {
 /// A place in the [`RuleTable`].
 pub type RuleIndex = u32;
 
-/// A rule that booked for a contact, in the version that did.
+/// A rule that booked for a contact, in the version that did, and the score in which it did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleName {
     /// `Name::of_pair(plan, rule)`.
@@ -68,11 +67,13 @@ pub struct RuleName {
     pub rule: Arc<str>,
     /// The plan's version.
     pub version: PlanVersion,
+    /// The score that its bookings count in.
+    pub dimension: Dimension,
 }
 
 /// Rules by index: a contribution names its rule by a small number, and stays readable when the plan is gone.
 ///
-/// Rule state is kept by plan and rule id (S45), so it uses the first entry of them; contributions use the entry of their version.
+/// Rule state is kept by plan and rule id (S45), so it uses the first entry of them; contributions use the entry of their version and dimension.
 #[derive(Clone, Debug, Default)]
 pub struct RuleTable {
     /// The keys of `names`, close together: they are searched for each booking.
@@ -107,13 +108,30 @@ impl RuleTable {
         self.keys.iter().position(|known| *known == key).map(|at| at as RuleIndex)
     }
 
-    /// The index of a rule in a version, added if it is new.
-    pub fn insert(&mut self, key: Name, plan: &Arc<str>, rule: &Arc<str>, version: PlanVersion) -> RuleIndex {
-        let same_key = (0..self.keys.len()).filter(|at| self.keys[*at] == key);
-        match same_key.into_iter().find(|at| self.names[*at].version == version) {
+    /// The index of a rule in a version and a dimension, added if it is new.
+    pub fn insert(&mut self, rule: &RuleName) -> RuleIndex {
+        let known = |at: &usize| self.keys[*at] == rule.key && self.names[*at] == *rule;
+        match (0..self.keys.len()).find(known) {
             Some(at) => at as RuleIndex,
             None => {
-                self.push(RuleName { key, plan: plan.clone(), rule: rule.clone(), version });
+                self.push(rule.clone());
+                (self.names.len() - 1) as RuleIndex
+            }
+        }
+    }
+
+    /// The index of a rule of a plan in the plan's own dimension, added if it is new.
+    #[inline]
+    pub fn insert_in_plan(&mut self, plan: &Plan, rule: &Rule) -> RuleIndex {
+        let known = (0..self.keys.len()).find(|at| {
+            let name = &self.names[*at];
+            self.keys[*at] == rule.key && name.dimension == Dimension::Plan && name.version == plan.version
+        });
+        match known {
+            Some(at) => at as RuleIndex,
+            None => {
+                let (version, dimension) = (plan.version, Dimension::Plan);
+                self.push(RuleName { key: rule.key, plan: plan.id.clone(), rule: rule.id.clone(), version, dimension });
                 (self.names.len() - 1) as RuleIndex
             }
         }

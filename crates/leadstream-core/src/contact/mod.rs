@@ -86,6 +86,11 @@ impl Contact {
         self.rows.is_empty() && self.base.is_none()
     }
 
+    /// The score that a contribution of the contact counts in.
+    pub fn dimension_of(&self, contribution: &Contribution) -> Option<&Dimension> {
+        self.rules.get(contribution.rule).map(|rule| &rule.dimension)
+    }
+
     /// Remembers the present moment: a copy of the state and the lengths of what only grows.
     pub fn savepoint(&self) -> Savepoint {
         Savepoint {

@@ -40,6 +40,8 @@ impl Row {
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
     rows: Vec<Row>,
+    /// The first bytes of each row's identity, close together: every event is looked for among all rows.
+    prints: Vec<u64>,
     packed: Vec<u8>,
 }
 
@@ -79,14 +81,26 @@ impl Rows {
 
     /// The place of the row of an event.
     pub fn find(&self, uid: Uid) -> Option<usize> {
-        // Newest first: a duplicate usually follows its original closely.
-        self.rows.iter().rposition(|row| row.uid == uid)
+        let wanted = print(uid);
+        let mut start = 0;
+        // A block at a time without leaving it early, so that the comparison is done several rows at once.
+        for block in self.prints.chunks(32) {
+            if block.iter().fold(false, |found, print| found | (*print == wanted)) {
+                let inside = (start..start + block.len()).find(|at| self.rows[*at].uid == uid);
+                if inside.is_some() {
+                    return inside;
+                }
+            }
+            start += block.len();
+        }
+        None
     }
 
     /// Inserts an event at its place in the order and returns that place.
     pub fn insert(&mut self, event: &Event, words: &mut Words) -> usize {
         if self.rows.is_empty() {
             self.rows.reserve(8);
+            self.prints.reserve(8);
             self.packed.reserve(1024);
         }
         let start = self.packed.len() as u32;
@@ -109,6 +123,7 @@ impl Rows {
         };
         let late = at < self.rows.len();
         self.rows.insert(at, row);
+        self.prints.insert(at, print(event.uid));
         if late {
             self.repack();
         }
@@ -119,12 +134,13 @@ impl Rows {
     pub(crate) fn single(&self, at: usize) -> Rows {
         let row = self.rows[at];
         let packed = self.packed(&row).to_vec();
-        Rows { rows: vec![Row { start: 0, ..row }], packed }
+        Rows { rows: vec![Row { start: 0, ..row }], prints: vec![print(row.uid)], packed }
     }
 
     /// Keeps so many of the oldest rows.
     pub(crate) fn keep_oldest(&mut self, count: usize) {
         self.rows.truncate(count);
+        self.prints.truncate(count);
         self.repack();
     }
 
@@ -132,6 +148,7 @@ impl Rows {
     pub fn push_packed(&mut self, row: RowParts, packed: &[u8]) {
         let start = self.packed.len() as u32;
         self.packed.extend_from_slice(packed);
+        self.prints.push(print(row.uid));
         let RowParts { time, uid, event_type, source, kind, verdict, clamped } = row;
         self.rows.push(Row {
             time,
@@ -176,18 +193,21 @@ impl Rows {
     /// Removes one row.
     pub fn remove(&mut self, at: usize) {
         self.rows.remove(at);
+        self.prints.remove(at);
         self.repack();
     }
 
     /// Removes the oldest rows.
     pub fn remove_oldest(&mut self, count: usize) {
         self.rows.drain(..count);
+        self.prints.drain(..count);
         self.repack();
     }
 
     /// Forgets the rows from a place on; the packed properties of rows lie in their order.
     pub fn truncate(&mut self, len: usize) {
         self.rows.truncate(len);
+        self.prints.truncate(len);
         let end = self.rows.last().map_or(0, |row| row.start + row.length);
         self.packed.truncate(end as usize);
     }
@@ -204,8 +224,14 @@ impl Rows {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.packed.capacity()
+        self.rows.capacity() * size_of::<Row>() + self.prints.capacity() * 8 + self.packed.capacity()
     }
+}
+
+fn print(uid: Uid) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&uid.0[..8]);
+    u64::from_ne_bytes(first)
 }
 
 /// The fixed part of a row, without its place in the buffer.

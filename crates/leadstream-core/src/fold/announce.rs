@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, SubjectId};
+use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, RuleName, SubjectId};
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
@@ -138,8 +138,7 @@ fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score:
         }
         ScoreRef::Tag(tag) => {
             let first = contact.state.tag(tag).map_or(u64::MAX, |held| held.first_contribution);
-            let in_tag = |c: &&Contribution| matches!(&c.dimension, Dimension::Tag(known) if known == tag);
-            contact.ledger.since(first).iter().filter(in_tag).for_each(|booked| largest.offer(Part::Booked(booked)));
+            largest.offer_where(first, |rule| matches!(&rule.dimension, Dimension::Tag(known) if known == tag));
         }
     }
     largest.parts.iter().filter_map(|part| part.line(contact)).collect()
@@ -173,21 +172,29 @@ impl<'a> Largest<'a> {
     }
 
     fn offer_booked(&mut self, plan: &Plan, first: u64) {
+        self.offer_where(first, |rule| rule.dimension == Dimension::Plan && rule.plan == plan.id);
+    }
+
+    /// Offers the bookings from an ordinal on whose entry in the table of rules is wanted. The table is short: it is asked first, so that a long
+    /// ledger is passed over by small numbers.
+    fn offer_where(&mut self, first: u64, wanted: impl Fn(&RuleName) -> bool) {
         let contact = self.contact;
+        let wanted: Vec<bool> = contact.rules.iter().map(wanted).collect();
         for booked in contact.ledger.since(first) {
-            if booked.dimension == Dimension::Plan
-                && contact.rules.get(booked.rule).is_some_and(|rule| rule.plan == plan.id)
-            {
+            if wanted.get(booked.rule as usize).copied().unwrap_or(false) {
                 self.offer(Part::Booked(booked));
             }
         }
     }
 
     fn offer(&mut self, part: Part<'a>) {
-        let rank = part.rank(self.contact);
-        if rank.0 == Reverse(0) {
+        let size = part.value().thousandths().unsigned_abs();
+        let full = self.parts.len() == CONTRIBUTIONS_SHOWN;
+        let beaten = full && self.parts.last().is_some_and(|last| last.value().thousandths().unsigned_abs() > size);
+        if size == 0 || beaten {
             return; // what is worth nothing now is not shown
         }
+        let rank = part.rank(self.contact);
         let at = self.parts.partition_point(|kept| kept.rank(self.contact) <= rank);
         if at < CONTRIBUTIONS_SHOWN {
             self.parts.insert(at, part);
@@ -197,6 +204,13 @@ impl<'a> Largest<'a> {
 }
 
 impl<'a> Part<'a> {
+    fn value(self) -> Points {
+        match self {
+            Part::Fit(_, fit) => fit.points,
+            Part::Booked(booked) => booked.applied,
+        }
+    }
+
     /// Orders parts as they are shown: by size, then time, uid, rule and plan; fit rules first among equals.
     fn rank(self, contact: &'a Contact) -> (Reverse<u64>, Timestamp, Option<Uid>, &'a str, &'a str) {
         let size = |points: Points| Reverse(points.thousandths().unsigned_abs());

@@ -7,8 +7,8 @@ use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::contact::{
-    Cause, Contribution, Dimension, LimitReason, OnceKey, RollingBooking, RuleIndex, RuleState, RuleTable, State,
-    TagState,
+    Cause, Contribution, Dimension, LimitReason, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState, RuleTable,
+    State, TagState,
 };
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
@@ -43,7 +43,7 @@ impl Books<'_> {
         now: Timestamp,
         cause: Cause,
     ) {
-        let booked_as = self.rules.insert(rule.key, &plan.id, &rule.id, plan.version);
+        let booked_as = self.rules.insert_in_plan(plan, rule);
         let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
         let mut reason = None;
         let weighted = match firing.weight {
@@ -65,15 +65,7 @@ impl Books<'_> {
         }
         self.remember(rule, state_index, firing, applied, now);
         self.add(plan_at, applied);
-        self.record(Contribution {
-            time: now,
-            cause,
-            rule: booked_as,
-            dimension: Dimension::Plan,
-            raw: firing.raw,
-            applied,
-            reason,
-        });
+        self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reason });
         for effect in &rule.tags {
             // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
             let (raw, points, reason) = match effect.points {
@@ -83,7 +75,14 @@ impl Books<'_> {
                     (own, weighted, (weighted != own).then_some(LimitReason::Weight))
                 }
             };
-            self.tags.push(TagOperation::Book { tag: effect.tag.clone(), points, raw, rule: booked_as, reason });
+            let booked_as = RuleName {
+                key: rule.key,
+                plan: plan.id.clone(),
+                rule: rule.id.clone(),
+                version: plan.version,
+                dimension: Dimension::Tag(effect.tag.clone()),
+            };
+            self.tags.push(TagOperation::Book { rule: booked_as, tag: effect.tag.clone(), points, raw, reason });
         }
         self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
     }
@@ -165,17 +164,22 @@ impl Books<'_> {
                     let held = &mut Arc::make_mut(&mut self.state.tags)[at];
                     held.points = (held.points + *points).saturated();
                     let nobody: Arc<str> = Arc::from("");
-                    let rule = self.rules.insert(Name::of_pair("", ""), &nobody, &nobody, PlanVersion::default());
-                    let (dimension, raw, applied) = (Dimension::Tag(tag.clone()), *points, *points);
-                    self.record(Contribution { time: now, cause, rule, dimension, raw, applied, reason: None });
+                    let rule = self.rules.insert(&RuleName {
+                        key: Name::of_pair("", ""),
+                        plan: nobody.clone(),
+                        rule: nobody,
+                        version: PlanVersion::default(),
+                        dimension: Dimension::Tag(tag.clone()),
+                    });
+                    self.record(Contribution { time: now, cause, rule, raw: *points, applied: *points, reason: None });
                 }
-                TagOperation::Book { tag, points, raw, rule, reason } => {
+                TagOperation::Book { rule, tag, points, raw, reason } => {
                     let Some(at) = self.carry(tag, now) else { continue };
                     let held = &mut Arc::make_mut(&mut self.state.tags)[at];
                     held.points = (held.points + *points).saturated();
-                    let dimension = Dimension::Tag(tag.clone());
-                    let (applied, raw, rule, reason) = (*points, *raw, *rule, *reason);
-                    self.record(Contribution { time: now, cause, rule, dimension, raw, applied, reason });
+                    let rule = self.rules.insert(rule);
+                    let (applied, raw, reason) = (*points, *raw, *reason);
+                    self.record(Contribution { time: now, cause, rule, raw, applied, reason });
                 }
                 TagOperation::Remove(tag) => {
                     if let Ok(at) = self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {

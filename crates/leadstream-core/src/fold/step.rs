@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, Rows, RuleTable, State, Words,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, Rows, RuleName, RuleTable, State,
+    Words,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value, Verdict};
@@ -52,7 +53,7 @@ pub(crate) enum TagOperation {
     /// The CRM sets it, with points of no rule.
     Give { tag: Arc<str>, points: Points },
     /// A rule sets it, with points.
-    Book { tag: Arc<str>, points: Points, raw: Points, rule: u32, reason: Option<LimitReason> },
+    Book { rule: RuleName, tag: Arc<str>, points: Points, raw: Points, reason: Option<LimitReason> },
     /// A rule or the CRM removes it.
     Remove(Arc<str>),
 }
@@ -412,7 +413,7 @@ impl Stepper<'_> {
         debug_assert!(matches!(rule.trigger, Trigger::Idle { .. }));
         let index = match self.rules.state_index(rule.key) {
             Some(index) => index,
-            None => self.rules.insert(rule.key, &plan.id, &rule.id, plan.version),
+            None => self.rules.insert_in_plan(plan, rule),
         };
         booking::rule_state(&mut self.state.rules, index).last_fired = due;
     }

@@ -36,6 +36,13 @@ pub(super) fn put_rules(rules: &RuleTable, from: usize, bytes: &mut Vec<u8>) {
         put_bytes(bytes, name.plan.as_bytes());
         put_bytes(bytes, name.rule.as_bytes());
         bytes.extend_from_slice(&name.version.0);
+        match &name.dimension {
+            Dimension::Plan => bytes.push(0),
+            Dimension::Tag(tag) => {
+                bytes.push(1);
+                put_bytes(bytes, tag.as_bytes());
+            }
+        }
     }
 }
 
@@ -43,7 +50,13 @@ pub(super) fn read_rules(reader: &mut ByteReader<'_>, rules: &mut RuleTable) -> 
     for _ in 0..reader.number()? {
         let (plan, rule) = (reader.text()?, reader.text()?);
         let version = PlanVersion(reader.array()?);
-        rules.push(RuleName { key: Name::of_pair(plan, rule), plan: Arc::from(plan), rule: Arc::from(rule), version });
+        let dimension = match reader.byte()? {
+            0 => Dimension::Plan,
+            1 => Dimension::Tag(Arc::from(reader.text()?)),
+            _ => return Err(StoredError::Malformed("a rule of an unknown dimension")),
+        };
+        let key = Name::of_pair(plan, rule);
+        rules.push(RuleName { key, plan: Arc::from(plan), rule: Arc::from(rule), version, dimension });
     }
     Ok(())
 }
@@ -88,8 +101,7 @@ pub(super) fn read_rows(reader: &mut ByteReader<'_>, contact: &mut Contact) -> R
 }
 
 const CAUSED_BY_EVENT: u8 = 1;
-const IN_A_TAG: u8 = 2;
-const APPLIED_IS_RAW: u8 = 4;
+const APPLIED_IS_RAW: u8 = 2;
 
 pub(super) fn put_contributions(contact: &Contact, from: usize, bytes: &mut Vec<u8>) {
     let contributions = contact.ledger.as_slice();
@@ -102,7 +114,6 @@ pub(super) fn put_contributions(contact: &Contact, from: usize, bytes: &mut Vec<
         };
         let mut code = reason_code(contribution.reason) << 4;
         code |= if place.is_some() { CAUSED_BY_EVENT } else { 0 };
-        code |= if contribution.dimension == Dimension::Plan { 0 } else { IN_A_TAG };
         code |= if contribution.applied == contribution.raw { APPLIED_IS_RAW } else { 0 };
         bytes.push(code);
         put_signed(bytes, contribution.time.millis().wrapping_sub(last_ms));
@@ -111,9 +122,6 @@ pub(super) fn put_contributions(contact: &Contact, from: usize, bytes: &mut Vec<
             put_number(bytes, place as u64);
         }
         put_number(bytes, u64::from(contribution.rule));
-        if let Dimension::Tag(tag) = &contribution.dimension {
-            put_bytes(bytes, tag.as_bytes());
-        }
         put_signed(bytes, contribution.raw.thousandths());
         if contribution.applied != contribution.raw {
             put_signed(bytes, contribution.applied.thousandths());
@@ -137,12 +145,11 @@ pub(super) fn read_contributions(reader: &mut ByteReader<'_>, contact: &mut Cont
         if contact.rules.get(rule).is_none() {
             return Err(StoredError::Malformed("a contribution of no rule"));
         }
-        let dimension = if code & IN_A_TAG == 0 { Dimension::Plan } else { Dimension::Tag(Arc::from(reader.text()?)) };
         let raw = Points::from_thousandths(reader.signed()?);
         let applied = if code & APPLIED_IS_RAW == 0 { Points::from_thousandths(reader.signed()?) } else { raw };
         let time = Timestamp::from_millis(last_ms);
         let reason = reason_of(code >> 4)?;
-        contact.ledger.push(Contribution { time, cause, rule, dimension, raw, applied, reason });
+        contact.ledger.push(Contribution { time, cause, rule, raw, applied, reason });
     }
     Ok(())
 }
