@@ -1,0 +1,128 @@
+//! The routes: what is asked, and how the answer is made.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use leadstream_core::{Fold, Timestamp};
+use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness};
+use prometheus::{Registry, TextEncoder};
+use serde::Deserialize;
+
+use crate::view::{ContactView, HealthView, Refusal};
+use crate::{Engine, ServerOptions};
+
+/// What the routes share.
+pub(crate) struct Shared {
+    engine: Arc<dyn Engine>,
+    plans: PlansInForce,
+    registry: Registry,
+}
+
+impl Shared {
+    pub(crate) fn new(options: ServerOptions) -> Arc<Shared> {
+        Arc::new(Shared { engine: options.engine, plans: options.plans, registry: options.registry })
+    }
+}
+
+/// All routes.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/v1/contacts/{id}", get(contact))
+        .fallback(nowhere)
+        .with_state(shared)
+}
+
+async fn live() -> &'static str {
+    "live\n"
+}
+
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let status = shared.engine.status();
+    let is_ready = !status.is_empty() && status.iter().all(|worker| worker.readiness == Readiness::Ready);
+    let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(HealthView::of(is_ready, &status))).into_response()
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    match TextEncoder::new().encode_to_string(&shared.registry.gather()) {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the metrics cannot be written: {error}")),
+    }
+}
+
+async fn nowhere() -> Response {
+    refuse(StatusCode::NOT_FOUND, "there are /health/live, /health/ready, /metrics and /v1/contacts/{id}")
+}
+
+/// The question's parameters.
+#[derive(Deserialize)]
+struct Asked {
+    at: Option<String>,
+}
+
+async fn contact(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let at = match asked.at.as_deref().map(str::parse::<jiff::Timestamp>) {
+        None => None,
+        Some(Ok(at)) => Some(Timestamp::from_millis(at.as_millisecond())),
+        Some(Err(_)) => {
+            return refuse(StatusCode::BAD_REQUEST, "`at` is an instant with its offset, as in 2026-01-31T00:00:00Z");
+        }
+    };
+    // The engine answers within a step of a worker's loop, and folding the past anew takes as long as the history is long.
+    let answered = tokio::task::spawn_blocking(move || explain(&shared, &id, at)).await;
+    answered.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the contact could not be explained"))
+}
+
+fn explain(shared: &Shared, id: &str, at: Option<Timestamp>) -> Response {
+    let QueryAnswer { contact, clock, epoch, .. } = match shared.engine.contact(id) {
+        Ok(answer) => answer,
+        Err(refusal) => return refuse_query(&refusal),
+    };
+    let Some(contact) = contact else {
+        return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
+    };
+    let mut fold = Fold::new(shared.plans.timeline.clone(), shared.plans.history);
+    // S5: nobody can be asked beyond the last step and the clock of the task.
+    let newest = contact.state.tau.max(Some(clock)).unwrap_or(clock);
+    let at = at.map(|at| at.min(newest));
+    let shown = match at {
+        None => contact,
+        Some(at) => match fold.at(&contact, at) {
+            Some(past) => Box::new(past),
+            None => {
+                let kept = contact.base.as_ref().map(|base| base.boundary.0.to_string()).unwrap_or_default();
+                return refuse(StatusCode::GONE, &format!("the history of {id} is kept from {kept} on"));
+            }
+        },
+    };
+    let explanation = fold.explain(&shown);
+    Json(ContactView::of(&explanation, at.or(shown.state.tau).unwrap_or(newest), epoch)).into_response()
+}
+
+fn refuse_query(refusal: &QueryRefusal) -> Response {
+    match refusal {
+        QueryRefusal::NotOwned { task } => {
+            refuse(StatusCode::MISDIRECTED_REQUEST, &format!("another instance owns task {task}: ask there"))
+        }
+        QueryRefusal::Restoring { task } => later(&format!("task {task} is being restored: ask again soon")),
+        QueryRefusal::Unavailable { reason } => later(&format!("{reason}: ask again soon")),
+    }
+}
+
+fn later(reason: &str) -> Response {
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, reason);
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    response
+}
+
+fn refuse(code: StatusCode, reason: &str) -> Response {
+    (code, Json(Refusal { error: reason.to_owned() })).into_response()
+}

@@ -1,0 +1,414 @@
+//! The answers as JSON: points as decimals, instants in RFC 3339, names as plans and events spell them. Read back by `leadstream contact show`.
+
+use leadstream_core::contact::{AttributeValue, LimitReason};
+use leadstream_core::event::Verdict;
+use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, MissingReason, PlanCard};
+use leadstream_core::{Points, Timestamp};
+use leadstream_runtime::{Lifecycle, Readiness, WorkerStatus};
+use serde::{Deserialize, Serialize};
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The reason, for a person.
+    pub error: String,
+}
+
+/// Everything that explains a contact's scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContactView {
+    /// The contact.
+    pub contact: String,
+    /// The instant that this holds for.
+    pub at: String,
+    /// The last committed epoch of its task.
+    pub epoch: u64,
+    /// The derived events so far.
+    pub seq: u64,
+    /// The global score.
+    pub global: f64,
+    /// By plan.
+    pub plans: Vec<PlanView>,
+    /// By tag.
+    pub tags: Vec<TagView>,
+    /// Present attributes.
+    pub attributes: Vec<AttributeView>,
+    /// For each score the lines that add up to it.
+    pub ledgers: Vec<LedgerView>,
+    /// The events inside the horizon, oldest first.
+    pub history: Vec<HistoryView>,
+}
+
+/// What a plan says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanView {
+    /// The plan.
+    pub plan: String,
+    /// Its version in force.
+    pub version: String,
+    /// Whether the contact takes part.
+    pub member: bool,
+    /// The score.
+    pub score: f64,
+    /// Points of behaviour.
+    pub engagement: f64,
+    /// Points of attributes.
+    pub fit: f64,
+    /// Whether it is qualified; none where the plan has no threshold.
+    pub qualified: Option<bool>,
+    /// Since when.
+    pub qualified_since: Option<String>,
+    /// The stage.
+    pub stage: Option<StageView>,
+    /// What is missing to qualify; empty where nothing is, or there is no threshold.
+    pub missing: Vec<MissingView>,
+}
+
+/// A stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageView {
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub since: String,
+    /// Points earned in it.
+    pub score: f64,
+}
+
+/// One thing that is missing to qualify.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum MissingView {
+    /// The contact does not take part.
+    NotMember,
+    /// So many points.
+    Points {
+        /// How many.
+        points: f64,
+    },
+    /// The plan's condition does not hold.
+    Condition,
+    /// The cooldown lasts until then.
+    Cooldown {
+        /// Until when.
+        until: String,
+    },
+    /// It was qualified once, and the plan does so only once.
+    OnlyOnce,
+}
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TagView {
+    /// Its name.
+    pub tag: String,
+    /// Since when.
+    pub since: String,
+    /// Its score.
+    pub score: f64,
+}
+
+/// An attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttributeView {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: serde_json::Value,
+    /// When it was set.
+    pub time: String,
+    /// By which source.
+    pub source: String,
+}
+
+/// The lines that add up to a score.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerView {
+    /// Which score: `global`, `plan:x`, `stage:x`, `tag:x`.
+    pub of: String,
+    /// Its value.
+    pub score: f64,
+    /// The lines.
+    pub lines: Vec<LineView>,
+}
+
+/// One line of a ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LineView {
+    /// `fit`, `booked`, `base` (before the horizon), `limit` (floor or ceiling), `plan`.
+    pub kind: String,
+    /// What it adds to the score.
+    pub value: f64,
+    /// The plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
+    /// The rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// When it was booked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The type of the event that caused it; none for a timer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// The identity of that event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// What the rule said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<f64>,
+    /// Why less was booked: `weight`, `cap`, `limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduced_by: Option<String>,
+}
+
+/// An event of the history.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryView {
+    /// When it happened.
+    pub time: String,
+    /// Its type.
+    pub event: String,
+    /// Its source.
+    pub source: String,
+    /// Its identity.
+    pub uid: String,
+    /// `human`, `suspect` or `machine`.
+    pub verdict: String,
+    /// What was booked for it.
+    pub booked: Vec<BookedView>,
+}
+
+/// Points that an event brought.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BookedView {
+    /// The plan.
+    pub plan: String,
+    /// The rule.
+    pub rule: String,
+    /// The points.
+    pub points: f64,
+}
+
+/// Whether the process does its work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthView {
+    /// All workers score.
+    pub ready: bool,
+    /// Each worker.
+    pub workers: Vec<WorkerView>,
+}
+
+/// A worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// `joining`, `restoring`, `ready`, `waiting`, `stopping`, `stopped`.
+    pub state: String,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// Its tasks.
+    pub tasks: Vec<TaskView>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// Its number.
+    pub task: u32,
+    /// `created`, `restoring`, `running`, `suspended`, `closed`.
+    pub state: String,
+    /// Its last committed epoch.
+    pub epoch: u64,
+    /// Offsets of input still to read.
+    pub lag: u64,
+    /// How far its restore is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreView>,
+}
+
+/// How far a restore is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestoreView {
+    /// Records read.
+    pub records: u64,
+    /// Offsets still to read.
+    pub remaining: u64,
+    /// Records per second so far.
+    pub records_per_second: u64,
+    /// Seconds left at this rate.
+    pub seconds_left: Option<u64>,
+}
+
+impl HealthView {
+    /// Of all workers.
+    pub fn of(ready: bool, status: &[WorkerStatus]) -> HealthView {
+        HealthView { ready, workers: status.iter().map(worker).collect() }
+    }
+}
+
+fn worker(status: &WorkerStatus) -> WorkerView {
+    let state = match status.readiness {
+        Readiness::Joining => "joining",
+        Readiness::Restoring => "restoring",
+        Readiness::Ready => "ready",
+        Readiness::Waiting => "waiting",
+        Readiness::Stopping => "stopping",
+        Readiness::Stopped => "stopped",
+    };
+    let tasks = status.tasks.iter().map(|task| TaskView {
+        task: task.task,
+        state: match task.lifecycle {
+            Lifecycle::Created => "created",
+            Lifecycle::Restoring => "restoring",
+            Lifecycle::Running => "running",
+            Lifecycle::Suspended => "suspended",
+            Lifecycle::Closed => "closed",
+        }
+        .to_owned(),
+        epoch: task.epoch,
+        lag: task.lag,
+        restore: task.restore.map(|restore| RestoreView {
+            records: restore.records,
+            remaining: restore.remaining,
+            records_per_second: restore.rate_per_second(),
+            seconds_left: restore.remaining_ms().map(|milliseconds| milliseconds / 1000),
+        }),
+    });
+    WorkerView { state: state.to_owned(), waiting_for: status.waiting_for.clone(), tasks: tasks.collect() }
+}
+
+impl ContactView {
+    /// Of an explanation, which holds for the instant `at`.
+    pub fn of(explanation: &Explanation, at: Timestamp, epoch: u64) -> ContactView {
+        let card = &explanation.scorecard;
+        ContactView {
+            contact: card.contact.to_string(),
+            at: at.to_string(),
+            epoch,
+            seq: card.seq,
+            global: card.global.as_number(),
+            plans: card.plans.iter().map(|plan| plan_view(plan, explanation)).collect(),
+            tags: card
+                .tags
+                .iter()
+                .map(|tag| TagView { tag: tag.tag.to_string(), since: tag.since.to_string(), score: tag.points.as_number() })
+                .collect(),
+            attributes: explanation
+                .attributes
+                .iter()
+                .map(|line| AttributeView {
+                    name: line.name.to_string(),
+                    value: value_view(&line.value),
+                    time: line.time.to_string(),
+                    source: line.source.to_string(),
+                })
+                .collect(),
+            ledgers: explanation
+                .ledgers
+                .iter()
+                .map(|ledger| LedgerView {
+                    of: ledger_name(&ledger.of),
+                    score: ledger.score.as_number(),
+                    lines: ledger.lines.iter().map(line_view).collect(),
+                })
+                .collect(),
+            history: explanation
+                .history
+                .iter()
+                .map(|line| HistoryView {
+                    time: line.time.to_string(),
+                    event: line.event_type.to_string(),
+                    source: line.source.to_string(),
+                    uid: line.uid.to_string(),
+                    verdict: match line.verdict {
+                        Verdict::Human => "human",
+                        Verdict::Suspect => "suspect",
+                        Verdict::Machine => "machine",
+                    }
+                    .to_owned(),
+                    booked: line.booked.iter().map(|(plan, rule, points)| booked(plan, rule, *points)).collect(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn booked(plan: &str, rule: &str, points: Points) -> BookedView {
+    BookedView { plan: plan.to_owned(), rule: rule.to_owned(), points: points.as_number() }
+}
+
+fn plan_view(card: &PlanCard, explanation: &Explanation) -> PlanView {
+    let missing = explanation.missing.iter().filter(|missing| missing.plan == card.plan).flat_map(|missing| &missing.reasons);
+    PlanView {
+        plan: card.plan.to_string(),
+        version: card.version.to_string(),
+        member: card.member,
+        score: card.score.as_number(),
+        engagement: card.engagement.as_number(),
+        fit: card.fit.as_number(),
+        qualified: card.qualified,
+        qualified_since: card.qualified_since.map(|since| since.to_string()),
+        stage: card.stage.as_ref().map(|stage| StageView {
+            name: stage.stage.to_string(),
+            since: stage.since.to_string(),
+            score: stage.points.as_number(),
+        }),
+        missing: missing
+            .map(|reason| match reason {
+                MissingReason::NotMember => MissingView::NotMember,
+                MissingReason::Points(points) => MissingView::Points { points: points.as_number() },
+                MissingReason::Condition => MissingView::Condition,
+                MissingReason::CooldownUntil(until) => MissingView::Cooldown { until: until.to_string() },
+                MissingReason::OnlyOnce => MissingView::OnlyOnce,
+            })
+            .collect(),
+    }
+}
+
+fn value_view(value: &AttributeValue) -> serde_json::Value {
+    match value.as_value() {
+        leadstream_core::Value::Null => serde_json::Value::Null,
+        leadstream_core::Value::Bool(value) => value.into(),
+        leadstream_core::Value::Number(value) => value.into(),
+        leadstream_core::Value::Text(value) => value.into(),
+    }
+}
+
+fn ledger_name(of: &LedgerOf) -> String {
+    match of {
+        LedgerOf::Global => "global".to_owned(),
+        LedgerOf::Plan(plan) => format!("plan:{plan}"),
+        LedgerOf::Stage(plan) => format!("stage:{plan}"),
+        LedgerOf::Tag(tag) => format!("tag:{tag}"),
+    }
+}
+
+fn line_view(line: &LedgerLine) -> LineView {
+    let simple = |kind: &str| LineView { kind: kind.to_owned(), value: line.value().as_number(), ..LineView::default() };
+    match line {
+        LedgerLine::Fit { plan, rule, .. } => {
+            LineView { plan: Some(plan.to_string()), rule: Some(rule.to_string()), ..simple("fit") }
+        }
+        LedgerLine::Booked(line) => LineView {
+            plan: Some(line.plan.to_string()),
+            rule: Some(line.rule.to_string()),
+            time: Some(line.time.to_string()),
+            event: line.event_type.as_ref().map(ToString::to_string),
+            uid: line.uid.map(|uid| uid.to_string()),
+            raw: Some(line.raw.as_number()),
+            reduced_by: line.reason.map(|reason| {
+                match reason {
+                    LimitReason::Weight => "weight",
+                    LimitReason::Cap => "cap",
+                    LimitReason::Limit => "limit",
+                }
+                .to_owned()
+            }),
+            ..simple("booked")
+        },
+        LedgerLine::Base { .. } => simple("base"),
+        LedgerLine::Limit { plan, .. } => LineView { plan: Some(plan.to_string()), ..simple("limit") },
+        LedgerLine::PlanScore { plan, .. } => LineView { plan: Some(plan.to_string()), ..simple("plan") },
+    }
+}
