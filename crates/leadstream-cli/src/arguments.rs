@@ -35,10 +35,22 @@ pub(crate) struct ConfigurationArguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Score what arrives on Kafka, until SIGTERM or Ctrl-C
+    Run,
     /// Fold files of events without a broker: derived events, scorecards, and a summary
     Replay(ReplayArguments),
     /// Make events of realistic journeys, in the Segment shape, to a file or to Kafka
     Generate(GenerateArguments),
+    /// Create and check topics
+    Topics {
+        #[command(subcommand)]
+        command: TopicsCommand,
+    },
+    /// Look at one contact
+    Contact {
+        #[command(subcommand)]
+        command: ContactCommand,
+    },
     /// Check scoring plans
     Plan {
         #[command(subcommand)]
@@ -49,6 +61,60 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Take an application back to its beginning: positions, internal topics and local state go, after asking
+    Reset(ResetArguments),
+    /// Watch generated journeys being scored on a Kafka that is there
+    Demo(DemoArguments),
+}
+
+/// `topics ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopicsCommand {
+    /// Create the topics of Leadstream's own that are missing, then check all; source topics are yours and are not created
+    Create,
+    /// Say how the topics differ from what they must be; ends with code 1 if they do
+    Check,
+}
+
+/// `contact ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContactCommand {
+    /// Ask the running service for a contact: its scores, what they are made of, and what is missing to qualify
+    Show {
+        /// The contact's id
+        id: String,
+        /// At this instant instead of now
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        at: Option<Timestamp>,
+        /// The answer as JSON
+        #[arg(long)]
+        json: bool,
+        /// Where the service listens; without it http.listen of the configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+}
+
+/// `reset`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ResetArguments {
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `demo`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// The Kafka to use; without it kafka.bootstrap of the configuration
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) bootstrap: Option<String>,
+    /// Where local state lies; without it storage.directory of the configuration
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Events a second
+    #[arg(long, default_value_t = 200)]
+    pub(crate) rate: u64,
 }
 
 /// `config ...`

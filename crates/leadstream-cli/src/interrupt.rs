@@ -26,6 +26,11 @@ impl Interrupt {
         Ok(Interrupt(flag))
     }
 
+    /// Asks for the end from inside.
+    pub(crate) fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Whether it was asked to stop.
     pub(crate) fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)

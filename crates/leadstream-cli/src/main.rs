@@ -7,7 +7,10 @@
 
 mod arguments;
 mod cards;
+mod codec;
 mod commands;
+mod connection;
+mod engine;
 mod failure;
 mod files;
 mod generate;
@@ -40,6 +43,11 @@ fn main() -> ExitCode {
 fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
     let given = &arguments.configuration;
     match &arguments.command {
+        Command::Run => commands::run::run(given),
+        Command::Topics { command } => commands::topics::run(given, command),
+        Command::Contact { command } => commands::contact::run(given, command),
+        Command::Reset(options) => commands::reset::run(given, options),
+        Command::Demo(options) => commands::demo::run(given, options),
         Command::Config { command } => commands::config::run(given, command),
         Command::Plan { command } => commands::plan::run(given, command),
         Command::Generate(options) => commands::generate::run(given, options),

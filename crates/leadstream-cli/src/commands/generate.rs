@@ -3,17 +3,30 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use indicatif::ProgressBar;
+use leadstream_config::{Config, Format};
 use leadstream_core::Timestamp;
+use leadstream_kafka::{KafkaLog, KafkaProducer};
+use leadstream_runtime::log::{Destination, Log, OutputRecord, Producer, ProducerOptions, TopicIndex};
 
 use crate::arguments::{ConfigurationArguments, GenerateArguments};
+use crate::commands::topics::refused;
+use crate::connection::connect;
 use crate::failure::Failure;
 use crate::files::Output;
 use crate::generate::{Generator, Options, Record};
 use crate::interrupt::Interrupt;
+use crate::settings::configuration;
 use crate::terminal;
 
 /// Records between two looks at the clock and at signals.
 const BATCH: u64 = 1_000;
+
+/// Records of a transaction, and how long it lasts: readers see nothing of it before its end.
+const TRANSACTION_RECORDS: usize = 50_000;
+const TRANSACTION_TIME: Duration = Duration::from_millis(100);
+/// Records that wait for their acknowledgement.
+const QUEUE_RECORDS: usize = 200_000;
 
 /// Where records go.
 pub(crate) trait Sink {
@@ -21,13 +34,22 @@ pub(crate) trait Sink {
     fn take(&mut self, record: &Record) -> Result<(), Failure>;
     /// Makes what was taken visible, now and then.
     fn settle(&mut self) -> Result<(), Failure>;
+    /// Makes everything visible.
+    fn finish(&mut self) -> Result<(), Failure>;
 }
 
 /// Runs it.
-pub(crate) fn run(_given: &ConfigurationArguments, arguments: &GenerateArguments) -> Result<(), Failure> {
+pub(crate) fn run(given: &ConfigurationArguments, arguments: &GenerateArguments) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
+    if arguments.to == "kafka" {
+        let config = configuration(given)?.config;
+        let log = connect(&config)?;
+        let mut sink = KafkaSink::open(&log, &config, &segment_topic(&config)?)?;
+        let made = feed(arguments, &mut sink, &interrupt, true)?;
+        return conclude(arguments, made, &interrupt);
+    }
     let mut output = Output::create(Path::new(&arguments.to))?;
-    let made = feed(arguments, &mut Lines(&mut output), &interrupt)?;
+    let made = feed(arguments, &mut Lines(&mut output), &interrupt, true)?;
     output.finish()?;
     conclude(arguments, made, &interrupt)
 }
@@ -59,8 +81,17 @@ pub(crate) fn generator(arguments: &GenerateArguments) -> Generator {
 
 /// Makes records until there are enough or somebody says stop. Returns how many were made.
 #[expect(clippy::disallowed_methods, reason = "a rate is kept by the clock on the wall")]
-pub(crate) fn feed(arguments: &GenerateArguments, sink: &mut impl Sink, interrupt: &Interrupt) -> Result<u64, Failure> {
-    let bar = terminal::progress((arguments.events > 0).then_some(arguments.events), "records", false);
+pub(crate) fn feed(
+    arguments: &GenerateArguments,
+    sink: &mut impl Sink,
+    interrupt: &Interrupt,
+    shows_progress: bool,
+) -> Result<u64, Failure> {
+    let bar = if shows_progress {
+        terminal::progress((arguments.events > 0).then_some(arguments.events), "records", false)
+    } else {
+        ProgressBar::hidden()
+    };
     let mut generator = generator(arguments);
     let mut record = Record::default();
     let began = Instant::now();
@@ -84,6 +115,7 @@ pub(crate) fn feed(arguments: &GenerateArguments, sink: &mut impl Sink, interrup
             wait_until(began, Duration::from_secs_f64(made as f64 / arguments.rate as f64), interrupt);
         }
     }
+    sink.finish()?;
     bar.finish_and_clear();
     Ok(made)
 }
@@ -97,7 +129,7 @@ fn wait_until(began: Instant, due: Duration, interrupt: &Interrupt) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "live events happen now")]
-fn wall_clock() -> Timestamp {
+pub(crate) fn wall_clock() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
@@ -114,5 +146,78 @@ impl Sink for Lines<'_> {
     /// Whoever reads along sees records as they are made, not when a buffer is full.
     fn settle(&mut self) -> Result<(), Failure> {
         self.0.flush()
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.0.flush()
+    }
+}
+
+/// The topic that generated events go to: that of the first source in the Segment shape.
+pub(crate) fn segment_topic(config: &Config) -> Result<String, Failure> {
+    let source = config.sources.iter().find(|source| source.format == Format::Segment);
+    source
+        .map(|source| source.topic.to_string())
+        .ok_or_else(|| Failure::input("the configuration has no source in the segment format for generated events to go to"))
+}
+
+/// Records in transactions, some a second, keyed by whose events they are.
+pub(crate) struct KafkaSink {
+    producer: KafkaProducer,
+    began: Instant,
+    records: usize,
+}
+
+impl KafkaSink {
+    /// Opens a producer for a topic.
+    #[expect(clippy::disallowed_methods, reason = "transactions last for a part of a second")]
+    pub(crate) fn open(log: &KafkaLog, config: &Config, topic: &str) -> Result<KafkaSink, Failure> {
+        let known = log.describe(&[topic]).map_err(refused)?;
+        if known.iter().all(Option::is_none) {
+            return Err(Failure::NotDone(format!("topic {topic} does not exist: create it, with retention.ms=-1 for events of the past")));
+        }
+        let producer = log.open_producer(&ProducerOptions {
+            transactional_id: format!("{}-{}-generate", config.application.id, config.application.instance),
+            topics: vec![topic.to_owned()],
+            transaction_timeout: config.kafka.transaction_timeout.as_duration(),
+            queue_records: QUEUE_RECORDS,
+        });
+        Ok(KafkaSink { producer: producer.map_err(refused)?, began: Instant::now(), records: 0 })
+    }
+
+    fn commit(&mut self) -> Result<(), Failure> {
+        if self.records > 0 {
+            self.producer.commit_without_offsets().map_err(refused)?;
+            self.records = 0;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for KafkaSink {
+    #[expect(clippy::disallowed_methods, reason = "transactions last for a part of a second")]
+    fn take(&mut self, record: &Record) -> Result<(), Failure> {
+        if self.records == 0 {
+            self.producer.begin().map_err(refused)?;
+            self.began = Instant::now();
+        }
+        self.records += 1;
+        let output = OutputRecord {
+            topic: TopicIndex(0),
+            destination: Destination::ByKey,
+            key: Some(record.key.as_bytes()),
+            value: Some(&record.value),
+            headers: &[],
+            timestamp_ms: Some(record.time_ms),
+        };
+        self.producer.produce(&output).map_err(refused)
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        if self.records >= TRANSACTION_RECORDS || self.began.elapsed() >= TRANSACTION_TIME { self.commit() } else { Ok(()) }
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.commit()
     }
 }

@@ -1,0 +1,279 @@
+//! The wire formats plugged into the engine: records in, records out.
+//!
+//! Owns the translation between the two crates' types, and the form of a value that carries several watermarks. Decides nothing.
+
+use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
+use leadstream_runtime::log::{Header, Record};
+use leadstream_runtime::{
+    DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, PlansInForce, Watermark,
+};
+use leadstream_wire::out::{DataError, DataFormat, DerivedWriter, OutRecord, OutTopic, ScorecardWriter, topic_of};
+use leadstream_wire::{Decoder, InputRecord, envelope};
+
+use crate::cards;
+
+/// The topics written, in the order of [`OutputTopic`].
+const QUALIFICATIONS: OutputTopic = OutputTopic(0);
+const STAGES: OutputTopic = OutputTopic(1);
+const ACTIVITY: OutputTopic = OutputTopic(2);
+const SCORES: OutputTopic = OutputTopic(3);
+const DEAD_LETTERS: OutputTopic = OutputTopic(4);
+
+/// What reads the records of one input.
+pub(crate) enum InputCodec {
+    /// A source, or the topic of commands, by its name as records know it.
+    Source {
+        /// The topic.
+        topic: String,
+        /// Its decoder.
+        decoder: Decoder,
+    },
+    /// The re-keyed topic.
+    Rekeyed,
+}
+
+/// Reads the records of all inputs.
+pub(crate) struct Decoders {
+    inputs: Vec<InputCodec>,
+    batch: leadstream_wire::EventBatch,
+}
+
+impl Decoders {
+    /// In the order of the worker's inputs.
+    pub(crate) fn new(inputs: Vec<InputCodec>) -> Decoders {
+        Decoders { inputs, batch: leadstream_wire::EventBatch::new() }
+    }
+}
+
+impl InputDecoder for Decoders {
+    fn decode(&mut self, input: usize, record: &Record<'_>, events: &mut EventBatch) -> Decoded {
+        match &mut self.inputs[input] {
+            InputCodec::Source { topic, decoder } => decode_source(topic, decoder, &mut self.batch, record, events),
+            InputCodec::Rekeyed => decode_rekeyed(record, events),
+        }
+    }
+}
+
+fn decode_source(
+    topic: &str,
+    decoder: &mut Decoder,
+    batch: &mut leadstream_wire::EventBatch,
+    record: &Record<'_>,
+    events: &mut EventBatch,
+) -> Decoded {
+    batch.clear();
+    let input = InputRecord {
+        topic,
+        partition: i32::try_from(record.partition).unwrap_or(i32::MAX),
+        offset: i64::try_from(record.offset).unwrap_or(i64::MAX),
+        line: None,
+        timestamp_ms: record.timestamp.map(|timestamp| timestamp.ms),
+        key: record.key,
+        value: record.value,
+        headers: &[],
+    };
+    match decoder.decode(&input, batch) {
+        Ok(leadstream_wire::Decoded::Events(_)) => {
+            for event in batch.events_mut() {
+                std::mem::swap(events.add(), event);
+            }
+            Decoded::Events
+        }
+        Ok(leadstream_wire::Decoded::Skipped(_)) => Decoded::Skipped,
+        Err(letter) => dead_letter(&letter, &input, record),
+    }
+}
+
+/// The record as it came, its own headers in front of ours.
+#[cold]
+fn dead_letter(letter: &leadstream_wire::DeadLetter, input: &InputRecord<'_>, record: &Record<'_>) -> Decoded {
+    let mut headers: Vec<(String, Option<Vec<u8>>)> = Vec::new();
+    while let Some(Header { name, value }) = record.headers.header(headers.len()) {
+        headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
+    }
+    let written = letter.to_record(input);
+    headers.extend(written.headers.into_iter().map(|(name, value)| (name, Some(value))));
+    Decoded::DeadLetter(Box::new(DeadLetter {
+        code: letter.code.as_str(),
+        topic: DEAD_LETTERS,
+        key: written.key,
+        value: written.value,
+        headers,
+    }))
+}
+
+fn decode_rekeyed(record: &Record<'_>, events: &mut EventBatch) -> Decoded {
+    let value = record.value.unwrap_or_default();
+    if record.key.is_none() {
+        return match read_watermarks(value) {
+            Some(watermarks) => Decoded::Watermarks(watermarks),
+            None => unreadable(record, "the watermarks cannot be read"),
+        };
+    }
+    match envelope::read(record.key.unwrap_or_default(), value, events.add()) {
+        Ok(envelope::Message::Event) => Decoded::Events,
+        Ok(envelope::Message::Watermark(_)) => unreadable(record, "a watermark has a key"),
+        Err(error) => unreadable(record, &error.to_string()),
+    }
+}
+
+/// Nothing that Leadstream wrote: somebody else writes into the topic, or it is damaged.
+#[cold]
+fn unreadable(record: &Record<'_>, reason: &str) -> Decoded {
+    let header = |name: &str, value: &str| (format!("x-leadstream-{name}"), Some(value.as_bytes().to_vec()));
+    Decoded::DeadLetter(Box::new(DeadLetter {
+        code: leadstream_wire::DeadLetterCode::Malformed.as_str(),
+        topic: DEAD_LETTERS,
+        key: record.key.map(<[u8]>::to_vec),
+        value: record.value.map(<[u8]>::to_vec),
+        headers: vec![
+            header("partition", &record.partition.to_string()),
+            header("offset", &record.offset.to_string()),
+            header("code", leadstream_wire::DeadLetterCode::Malformed.as_str()),
+            header("reason", reason),
+        ],
+    }))
+}
+
+/// Several watermarks in one value: each as the envelope writes it, behind its length in two bytes.
+fn write_watermarks(watermarks: &[Watermark], value: &mut Vec<u8>) {
+    for watermark in watermarks {
+        let at = value.len();
+        value.extend([0, 0]);
+        let message = envelope::Watermark {
+            source: watermark.topic.clone(),
+            partition: i32::try_from(watermark.partition).unwrap_or(i32::MAX),
+            instant: watermark.time,
+        };
+        envelope::write_watermark(&message, value);
+        // A topic's name has at most 249 bytes.
+        let length = u16::try_from(value.len() - at - 2).unwrap_or(u16::MAX);
+        value[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+}
+
+fn read_watermarks(mut value: &[u8]) -> Option<Vec<Watermark>> {
+    let mut watermarks = Vec::new();
+    let mut unused = Event::default();
+    while let Some((length, rest)) = value.split_first_chunk::<2>() {
+        let (message, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        match envelope::read(&[], message, &mut unused) {
+            Ok(envelope::Message::Watermark(read)) => watermarks.push(Watermark {
+                topic: read.source,
+                partition: u32::try_from(read.partition).ok()?,
+                time: read.instant,
+            }),
+            _ => return None,
+        }
+        value = rest;
+    }
+    value.is_empty().then_some(watermarks)
+}
+
+/// The names of the topics written.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputTopics {
+    pub(crate) qualifications: String,
+    pub(crate) stages: String,
+    pub(crate) activity: String,
+    pub(crate) scores: String,
+    pub(crate) dead_letters: String,
+}
+
+/// Writes what the engine tells the world.
+pub(crate) struct Encoders {
+    topics: OutputTopics,
+    derived: DerivedWriter,
+    scorecards: ScorecardWriter,
+    fold: Fold,
+    record: OutRecord,
+}
+
+impl Encoders {
+    /// Writers in the given formats; `source` is the CloudEvents source.
+    pub(crate) fn new(
+        topics: OutputTopics,
+        source: &str,
+        derived: DataFormat,
+        scorecards: DataFormat,
+        plans: &PlansInForce,
+    ) -> Result<Encoders, DataError> {
+        Ok(Encoders {
+            topics,
+            derived: DerivedWriter::new(source, derived)?,
+            scorecards: ScorecardWriter::new(scorecards)?,
+            fold: Fold::new(plans.timeline.clone(), plans.history),
+            record: OutRecord::default(),
+        })
+    }
+
+    fn push(&self, topic: OutputTopic, out: &mut OutputBuffer) {
+        let headers: Vec<Header<'_>> =
+            self.record.headers.iter().map(|(name, value)| Header { name, value: Some(value) }).collect();
+        out.push(topic, Some(&self.record.key), Some(&self.record.value), &headers, None);
+    }
+}
+
+impl OutputEncoder for Encoders {
+    fn topics(&self) -> Vec<String> {
+        let OutputTopics { qualifications, stages, activity, scores, dead_letters } = &self.topics;
+        [qualifications, stages, activity, scores, dead_letters].map(String::clone).to_vec()
+    }
+
+    fn derived(&mut self, event: &DerivedEvent, out: &mut OutputBuffer) {
+        let topic = match topic_of(event.kind) {
+            OutTopic::Qualifications => QUALIFICATIONS,
+            OutTopic::Stages => STAGES,
+            OutTopic::Activity => ACTIVITY,
+        };
+        match self.derived.write(event, &mut self.record) {
+            Ok(()) => self.push(topic, out),
+            // The schema is the program's own and a test writes every field of it.
+            Err(error) => tracing::error!(%error, "a derived event could not be written"),
+        }
+    }
+
+    fn scorecard(&mut self, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
+        let card = self.fold.scorecard(contact);
+        let Some(stepped) = card.at else { return };
+        match self.scorecards.write(&cards::row(&card, stepped.max(clock)), &mut self.record) {
+            Ok(()) => self.push(SCORES, out),
+            Err(error) => tracing::error!(%error, "a scorecard could not be written"),
+        }
+    }
+
+    fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {
+        envelope::write_event(event, value);
+    }
+
+    fn watermarks(&mut self, watermarks: &[Watermark], value: &mut Vec<u8>) {
+        write_watermarks(watermarks, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watermark(topic: &str, partition: u32, millis: i64) -> Watermark {
+        Watermark { topic: topic.to_owned(), partition, time: Timestamp::from_millis(millis) }
+    }
+
+    #[test]
+    fn watermarks_of_several_partitions_read_back() {
+        let written = [watermark("clicks", 0, 5), watermark(&"t".repeat(249), 4_000, -1)];
+        let mut value = Vec::new();
+        write_watermarks(&written, &mut value);
+        assert_eq!(read_watermarks(&value).unwrap(), written);
+    }
+
+    #[test]
+    fn cut_or_foreign_watermarks_are_refused_and_never_guessed() {
+        let mut value = Vec::new();
+        write_watermarks(&[watermark("clicks", 0, 5)], &mut value);
+        for end in 1..value.len() {
+            assert!(read_watermarks(&value[..end]).is_none(), "{end} bytes");
+        }
+        assert!(read_watermarks(b"{\"type\":\"page\"}").is_none());
+    }
+}

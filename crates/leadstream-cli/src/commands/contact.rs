@@ -1,0 +1,171 @@
+//! `leadstream contact show`: asks the running service and tells a person what a contact's scores are made of.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use leadstream_http::view::{ContactView, LineView, MissingView, PlanView, Refusal};
+
+use crate::arguments::{ConfigurationArguments, ContactCommand};
+use crate::failure::Failure;
+use crate::settings::configuration;
+use crate::terminal;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Events of the history that are shown.
+const HISTORY_SHOWN: usize = 20;
+
+/// Runs it.
+pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> Result<(), Failure> {
+    let ContactCommand::Show { id, at, json, url } = command;
+    let base = match url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", configuration(given)?.config.http.listen),
+    };
+    let mut address = format!("{base}/v1/contacts/{}", encoded(id));
+    if let Some(at) = at {
+        let _ = write!(address, "?at={at}");
+    }
+    let body = ask(&base, &address)?;
+    if *json {
+        return terminal::print(&format!("{body}\n"));
+    }
+    let view: ContactView =
+        serde_json::from_str(&body).map_err(|error| Failure::of(format!("{address} gave an answer that is none of ours"), error))?;
+    terminal::print(&render(&view))
+}
+
+fn ask(base: &str, address: &str) -> Result<String, Failure> {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into();
+    let mut response = agent.get(address).call().map_err(|error| {
+        Failure::NotDone(format!("nobody answers at {base} ({error}): does `leadstream run` run, with the same http.listen?"))
+    })?;
+    let status = response.status();
+    let body = response.body_mut().read_to_string().map_err(|error| Failure::of("the answer could not be read", error))?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let reason = serde_json::from_str::<Refusal>(&body).map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
+    Err(Failure::NotDone(reason))
+}
+
+/// A path segment, every byte escaped that could mean something else.
+fn encoded(id: &str) -> String {
+    let mut encoded = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+/// The explanation as text.
+fn render(view: &ContactView) -> String {
+    let mut text = format!("contact {}  at {}\nglobal score {}\n", view.contact, view.at, view.global);
+    // Writing to a text cannot fail.
+    for plan in &view.plans {
+        let _ = render_plan(view, plan, &mut text);
+    }
+    let _ = render_rest(view, &mut text);
+    text
+}
+
+fn render_plan(view: &ContactView, plan: &PlanView, text: &mut String) -> std::fmt::Result {
+    write!(text, "\nplan {}: {} points (engagement {}, fit {})", plan.plan, plan.score, plan.engagement, plan.fit)?;
+    if !plan.member {
+        write!(text, ", takes no part")?;
+    }
+    writeln!(text)?;
+    match (plan.qualified, &plan.qualified_since) {
+        (Some(true), Some(since)) => writeln!(text, "  qualified since {since}")?,
+        (Some(true), None) => writeln!(text, "  qualified")?,
+        (Some(false), _) => writeln!(text, "  not qualified: {}", missing(&plan.missing))?,
+        (None, _) => {}
+    }
+    if let Some(stage) = &plan.stage {
+        writeln!(text, "  in stage {} since {}, {} points in it", stage.name, stage.since, stage.score)?;
+    }
+    let name = format!("plan:{}", plan.plan);
+    if let Some(ledger) = view.ledgers.iter().find(|ledger| ledger.of == name) {
+        for line in &ledger.lines {
+            render_line(line, text)?;
+        }
+        writeln!(text, "  {:>10}  in all", ledger.score)?;
+    }
+    Ok(())
+}
+
+fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
+    let rule = line.rule.as_deref().unwrap_or_default();
+    match line.kind.as_str() {
+        "booked" => {
+            let event = line.event.as_deref().unwrap_or("(a timer)");
+            write!(text, "  {:>+10}  {}  {rule:<20} {event}", line.value, line.time.as_deref().unwrap_or_default())?;
+            match (&line.reduced_by, line.raw) {
+                (Some(reason), Some(raw)) => writeln!(text, " ({raw} before the {reason})"),
+                _ => writeln!(text),
+            }
+        }
+        "fit" => writeln!(text, "  {:>+10}  {:<24}  {rule:<20}", line.value, "while it holds"),
+        "base" => writeln!(text, "  {:>+10}  before what is kept", line.value),
+        "limit" => writeln!(text, "  {:>+10}  floor or ceiling of the plan", line.value),
+        other => writeln!(text, "  {:>+10}  {other}", line.value),
+    }
+}
+
+fn missing(missing: &[MissingView]) -> String {
+    let reasons: Vec<String> = missing
+        .iter()
+        .map(|reason| match reason {
+            MissingView::NotMember => "takes no part in the plan".to_owned(),
+            MissingView::Points { points } => format!("{points} points are missing"),
+            MissingView::Condition => "the plan's condition does not hold".to_owned(),
+            MissingView::Cooldown { until } => format!("the cooldown lasts until {until}"),
+            MissingView::OnlyOnce => "it was once, and the plan qualifies only once".to_owned(),
+        })
+        .collect();
+    if reasons.is_empty() { "with the next event".to_owned() } else { reasons.join("; ") }
+}
+
+fn render_rest(view: &ContactView, text: &mut String) -> std::fmt::Result {
+    if !view.tags.is_empty() {
+        writeln!(text, "\ntags")?;
+        for tag in &view.tags {
+            writeln!(text, "  {:<24} {:>10} points, since {}", tag.tag, tag.score, tag.since)?;
+        }
+    }
+    if !view.attributes.is_empty() {
+        writeln!(text, "\nattributes")?;
+        for attribute in &view.attributes {
+            writeln!(text, "  {:<24} {}  from {} at {}", attribute.name, attribute.value, attribute.source, attribute.time)?;
+        }
+    }
+    writeln!(text, "\nhistory (the last {} of {} events)", HISTORY_SHOWN.min(view.history.len()), view.history.len())?;
+    for event in view.history.iter().rev().take(HISTORY_SHOWN).rev() {
+        let booked: Vec<String> = event.booked.iter().map(|booked| format!("{} {:+}", booked.rule, booked.points)).collect();
+        let verdict = if event.verdict == "human" { String::new() } else { format!(" [{}]", event.verdict) };
+        writeln!(text, "  {}  {:<24}{verdict} {}", event.time, event.event, booked.join(", "))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_any_letters_become_one_segment_of_a_path() {
+        assert_eq!(encoded("c1042"), "c1042");
+        assert_eq!(encoded("a/b?c d@ż"), "a%2Fb%3Fc%20d%40%C5%BC");
+    }
+
+    #[test]
+    fn what_is_missing_is_said_in_words() {
+        let reasons = [MissingView::Points { points: 12.5 }, MissingView::Condition];
+        assert_eq!(missing(&reasons), "12.5 points are missing; the plan's condition does not hold");
+    }
+}

@@ -1,0 +1,181 @@
+//! `leadstream run`: scores what arrives, until it is told to stop.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use leadstream_config::Config;
+use leadstream_core::plan::PlanSet;
+use leadstream_http::{Server, ServerOptions};
+use leadstream_kafka::KafkaLog;
+use prometheus::{IntGauge, Registry};
+
+use crate::arguments::ConfigurationArguments;
+use crate::commands::topics::await_topics;
+use crate::connection::connect;
+use crate::engine::{Workforce, in_force};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::settings::configuration;
+use crate::{logging, plans};
+
+/// After so long a stop is given up: what was not committed is folded again at the next start.
+const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
+/// How often figures of the process are measured.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs it.
+pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
+    let interrupt = Interrupt::listen()?;
+    let loaded = configuration(given)?;
+    let config = loaded.config;
+    logging::begin(&config.log)?;
+    let log = Arc::new(connect(&config)?);
+    let Some(mut service) = Service::start(&log, &config, &interrupt)? else { return Ok(()) };
+    tracing::info!(address = %service.server.address(), "health, metrics and contacts are served here");
+    let ended = service.watch(&interrupt);
+    service.stop()?;
+    ended
+}
+
+/// Workers and HTTP of one process.
+pub(crate) struct Service {
+    workforce: Workforce,
+    /// The HTTP server.
+    pub(crate) server: Server,
+    figures: ProcessFigures,
+}
+
+impl Service {
+    /// Checks everything that can be checked and starts. `None` where it was interrupted while it waited for the cluster.
+    pub(crate) fn start(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Result<Option<Service>, Failure> {
+        if config.sources.is_empty() {
+            return Err(Failure::input("the configuration has no sources: name at least one topic to score"));
+        }
+        let files = plans::configured_files(config)?;
+        let report = plans::load(&files, &plans::options(config))?;
+        for warning in &report.diagnostics {
+            tracing::warn!(file = %warning.file, line = warning.line, column = warning.column, "{}", warning.message);
+        }
+        tracing::info!("{}", report.summary());
+        let plans = in_force(config, PlanSet::new(report.plans));
+        let parts = config.memory.parts();
+        tracing::info!(
+            budget = %config.memory.budget,
+            contacts_bytes = parts.contacts_bytes,
+            block_cache_bytes = parts.block_cache_bytes,
+            write_buffers_bytes = parts.write_buffers_bytes,
+            fetch_bytes = parts.fetch_bytes,
+            produce_bytes = parts.produce_bytes,
+            "memory"
+        );
+        let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
+        let workforce = Workforce::start(log, config, plans, &sources, &changelog)?;
+        let figures = ProcessFigures::register(&workforce.registry, config)?;
+        let server = Server::start(ServerOptions {
+            listen: config.http.listen,
+            engine: Arc::new(workforce.directory()),
+            plans: workforce.plans.clone(),
+            registry: workforce.registry.clone(),
+        });
+        match server {
+            Ok(server) => Ok(Some(Service { workforce, server, figures })),
+            Err(error) => {
+                workforce.stop();
+                let advice = "choose another address with --set http.listen=127.0.0.1:PORT";
+                Err(Failure::NotDone(format!("{error}: {advice}")))
+            }
+        }
+    }
+
+    /// Waits for the end: an interrupt, or a worker that cannot go on.
+    pub(crate) fn watch(&mut self, interrupt: &Interrupt) -> Result<(), Failure> {
+        while !interrupt.is_raised() {
+            std::thread::sleep(Duration::from_millis(100));
+            self.look()?;
+        }
+        tracing::info!("stopping");
+        Ok(())
+    }
+
+    /// Looks once after the workers, and measures.
+    pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        self.figures.measure(self.workforce.store_bytes());
+        match self.workforce.failed() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// What answers questions.
+    pub(crate) fn directory(&self) -> crate::engine::Directory {
+        self.workforce.directory()
+    }
+
+    /// Input records whose epoch was committed.
+    pub(crate) fn scored_records(&self) -> u64 {
+        self.workforce.scored_records()
+    }
+
+    /// Stops in order, and gives up after some seconds: nothing committed is lost then either.
+    #[expect(clippy::disallowed_methods, reason = "a stop has a limit")]
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
+        let began = Instant::now();
+        self.workforce.stop();
+        self.server.stop();
+        while !self.workforce.has_stopped() {
+            if began.elapsed() > STOP_TIMEOUT {
+                return Err(Failure::NotDone(
+                    "the last commit did not end in time: its events are scored again at the next start, and nothing is announced twice".to_owned(),
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.workforce.conclude()?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Memory of the process against its budget.
+struct ProcessFigures {
+    resident: IntGauge,
+    stores: IntGauge,
+    measured: Option<Instant>,
+}
+
+impl ProcessFigures {
+    fn register(registry: &Registry, config: &Config) -> Result<ProcessFigures, Failure> {
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, Failure> {
+            let gauge = IntGauge::new(name, help).map_err(|error| Failure::of("cannot register metrics", error))?;
+            registry.register(Box::new(gauge.clone())).map_err(|error| Failure::of("cannot register metrics", error))?;
+            Ok(gauge)
+        };
+        let budget = gauge("leadstream_memory_budget_bytes", "The memory budget of the process")?;
+        budget.set(i64::try_from(config.memory.budget.as_bytes()).unwrap_or(i64::MAX));
+        Ok(ProcessFigures {
+            resident: gauge("leadstream_memory_resident_bytes", "Memory of the process that is resident")?,
+            stores: gauge("leadstream_memory_stores_bytes", "Memory that the stores use")?,
+            measured: None,
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "figures are measured now and then")]
+    fn measure(&mut self, store_bytes: usize) {
+        let now = Instant::now();
+        if self.measured.is_some_and(|measured| now - measured < MEASURE_INTERVAL) {
+            return;
+        }
+        self.measured = Some(now);
+        self.stores.set(i64::try_from(store_bytes).unwrap_or(i64::MAX));
+        if let Some(bytes) = resident_bytes() {
+            self.resident.set(bytes);
+        }
+    }
+}
+
+/// As Linux tells it; other systems show no figure.
+fn resident_bytes() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
+}

@@ -1,0 +1,134 @@
+//! `leadstream topics create|check`: Leadstream's own topics as they must be, and the source topics as they are.
+
+use leadstream_config::Config;
+use leadstream_kafka::KafkaLog;
+use leadstream_runtime::log::{Log, LogError, TopicDescription};
+
+use crate::arguments::{ConfigurationArguments, TopicsCommand};
+use crate::connection::{connect, is_freely_kept, own_topics};
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::settings::configuration;
+use crate::terminal;
+
+/// Runs it.
+pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Result<(), Failure> {
+    let config = configuration(given)?.config;
+    let log = connect(&config)?;
+    match command {
+        TopicsCommand::Create => {
+            let created = create(&log, &config)?;
+            for name in &created {
+                terminal::print(&format!("created {name}\n"))?;
+            }
+            if created.is_empty() {
+                terminal::print("all topics were there already\n")?;
+            }
+        }
+        TopicsCommand::Check => {}
+    }
+    let differences = differences(&log, &config)?;
+    if differences.is_empty() {
+        return terminal::print("all topics are as they must be\n");
+    }
+    for difference in differences {
+        terminal::print(&format!("{difference}\n"))?;
+    }
+    Err(Failure::Told)
+}
+
+/// Creates the topics of Leadstream's own that are missing. Returns their names.
+pub(crate) fn create(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
+    let specs = own_topics(config);
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let described = log.describe(&names).map_err(refused)?;
+    let missing: Vec<_> =
+        specs.iter().zip(described).filter(|(_, found)| found.is_none()).map(|(spec, _)| spec.clone()).collect();
+    log.create(&missing).map_err(refused)?;
+    Ok(missing.into_iter().map(|spec| spec.name).collect())
+}
+
+/// Every way in which topics are not as they must be, a line each. A source topic must exist; a keyed one with as many partitions as tasks.
+pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
+    let specs = own_topics(config);
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let mut lines = Vec::new();
+    for (spec, found) in specs.iter().zip(log.describe(&names).map_err(refused)?) {
+        let Some(found) = found else {
+            lines.push(format!("{}: does not exist: create it with `leadstream topics create`", spec.name));
+            continue;
+        };
+        let mut spec = spec.clone();
+        if is_freely_kept(config, &spec.name) {
+            spec.retention_ms = Some(0);
+            spec.cleanup_policy = found.cleanup_policy.unwrap_or(spec.cleanup_policy);
+        }
+        lines.extend(spec.differences(&found).into_iter().map(|difference| format!("{}: {difference}", spec.name)));
+    }
+    let sources: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
+    for (source, found) in config.sources.iter().zip(log.describe(&sources).map_err(refused)?) {
+        match found {
+            None => lines.push(format!("{}: does not exist: it is a source, create it or correct its name", source.topic)),
+            Some(found) if source.keyed && found.partitions != config.topics.partitions => lines.push(format!(
+                "{}: has {} partitions, a keyed source needs {} as the others: give it so many, or set keyed: false",
+                source.topic, found.partitions, config.topics.partitions
+            )),
+            Some(_) => {}
+        }
+    }
+    Ok(lines)
+}
+
+/// The descriptions of the source topics and of the changelog, once all topics are as they must be. Waits for a cluster that does not answer.
+pub(crate) fn await_topics(
+    log: &KafkaLog,
+    config: &Config,
+    interrupt: &Interrupt,
+) -> Result<Option<(Vec<TopicDescription>, TopicDescription)>, Failure> {
+    let changelog = config.topic_names().contacts_changelog;
+    let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
+    names.push(changelog.as_str());
+    let mut has_said_so = false;
+    loop {
+        if interrupt.is_raised() {
+            return Ok(None);
+        }
+        match log.describe(&names) {
+            Err(LogError::Retry(failure)) => {
+                if !has_said_so {
+                    tracing::warn!(bootstrap = config.kafka.bootstrap, reason = %failure, "the cluster does not answer, waiting");
+                    has_said_so = true;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(500));
+            }
+            Err(error) => return Err(refused(error)),
+            Ok(described) => {
+                let differences = differences(log, config)?;
+                if !differences.is_empty() {
+                    return Err(Failure::NotDone(format!("the topics are not as they must be\n{}", differences.join("\n"))));
+                }
+                let mut described: Vec<TopicDescription> = described.into_iter().flatten().collect();
+                // Every one of them exists, or there would be a difference.
+                let changelog = described.pop().ok_or_else(|| Failure::NotDone(format!("{changelog} does not exist")))?;
+                warn_of_retention(config, &described);
+                return Ok(Some((described, changelog)));
+            }
+        }
+    }
+}
+
+/// Old events are deleted by their own time, before anybody has read them.
+fn warn_of_retention(config: &Config, described: &[TopicDescription]) {
+    for (source, topic) in config.sources.iter().zip(described) {
+        let by_event_time = topic.settings.get("message.timestamp.type").is_none_or(|kind| kind == "CreateTime");
+        if let Some(retention_ms) = topic.retention_ms.filter(|_| by_event_time) {
+            let days = retention_ms / 86_400_000;
+            tracing::warn!(topic = %source.topic, days, "events older than the topic's retention are deleted before they are read; set retention.ms=-1 to replay old ones");
+        }
+    }
+}
+
+/// Words for a cluster that refuses or does not answer.
+pub(crate) fn refused(error: LogError) -> Failure {
+    Failure::NotDone(error.to_string())
+}
