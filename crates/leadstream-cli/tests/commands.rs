@@ -1,0 +1,397 @@
+//! The binary as people and scripts meet it, without a broker: what it prints, what it writes, and the codes it ends with.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const PLAN: &str = "plan: cars
+rules:
+  - { id: pricing, on: page_viewed, when: 'event.path.startsWith(\"/pricing\")', points: 15, cap: { points: 45, per: 7d } }
+  - { id: form, on: form_submitted, points: 40, once_per: 30d }
+  - { id: never, on: webinar_attended, points: 5 }
+  - { id: away, idle: 30d, points: -10 }
+limits: { floor: 0 }
+qualify: { at: 50, release: 30 }
+pipeline: { by: engagement, stages: [ { name: lead }, { name: hot, enter: 40 } ] }
+";
+
+/// A folder with a configuration and a plan.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = TempDir::new().unwrap();
+        let place = Place { folder };
+        place.write("leadstream.yaml", "sources: [ { topic: web, format: segment } ]\n");
+        std::fs::create_dir(place.path("plans")).unwrap();
+        place.write("plans/cars.yaml", PLAN);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, b"")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leadstream"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("LEADSTREAM_CONFIG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that refuses its arguments ends before it reads.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ended(child.wait_with_output().unwrap())
+    }
+}
+
+struct Ended(Output);
+
+impl Ended {
+    fn out(&self) -> String {
+        String::from_utf8_lossy(&self.0.stdout).into_owned()
+    }
+
+    fn err(&self) -> String {
+        String::from_utf8_lossy(&self.0.stderr).into_owned()
+    }
+
+    #[track_caller]
+    fn code(self, expected: i32) -> Ended {
+        assert_eq!(self.0.status.code(), Some(expected), "out: {}\nerr: {}", self.out(), self.err());
+        self
+    }
+}
+
+fn page(contact: &str, id: &str, time: &str, path: &str) -> String {
+    format!(
+        "{{\"type\":\"page\",\"messageId\":\"{id}\",\"userId\":\"{contact}\",\"timestamp\":\"{time}\",\"properties\":{{\"path\":\"{path}\"}}}}\n"
+    )
+}
+
+/// Two contacts: one that qualifies and one that does not.
+fn journey() -> String {
+    let form = "{\"type\":\"track\",\"event\":\"Form Submitted\",\"messageId\":\"f\",\"userId\":\"c1\",\"timestamp\":\"2026-01-03T00:00:00Z\"}\n";
+    [
+        page("c1", "1", "2026-01-01T00:00:00Z", "/pricing"),
+        page("c2", "2", "2026-01-02T00:00:00Z", "/pricing"),
+        form.to_owned(),
+        page("c1", "1", "2026-01-01T00:00:00Z", "/pricing"),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_sound_configuration_is_checked_with_its_plans_and_shown() {
+    let place = Place::new();
+    let checked = place.run(&["config", "check"]).code(0);
+    assert!(checked.out().contains("leadstream.yaml: no errors, 1 source"), "{}", checked.out());
+    assert!(checked.out().contains("1 plan, 4 rules"), "{}", checked.out());
+    let shown = place.run(&["config", "show", "--set", "engine.commit_interval=50ms"]).code(0);
+    assert!(shown.out().contains("commit_interval: 50ms"), "{}", shown.out());
+}
+
+#[test]
+fn every_mistake_of_a_configuration_is_said_at_once() {
+    let place = Place::new();
+    place.write("leadstream.yaml", "sources: [ { topic: web, format: sgment } ]\nengine: { commit_intervall: 1s }\n");
+    let refused = place.run(&["config", "check"]).code(2);
+    assert!(refused.err().contains("sgment") && refused.err().contains("commit_intervall"), "{}", refused.err());
+    let missing = place.run(&["--config", "nowhere.yaml", "config", "show"]).code(2);
+    assert!(missing.err().contains("nowhere.yaml"), "{}", missing.err());
+}
+
+#[test]
+fn expressions_of_a_mapping_are_checked_with_the_configuration() {
+    let place = Place::new();
+    let source = "sources: [ { topic: o, format: json, contact: 'record.id +', mapping: { type: \"'order_completed'\" } } ]\n";
+    place.write("leadstream.yaml", source);
+    let refused = place.run(&["config", "check"]).code(2);
+    assert!(refused.err().contains("sources[0]: error: contact"), "{}", refused.err());
+}
+
+#[test]
+fn the_file_can_be_named_by_the_environment() {
+    let place = Place::new();
+    place.write("other.yaml", "application: { id: other }\n");
+    let output = Command::new(env!("CARGO_BIN_EXE_leadstream"))
+        .args(["config", "show"])
+        .current_dir(place.folder.path())
+        .env("LEADSTREAM_CONFIG", "other.yaml")
+        .output()
+        .unwrap();
+    let ended = Ended(output).code(0);
+    assert!(ended.out().contains("id: other"), "{}", ended.out());
+}
+
+#[test]
+fn plans_are_checked_with_the_lines_that_are_wrong() {
+    let place = Place::new();
+    place.run(&["plan", "check"]).code(0);
+    place.write("plans/cars.yaml", PLAN.replace("form_submitted", "form_submited").replace("points: 5", "points: five"));
+    let refused = place.run(&["plan", "check", "plans/cars.yaml"]).code(2);
+    assert!(refused.out().contains("did you mean `form_submitted`"), "{}", refused.out());
+    assert!(refused.out().contains("plans/cars.yaml:5"), "{}", refused.out());
+    let absent = place.run(&["plan", "check", "nothing.yaml"]).code(1);
+    assert!(absent.err().contains("cannot read nothing.yaml"), "{}", absent.err());
+    let unmatched = place.run(&["plan", "check", "nothing/*.yaml"]).code(2);
+    assert!(unmatched.err().contains("no plan file matches nothing/*.yaml"), "{}", unmatched.err());
+    place.write("plans/cars.yaml", b"plan: \xff\n");
+    let bytes = place.run(&["plan", "check"]).code(2);
+    assert!(bytes.err().contains("byte 6 is not UTF-8"), "{}", bytes.err());
+}
+
+#[test]
+fn generated_events_depend_on_the_seed_alone_and_replay_without_a_dead_letter() {
+    let place = Place::new();
+    let made = |name: &str, seed: &str| {
+        place.run(&["generate", "--events", "3000", "--contacts", "100", "--seed", seed, "--to", name]).code(0);
+        place.read(name)
+    };
+    let first = made("a.jsonl", "1");
+    assert_eq!(first.lines().count(), 3000);
+    assert_eq!(first, made("b.jsonl", "1"));
+    assert_ne!(first, made("c.jsonl", "2"));
+    let replayed = place.run(&["replay", "a.jsonl"]).code(0);
+    assert!(replayed.out().contains("3,000 records"), "{}", replayed.out());
+    assert!(!replayed.out().contains("dead ("), "{}", replayed.out());
+}
+
+#[test]
+fn generate_refuses_what_cannot_be_and_leaves_no_half_file() {
+    let place = Place::new();
+    place.run(&["generate", "--contacts", "0"]).code(2);
+    place.run(&["generate", "--skew", "nan"]).code(2);
+    place.run(&["generate", "--start", "2026-01-01"]).code(2);
+    let refused = place.run(&["generate", "--to", "no/such/folder/file"]).code(1);
+    assert!(refused.err().contains("cannot write no/such/folder/file"), "{}", refused.err());
+    let folder = place.run(&["generate", "--to", "plans"]).code(1);
+    assert!(folder.err().contains("cannot write plans"), "{}", folder.err());
+    assert_eq!(std::fs::read_dir(place.path("plans")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_generate_quietly() {
+    let place = Place::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_leadstream"))
+        .args(["generate", "--events", "0"])
+        .current_dir(place.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_replay_tells_who_qualified_and_writes_what_consumers_would_read() {
+    let place = Place::new();
+    place.write("events.jsonl", journey());
+    let arguments = ["replay", "events.jsonl", "--derived", "derived.jsonl", "--scorecards", "cards.jsonl", "--threads", "2"];
+    let replayed = place.run(&arguments).code(0);
+    assert!(replayed.out().contains("never fired: never, away"), "{}", replayed.out());
+    assert!(replayed.out().contains("duplicate                               1"), "{}", replayed.out());
+    let derived: Vec<serde_json::Value> =
+        place.read("derived.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<(&str, &str, f64)> = derived
+        .iter()
+        .map(|event| (event["contact"].as_str().unwrap(), event["type"].as_str().unwrap(), event["seq"].as_f64().unwrap()))
+        .collect();
+    assert_eq!(told, [("c1", "stage.advanced", 1.0), ("c1", "lead.qualified", 2.0)]);
+    assert_eq!(derived[1]["marks"], serde_json::json!(["replay"]));
+    assert_eq!(derived[1]["score"], 55);
+    let cards: Vec<serde_json::Value> =
+        place.read("cards.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(cards.iter().map(|card| card["contact"].as_str().unwrap()).collect::<Vec<_>>(), ["c1", "c2"]);
+    assert_eq!(cards[1]["plans"][0]["score"], 15);
+}
+
+#[test]
+fn the_final_instant_fires_what_is_due_until_then_s14() {
+    let place = Place::new();
+    place.write("events.jsonl", journey());
+    let score = |until: &str| {
+        place.run(&["replay", "events.jsonl", "--until", until, "--scorecards", "cards.csv"]).code(0);
+        let cards = place.read("cards.csv");
+        let line = cards.lines().find(|line| line.starts_with("c2,")).unwrap().to_owned();
+        line.split(',').nth(8).unwrap().to_owned()
+    };
+    assert_eq!(score("2026-01-31T23:59:59Z"), "15");
+    assert_eq!(score("2026-02-01T00:00:00Z"), "5");
+}
+
+#[test]
+fn the_result_depends_neither_on_threads_nor_on_packing_nor_on_the_way_in() {
+    let place = Place::new();
+    place.run(&["generate", "--events", "20000", "--contacts", "300", "--to", "events.jsonl"]).code(0);
+    let replayed = |arguments: &[&str], input: &[u8]| {
+        let arguments = [&["replay", "--derived", "d", "--scorecards", "s"], arguments].concat();
+        place.run_with(&arguments, input).code(0);
+        (place.read("d"), place.read("s"))
+    };
+    let expected = replayed(&["events.jsonl", "--threads", "1"], b"");
+    assert!(expected.0.lines().count() > 100, "too little happens");
+    assert!(replayed(&["events.jsonl", "--threads", "5"], b"") == expected, "threads");
+    let plain = std::fs::read(place.path("events.jsonl")).unwrap();
+    assert!(replayed(&["-"], &plain) == expected, "standard input");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&plain).unwrap();
+    let packed = packed.finish().unwrap();
+    place.write("events.jsonl.gz", &packed);
+    assert!(replayed(&["events.jsonl.gz"], b"") == expected, "packed");
+    place.write("cut.jsonl.gz", &packed[..packed.len() / 2]);
+    let cut = place.run(&["replay", "cut.jsonl.gz", "--derived", "none"]).code(1);
+    assert!(cut.err().contains("cannot read cut.jsonl.gz"), "{}", cut.err());
+    assert!(!place.path("none").exists(), "a result of half the input was written");
+}
+
+#[test]
+fn records_that_cannot_be_read_are_counted_with_their_lines_and_the_rest_is_scored_l5() {
+    let place = Place::new();
+    let mut lines = journey();
+    lines.push_str("{\"type\":\"page\",\"userId\":\n\n");
+    lines.push_str(&page("c3", "9", "not a time", "/pricing"));
+    lines.push_str(&page("c3", "10", "9999-01-01T00:00:00Z", "/pricing"));
+    lines.push_str("{\"type\":\"page\",\"userId\":\"cut");
+    place.write("events.jsonl", lines);
+    let replayed = place.run(&["replay", "events.jsonl", "--dead-letters", "dead.jsonl"]).code(0);
+    assert!(replayed.out().contains("8 records"), "{}", replayed.out());
+    let dead: Vec<serde_json::Value> =
+        place.read("dead.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<(u64, &str)> =
+        dead.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["code"].as_str().unwrap())).collect();
+    assert_eq!(told, [(5, "malformed"), (7, "time_unreadable"), (8, "time_implausible"), (9, "malformed")]);
+    assert!(replayed.out().contains("dead (malformed)                        2  events.jsonl:5, events.jsonl:9"), "{}", replayed.out());
+}
+
+#[test]
+fn csv_is_mapped_by_the_names_in_its_first_line_and_quotes_may_hold_line_breaks() {
+    let place = Place::new();
+    place.write(
+        "leadstream.yaml",
+        "sources:
+  - topic: orders
+    format: csv
+    contact: record.customer
+    time_zone: Europe/Warsaw
+    mapping: { type: \"'form_submitted'\", id: record.no, time: record.placed, time_format: '%Y-%m-%d %H:%M' }
+",
+    );
+    place.write("orders.csv", "no,customer,note,placed\n1,c1,\"two\nlines\",2026-01-01 10:00\n2,c2,x,tomorrow\n3,c3,x\n");
+    let replayed = place.run(&["replay", "orders.csv", "--scorecards", "-"]).code(0);
+    let card: serde_json::Value = serde_json::from_str(replayed.out().lines().next().unwrap()).unwrap();
+    assert_eq!((&card["contact"], &card["plans"][0]["score"]), (&"c1".into(), &40.into()));
+    assert_eq!(card["time"], "2026-01-01T09:00:00.000Z");
+    assert!(replayed.err().contains("orders.csv:4"), "{}", replayed.err());
+    assert!(replayed.err().contains("dead (wrong_columns)"), "{}", replayed.err());
+}
+
+#[test]
+fn avro_containers_are_read_with_their_own_schema_and_cut_ones_refused() {
+    let place = Place::new();
+    #[derive(serde::Serialize)]
+    struct Row {
+        who: String,
+        page: String,
+        at: i64,
+    }
+    let schema: serde_avro_fast::Schema = r#"{"type":"record","name":"Row","fields":[{"name":"who","type":"string"},{"name":"page","type":"string"},{"name":"at","type":"long"}]}"#
+        .parse()
+        .unwrap();
+    let rows: Vec<Row> = (0..5000)
+        .map(|n| Row { who: format!("c{}", n % 7), page: "/pricing".to_owned(), at: 1_767_225_600_000 + n })
+        .collect();
+    let file = serde_avro_fast::object_container_file_encoding::write_all(
+        &schema,
+        serde_avro_fast::object_container_file_encoding::Compression::Null,
+        Vec::new(),
+        rows.iter(),
+    )
+    .unwrap();
+    place.write("rows.avro", &file);
+    place.write("other.avsc", r#"{"type":"string"}"#);
+    place.write(
+        "leadstream.yaml",
+        "sources:
+  - topic: rows
+    format: avro
+    contact: record.who
+    avro: { schema: other.avsc }
+    mapping: { type: \"'page_viewed'\", time: record.at, time_format: unix_ms, properties: { path: record.page } }
+",
+    );
+    let replayed = place.run(&["replay", "rows.avro", "--scorecards", "cards.jsonl"]).code(0);
+    assert!(replayed.out().contains("5,000 records") && replayed.out().contains("7 contacts"), "{}", replayed.out());
+    assert!(!replayed.out().contains("dead ("), "{}", replayed.out());
+    for cut in [file.len() - 1, file.len() / 2, 40, 3] {
+        place.write("cut.avro", &file[..cut]);
+        let refused = place.run(&["replay", "cut.avro"]).code(1);
+        assert!(refused.err().contains("cut off"), "{cut}: {}", refused.err());
+    }
+    place.write("text.avro", "{}\n{}\n");
+    let refused = place.run(&["replay", "text.avro"]).code(1);
+    assert!(refused.err().contains("no avro container file"), "{}", refused.err());
+}
+
+#[test]
+fn replay_refuses_unknown_sources_missing_files_and_results_without_a_place() {
+    let place = Place::new();
+    place.write("events.jsonl", journey());
+    let source = place.run(&["replay", "events.jsonl", "--source", "wbe"]).code(2);
+    assert!(source.err().contains("no source wbe; there are web"), "{}", source.err());
+    let missing = place.run(&["replay", "event.jsonl"]).code(1);
+    assert!(missing.err().contains("cannot read event.jsonl"), "{}", missing.err());
+    let folder = place.run(&["replay", "plans"]).code(1);
+    assert!(folder.err().contains("it is a folder"), "{}", folder.err());
+    let unwritable = place.run(&["replay", "events.jsonl", "--derived", "no/where"]).code(1);
+    assert!(unwritable.err().contains("cannot write no/where"), "{}", unwritable.err());
+    let twice = place.run(&["replay", "events.jsonl", "--derived", "-", "--scorecards", "-"]).code(2);
+    assert!(twice.err().contains("two results cannot go to -"), "{}", twice.err());
+    place.run(&["replay", "events.jsonl", "--until", "tomorrow"]).code(2);
+    place.run(&["replay"]).code(2);
+    let plan = place.run(&["replay", "events.jsonl", "--plan", "leadstream.yaml"]).code(2);
+    assert!(plan.err().contains("error"), "{}", plan.err());
+}
+
+#[test]
+fn an_empty_file_is_a_result_too() {
+    let place = Place::new();
+    place.write("empty.jsonl", "");
+    let replayed = place.run(&["replay", "empty.jsonl", "--scorecards", "cards.csv"]).code(0);
+    assert!(replayed.out().contains("0 records") && replayed.out().contains("nobody qualified"), "{}", replayed.out());
+    assert_eq!(place.read("cards.csv").lines().count(), 1);
+}
+
+#[test]
+fn what_needs_a_service_or_somebody_to_ask_says_so() {
+    let place = Place::new();
+    let nobody = place.run(&["contact", "show", "c1", "--url", "http://127.0.0.1:1"]).code(1);
+    assert!(nobody.err().contains("nobody answers at http://127.0.0.1:1"), "{}", nobody.err());
+    let unasked = place.run(&["reset"]).code(2);
+    assert!(unasked.err().contains("--yes"), "{}", unasked.err());
+    assert!(unasked.err().contains("topic leadstream.redo is deleted"), "{}", unasked.err());
+    place.write("leadstream.yaml", "sources: []\n");
+    let nothing = place.run(&["run"]).code(2);
+    assert!(nothing.err().contains("no sources"), "{}", nothing.err());
+}
