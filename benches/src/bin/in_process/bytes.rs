@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use leadstream_benches::plans;
 use leadstream_benches::cpu;
+use leadstream_benches::plans;
 use leadstream_core::{Fold, HistoryLimits, Timeline};
 use leadstream_wire::stored::contact::{Lengths, write_change, write_image};
 
@@ -49,8 +49,16 @@ pub(crate) fn measure(size: Size) -> Result<(), Box<dyn Error>> {
     print_cost("write an image", contacts as u64, cpu::thread_time() - start);
     let rows: usize = world.contacts.iter().map(|contact| contact.rows.len()).sum();
     let memory: usize = world.contacts.iter().map(leadstream_core::Contact::memory_bytes).sum();
-    println!("    {} bytes an image, {largest} the largest; {:.1} rows a contact", image_bytes / contacts, rows as f64 / contacts as f64);
+    println!(
+        "    {} bytes an image, {largest} the largest; {:.1} rows a contact",
+        image_bytes / contacts,
+        rows as f64 / contacts as f64
+    );
     println!("    {} bytes a contact in memory", memory / contacts);
-    println!("    {:.0} bytes a row of image, {:.0} of memory", image_bytes as f64 / rows as f64, memory as f64 / rows as f64);
+    println!(
+        "    {:.0} bytes a row of image, {:.0} of memory",
+        image_bytes as f64 / rows as f64,
+        memory as f64 / rows as f64
+    );
     Ok(())
 }

@@ -46,10 +46,7 @@ impl World {
 }
 
 /// Runs through all events in blocks, decoded.
-pub(crate) fn for_each_block(
-    size: Size,
-    mut visit: impl FnMut(&[Event], &[usize]),
-) -> Result<(), Box<dyn Error>> {
+pub(crate) fn for_each_block(size: Size, mut visit: impl FnMut(&[Event], &[usize])) -> Result<(), Box<dyn Error>> {
     let mut decoder = decoder()?;
     let mut messages = Messages::new(size.events, size.contacts);
     let (mut batch, mut numbers) = (EventBatch::new(), Vec::new());

@@ -1,0 +1,50 @@
+//! What is measured with a broker: feeding the events, a loop that only consumes and decodes, and any scorer from outside by its commits.
+//!
+//! `benches/run` calls it; every subcommand takes the broker's address first.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that measures and prints")]
+
+mod consume;
+mod feed;
+mod measure;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: with-kafka feed BOOTSTRAP TOPIC EVENTS CONTACTS
+       with-kafka create BOOTSTRAP TOPIC...
+       with-kafka consume BOOTSTRAP TOPIC
+       with-kafka measure BOOTSTRAP TOPIC GROUP NAME LOG_FILE COMMAND [ARGUMENT...]";
+
+/// Every topic has so many partitions.
+const PARTITIONS: u32 = 4;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("with-kafka: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
+    match arguments {
+        ["feed", bootstrap, topic, events, contacts] => {
+            feed::feed(bootstrap, topic, events.parse()?, contacts.parse()?)
+        }
+        ["create", bootstrap, topics @ ..] => feed::create(bootstrap, topics),
+        ["consume", bootstrap, topic] => consume::measure(bootstrap, topic),
+        ["measure", bootstrap, topic, group, name, log_file, command, rest @ ..] => {
+            measure::measure(&measure::Scorer { bootstrap, topic, group, name, log_file, command, arguments: rest })
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+/// The partitions of a topic.
+fn partitions(topic: &str) -> Vec<leadstream_runtime::log::TopicPartition> {
+    (0..PARTITIONS).map(|partition| leadstream_runtime::log::TopicPartition::new(topic, partition)).collect()
+}
