@@ -12,7 +12,6 @@ use leadstream_core::id::Hasher;
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{HistoryLimits, Span, Timeline};
 use leadstream_http::Engine;
-use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{TopicDescription, partition_for_key};
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
@@ -23,6 +22,7 @@ use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::out::DataFormat;
 use prometheus::Registry;
 
+use crate::cluster::Cluster;
 use crate::codec::{Decoders, Encoders, InputCodec, OutputTopics};
 use crate::failure::Failure;
 use crate::{plans, sources};
@@ -66,7 +66,7 @@ impl Workforce {
     /// # Errors
     /// What the configuration asks for and cannot be had.
     pub(crate) fn start(
-        log: &Arc<KafkaLog>,
+        log: &Arc<Cluster>,
         config: &Config,
         plans: PlansInForce,
         source_topics: &[TopicDescription],
@@ -96,7 +96,7 @@ impl Workforce {
 
     fn start_worker(
         &mut self,
-        log: &Arc<KafkaLog>,
+        log: &Arc<Cluster>,
         config: &Config,
         options: WorkerOptions,
     ) -> Result<(), Failure> {
@@ -163,9 +163,10 @@ impl Workforce {
         Directory { handles: self.workers.iter().map(|(handle, _)| handle.clone()).collect(), tasks: self.tasks }
     }
 
-    /// Input records whose epoch was committed.
-    pub(crate) fn scored_records(&self) -> u64 {
-        self.metrics.records.get()
+    /// Events that were delivered to their contacts, whatever became of them there. What went through the re-keyed topic counts once.
+    pub(crate) fn scored_events(&self) -> u64 {
+        let outcomes = ["applied", "unmatched", "duplicate", "suppressed", "too_late"];
+        outcomes.iter().map(|outcome| self.metrics.deliveries.with_label_values(&[*outcome]).get()).sum()
     }
 
     /// Bytes that the stores use.

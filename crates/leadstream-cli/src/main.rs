@@ -7,6 +7,7 @@
 
 mod arguments;
 mod cards;
+mod cluster;
 mod codec;
 mod commands;
 mod connection;

@@ -118,7 +118,7 @@ engine: {{ write_back: {{ age: 1s }} }}
         }
     }
 
-    /// Writes lines of a file into the source, each keyed by its contact and with the time of its event, as a well-behaved producer does.
+    /// Writes lines of a file into the source, each keyed by its contact.
     ///
     /// # Panics
     /// Where the broker refuses.

@@ -180,7 +180,7 @@ impl Teller {
         let directory = service.directory();
         let (mut second, mut seconds, mut has_shown_how) = (Instant::now(), 0u64, false);
         let mut lines = 0;
-        let mut records_before = service.scored_records();
+        let mut events_before = service.scored_events();
         while !interrupt.is_raised() {
             service.look()?;
             let (mut told, mut qualified) = (Vec::new(), None);
@@ -191,6 +191,8 @@ impl Teller {
                     }
                 })
                 .map_err(refused)?;
+            // Who is ready for sales comes first where there is more to tell than anybody reads.
+            told.sort_by_key(|event: &Told| !event.r#type.starts_with("lead."));
             for event in told {
                 if lines < LINES_PER_SECOND {
                     terminal::print(&format!("{}\n", sentence(&event)))?;
@@ -209,13 +211,13 @@ impl Teller {
             if second.elapsed() >= Duration::from_secs(1) {
                 (second, lines, seconds) = (Instant::now(), 0, seconds + 1);
                 if seconds % 5 == 0 {
-                    let records = service.scored_records();
+                    let events = service.scored_events();
                     let lag: u64 = directory.status().iter().flat_map(|worker| &worker.tasks).map(|task| task.lag).sum();
-                    let rate = (records - records_before) / 5;
-                    records_before = records;
+                    let rate = (events - events_before) / 5;
+                    events_before = events;
                     let untold = std::mem::take(&mut self.untold);
                     terminal::print(&format!(
-                        "    {} records a second, {} behind, {} more changes untold\n",
+                        "    {} events a second, {} behind, {} more changes untold\n",
                         terminal::grouped(rate), terminal::grouped(lag), terminal::grouped(untold)
                     ))?;
                     lines += 1;

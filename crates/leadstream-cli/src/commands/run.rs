@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use leadstream_config::Config;
 use leadstream_core::plan::PlanSet;
 use leadstream_http::{Server, ServerOptions};
-use leadstream_kafka::KafkaLog;
 use prometheus::{IntGauge, Registry};
 
 use crate::arguments::ConfigurationArguments;
+use crate::cluster::Cluster;
 use crate::commands::topics::await_topics;
 use crate::connection::connect;
 use crate::engine::{Workforce, in_force};
@@ -47,7 +47,7 @@ pub(crate) struct Service {
 
 impl Service {
     /// Checks everything that can be checked and starts. `None` where it was interrupted while it waited for the cluster.
-    pub(crate) fn start(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Result<Option<Service>, Failure> {
+    pub(crate) fn start(log: &Arc<Cluster>, config: &Config, interrupt: &Interrupt) -> Result<Option<Service>, Failure> {
         if config.sources.is_empty() {
             return Err(Failure::input("the configuration has no sources: name at least one topic to score"));
         }
@@ -111,9 +111,9 @@ impl Service {
         self.workforce.directory()
     }
 
-    /// Input records whose epoch was committed.
-    pub(crate) fn scored_records(&self) -> u64 {
-        self.workforce.scored_records()
+    /// Events that were delivered to their contacts.
+    pub(crate) fn scored_events(&self) -> u64 {
+        self.workforce.scored_events()
     }
 
     /// Stops in order, and gives up after some seconds: nothing committed is lost then either.
