@@ -145,6 +145,8 @@ pub struct WorkerOptions {
     pub contacts_bytes: usize,
     /// Bytes that each of the readers fetches ahead.
     pub reader_bytes: usize,
+    /// Most records that one step reads.
+    pub read_records: usize,
     /// Records decoded ahead of the fold, per input partition.
     pub decoded_records: usize,
     /// When an epoch ends.

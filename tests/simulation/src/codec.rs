@@ -25,7 +25,8 @@ impl TinyDecoder {
     /// Reads an event; false where the text is none.
     pub fn read(text: &str, event: &mut Event) -> bool {
         let mut words = text.split('|');
-        let (Some(contact), Some(id), Some(event_type), Some(time)) = (words.next(), words.next(), words.next(), words.next())
+        let (Some(contact), Some(id), Some(event_type), Some(time)) =
+            (words.next(), words.next(), words.next(), words.next())
         else {
             return false;
         };

@@ -26,7 +26,8 @@ pub fn plans(which: Plans) -> PlansInForce {
     rules[1].tags = vec![TagEffect { tag: Arc::from("customer"), points: None }];
     if timed {
         let mut idle = rule("away", "", -5);
-        idle.trigger = Trigger::Idle { idle: Span::from_millis(40_000), every: Some(Span::from_millis(40_000)), times: 3 };
+        idle.trigger =
+            Trigger::Idle { idle: Span::from_millis(40_000), every: Some(Span::from_millis(40_000)), times: 3 };
         rules.push(idle);
     }
     let stage = |name: &str, enter, leave_below| Stage {

@@ -33,8 +33,7 @@ pub fn expected(plans: &PlansInForce, values: impl IntoIterator<Item = String>, 
             expected.dead.push(value);
             continue;
         }
-        let contact =
-            expected.contacts.entry(event.contact.clone()).or_insert_with(|| Contact::new(&event.contact));
+        let contact = expected.contacts.entry(event.contact.clone()).or_insert_with(|| Contact::new(&event.contact));
         fold.apply(contact, &event, Timestamp::MIN, &mut derived);
         let told = expected.told.entry(event.contact.clone()).or_default();
         told.extend(derived.drain(..).map(|event| TinyEncoder::line(&event)));

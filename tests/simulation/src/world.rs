@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use leadstream_core::{Span, Timestamp};
 use leadstream_runtime::log::model::{ModelLog, ModelOptions};
 use leadstream_runtime::log::{
-    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition, TopicSpec,
-    partition_for_key,
+    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
+    TopicSpec, partition_for_key,
 };
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
-    ClockMode, EpochLimits, InputKind, InputOptions, ManualClock, PlansInForce, StartPosition, Topics, Worker, WorkerError,
-    WorkerHandle, WorkerOptions, WriteBackLimits,
+    ClockMode, EpochLimits, InputKind, InputOptions, ManualClock, PlansInForce, Query, QueryAnswer, QueryRefusal,
+    StartPosition, Topics, Worker, WorkerError, WorkerHandle, WorkerOptions, WriteBackLimits,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::stored::redo::RedoRecord;
@@ -298,7 +299,8 @@ impl World {
             store_memory: self.store_memory.clone(),
             contacts_bytes: self.settings.contacts_bytes,
             reader_bytes: 1 << 20,
-            decoded_records: 50,
+            read_records: 7,
+            decoded_records: 5,
             epoch: EpochLimits { interval_ms: 50, ..EpochLimits::default() },
             write_back: WriteBackLimits {
                 interval_ms: self.settings.write_back_ms,
@@ -332,6 +334,29 @@ impl World {
         }
     }
 
+    /// What the instance that owns a contact says of it.
+    ///
+    /// # Errors
+    /// Why none of them says anything.
+    ///
+    /// # Panics
+    /// Where an instance fails.
+    pub fn ask(&mut self, contact: &str) -> Result<QueryAnswer, QueryRefusal> {
+        let mut refusal = QueryRefusal::Unavailable { reason: "no instance is alive".to_owned() };
+        for number in 0..self.instances.len() {
+            let Some(handle) = self.handle(number) else { continue };
+            let (reply, answer) = channel();
+            let asked = handle.ask(Query { contact: contact.to_owned(), reply });
+            self.step(number).unwrap_or_else(|error| panic!("{error}"));
+            match answer.try_recv() {
+                Ok(Ok(answer)) if asked => return Ok(answer),
+                Ok(Err(refused)) => refusal = refused,
+                _ => {}
+            }
+        }
+        Err(refusal)
+    }
+
     /// Whether everything produced was consumed and committed.
     pub fn is_done(&self) -> bool {
         let inputs: Vec<TopicPartition> = self.input_names();
@@ -342,14 +367,16 @@ impl World {
         let markers_only = |name: &TopicPartition, from: u64| self.read_from(name, from).is_empty();
         inputs.iter().zip(committed).zip(bounds).all(|((name, committed), bounds)| {
             let next = committed.map_or(0, |committed| committed.next_offset);
-            next >= bounds.end_offset || (next < bounds.end_offset && name.topic == "interactions" && markers_only(name, next))
+            next >= bounds.end_offset
+                || (next < bounds.end_offset && name.topic == "interactions" && markers_only(name, next))
                 || bounds.end_offset == 0
         })
     }
 
     fn input_names(&self) -> Vec<TopicPartition> {
         let (source, partitions) = if self.settings.rekeyed { ("raw", RAW_PARTITIONS) } else { ("events", TASKS) };
-        let mut names: Vec<TopicPartition> = (0..partitions).map(|number| TopicPartition::new(source, number)).collect();
+        let mut names: Vec<TopicPartition> =
+            (0..partitions).map(|number| TopicPartition::new(source, number)).collect();
         if self.settings.rekeyed {
             names.extend((0..TASKS).map(|number| TopicPartition::new("interactions", number)));
         }
@@ -409,7 +436,8 @@ impl World {
     pub fn check_offsets(&self) {
         for task in 0..TASKS {
             let redo = TopicPartition::new("redo", task);
-            let start = self.log.bounds(std::slice::from_ref(&redo)).unwrap_or_else(|error| panic!("{error}"))[0].start_offset;
+            let start =
+                self.log.bounds(std::slice::from_ref(&redo)).unwrap_or_else(|error| panic!("{error}"))[0].start_offset;
             let records = self.read_from(&redo, start);
             let Some((_, newest)) = records.last() else { continue };
             let newest = RedoRecord::read(newest).unwrap_or_else(|error| panic!("{error}"));

@@ -119,6 +119,31 @@ fn an_aborted_epoch_is_undone_in_memory_and_folded_again() {
 }
 
 #[test]
+fn an_epoch_that_was_undone_and_not_folded_again_leaves_its_input_uncommitted() {
+    let mut world = world_with(|settings| settings.write_back_ms = 2_000);
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    // The epoch is undone, nothing can be read, and contacts of earlier epochs are written back meanwhile.
+    world.log.script(Scripted::next(Call::Commit, Fault::Refused));
+    produce(&mut world, 20, 20);
+    let written = world.metrics.written_back.get();
+    while commits(&world, "aborted") == 0 {
+        world.pass(20);
+        world.step(0).unwrap();
+    }
+    world.log.script(Scripted::next(Call::Read, Fault::Unavailable).times(300));
+    for _ in 0..200 {
+        world.pass(20);
+        world.step(0).unwrap();
+    }
+    assert!(world.metrics.written_back.get() > written);
+    world.log.clear_faults();
+    restart(&mut world, true);
+    world.settle(0).unwrap();
+    check_told(&world);
+}
+
+#[test]
 fn an_outdated_token_commits_nothing_and_the_worker_waits_for_its_assignment() {
     let mut world = world();
     produce(&mut world, 0, 20);

@@ -41,14 +41,14 @@ pub(crate) mod internal_topics {
     pub(crate) const COUNT: u16 = 2;
 }
 
-/// Records that one step reads.
-const READ_RECORDS: usize = 8_192;
 /// How long a step waits for something to do.
 const WAIT: Duration = Duration::from_millis(10);
 /// How long a worker without tasks waits for some.
 const WAIT_FOR_TASKS: Duration = Duration::from_millis(50);
 /// Pause after the cluster did not answer.
 const BACKOFF_MS: i64 = 100;
+/// How often status and gauges are published.
+const REPORT_MS: i64 = 100;
 /// Most records of a transaction that wait for their acknowledgement.
 const QUEUE_RECORDS: usize = 500_000;
 
@@ -99,6 +99,7 @@ pub struct Worker<L: Log> {
     revoked: Option<Vec<u32>>,
     committed_at_ms: i64,
     trimmed_at_ms: i64,
+    reported_at_ms: i64,
     retry_at_ms: i64,
     waiting_for: Option<String>,
     stopping_since_ms: Option<i64>,
@@ -166,6 +167,7 @@ impl<L: Log> Worker<L> {
             revoked: None,
             committed_at_ms: now_ms,
             trimmed_at_ms: now_ms,
+            reported_at_ms: i64::MIN,
             retry_at_ms: i64::MIN,
             waiting_for: None,
             stopping_since_ms: None,
@@ -219,7 +221,10 @@ impl<L: Log> Worker<L> {
         }
         self.trim(now_ms);
         self.answer_queries();
-        self.report(now_ms);
+        if self.reported_at_ms.saturating_add(REPORT_MS) <= now_ms {
+            self.reported_at_ms = now_ms;
+            self.report(now_ms);
+        }
         Ok(if worked { StepOutcome::Worked } else { StepOutcome::Idle })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{READ_RECORDS, WAIT, Worker};
+use super::{WAIT, Worker};
 use crate::codec::Decoded;
 use crate::error::WorkerError;
 use crate::log::{
@@ -20,7 +20,7 @@ impl<L: Log> Worker<L> {
         let timeout = self.read_timeout(now_ms);
         let Worker { reader, tasks, decoder, batch, routes, options, .. } = self;
         let mut misplaced = None;
-        let summary = reader.read(READ_RECORDS, timeout, &mut |record| {
+        let summary = reader.read(options.read_records, timeout, &mut |record| {
             let Some((number, index)) = routes.get(&(record.topic.0, record.partition)) else { return };
             let Some(task) = tasks.get_mut(number) else { return };
             let Some(queue) = task.inputs.get_mut(*index) else { return };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{READ_RECORDS, Worker};
+use super::Worker;
 use crate::error::WorkerError;
 use crate::log::{Isolation, Log, LogError, Reader, ReaderOptions};
 use crate::restore::{BeginError, CHANGELOG, REDO, Restore};
@@ -16,9 +16,9 @@ impl<L: Log> Worker<L> {
             self.restore_reader = None;
             return Ok(begun);
         }
-        let Worker { restore_reader, restores, fold, .. } = self;
+        let Worker { restore_reader, restores, fold, options, .. } = self;
         let Some(reader) = restore_reader else { return Ok(begun) };
-        let summary = reader.read(READ_RECORDS, Duration::ZERO, &mut |record| {
+        let summary = reader.read(options.read_records, Duration::ZERO, &mut |record| {
             if let Some(restore) = restores.get_mut(&record.partition) {
                 restore.visit(fold, record);
             }
