@@ -307,11 +307,13 @@ pub fn wipe(folder: &Path) -> Result<(), StoreError> {
     if !folder.exists() {
         return Ok(());
     }
-    // RocksDB deletes what is its own and refuses while somebody holds the lock; the folder goes afterwards, with what a torn store left.
-    match DB::destroy(&Options::default(), folder).map_err(|error| StoreError::of_rocksdb(folder, "wipe", &error)) {
-        Err(error @ StoreError::InUse { .. }) => return Err(error),
-        // A store too damaged to be destroyed in order is removed like any folder.
-        Err(_) | Ok(()) => {}
+    // RocksDB deletes what is its own and refuses while somebody holds the lock; the folder goes afterwards, with what a torn store left. A store
+    // too damaged to be destroyed in order is removed like any folder.
+    let destroyed = DB::destroy(&Options::default(), folder);
+    if let Err(error @ StoreError::InUse { .. }) =
+        destroyed.map_err(|error| StoreError::of_rocksdb(folder, "wipe", &error))
+    {
+        return Err(error);
     }
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
