@@ -182,9 +182,11 @@ pub(crate) struct GenerateArguments {
 
 /// `replay`
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "All contacts are held in memory: reckon with 1 to 10 KB each, by the length of their histories. The result does not \
+#[command(
+    after_help = "All contacts are held in memory: reckon with 1 to 10 KB each, by the length of their histories. The result does not \
                         depend on the order of the records, but corrections among the derived events do: records in the order of their times \
-                        give none. Derived events are written in the order of contact and seq.")]
+                        give none. Derived events are written in the order of contact and seq."
+)]
 pub(crate) struct ReplayArguments {
     /// Files of events, .gz too; - is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -230,8 +232,9 @@ pub(crate) enum ReplayFormat {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    let read: jiff::Timestamp =
-        text.parse().map_err(|_| "an instant has a date, a time and an offset, as in 2026-01-31T00:00:00Z".to_owned())?;
+    let read: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| "an instant has a date, a time and an offset, as in 2026-01-31T00:00:00Z".to_owned())?;
     let instant = Timestamp::from_millis(read.as_millisecond());
     if instant.is_plausible() { Ok(instant) } else { Err("it lies before 1900 or after 2200".to_owned()) }
 }

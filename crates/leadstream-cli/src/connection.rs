@@ -67,5 +67,7 @@ pub(crate) fn internal_topics(config: &Config) -> Vec<String> {
 /// Topics whose cleanup and retention are the operator's to choose.
 pub(crate) fn is_freely_kept(config: &Config, topic: &str) -> bool {
     let names = config.topic_names();
-    [&names.qualifications, &names.stages, &names.activity, &names.dead_letters].iter().any(|name| name.as_str() == topic)
+    [&names.qualifications, &names.stages, &names.activity, &names.dead_letters]
+        .iter()
+        .any(|name| name.as_str() == topic)
 }

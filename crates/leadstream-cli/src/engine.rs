@@ -94,12 +94,7 @@ impl Workforce {
         Ok(workforce)
     }
 
-    fn start_worker(
-        &mut self,
-        log: &Arc<Cluster>,
-        config: &Config,
-        options: WorkerOptions,
-    ) -> Result<(), Failure> {
+    fn start_worker(&mut self, log: &Arc<Cluster>, config: &Config, options: WorkerOptions) -> Result<(), Failure> {
         let (log, plans, metrics) = (Arc::clone(log), self.plans.clone(), self.metrics.clone());
         let decoders = Box::new(Decoders::new(input_codecs(config)?));
         let encoders = Box::new(encoders(config, &self.plans)?);
@@ -240,7 +235,9 @@ fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Result<Vec<Inp
             Start::Earliest => StartPosition::Earliest,
             Start::Latest => StartPosition::Latest,
             Start::At { .. } => {
-                let text = format!("sources[{place}].start: an instant is not carried out in this version: use earliest or latest");
+                let text = format!(
+                    "sources[{place}].start: an instant is not carried out in this version: use earliest or latest"
+                );
                 return Err(Failure::input(text));
             }
         };
@@ -329,7 +326,9 @@ fn worker_options(
         record_bytes: RECORD_BYTES.min(changelog.max_message_bytes as usize * 9 / 10),
         order_wait_ms: milliseconds(config.clock.input_wait.as_ms()),
         clock: match config.clock.idle {
-            IdleClock::Wall => ClockMode::Wall { slack: Span::from_millis(milliseconds(config.clock.allowance.as_ms())) },
+            IdleClock::Wall => {
+                ClockMode::Wall { slack: Span::from_millis(milliseconds(config.clock.allowance.as_ms())) }
+            }
             IdleClock::Events => ClockMode::Events,
         },
         watermark_interval_ms: WATERMARK_INTERVAL_MS,

@@ -73,7 +73,10 @@ impl Output {
             (Box::new(std::io::stdout()), None)
         } else if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             // A pipe or a device cannot be replaced by another file, and a folder is refused by opening it.
-            (Box::new(File::options().write(true).open(path).map_err(|error| Failure::file("write", path, &error))?), None)
+            (
+                Box::new(File::options().write(true).open(path).map_err(|error| Failure::file("write", path, &error))?),
+                None,
+            )
         } else {
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(format!(".{}.unfinished", std::process::id()));

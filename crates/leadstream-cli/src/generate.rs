@@ -125,7 +125,8 @@ impl Generator {
         if last || !self.random.percent(self.options.late) {
             return false;
         }
-        let longest = if self.options.records > 0 { (self.options.records / 10).clamp(10, HELD_BACK_MAX) } else { 10_000 };
+        let longest =
+            if self.options.records > 0 { (self.options.records / 10).clamp(10, HELD_BACK_MAX) } else { 10_000 };
         let release = self.given + 1 + self.random.below(longest);
         self.held.insert((release, self.made), std::mem::take(record));
         true
@@ -135,7 +136,8 @@ impl Generator {
         if self.options.duplicates == 0 {
             return;
         }
-        let mut kept = if self.recent.len() == RECENT { self.recent.pop_front().unwrap_or_default() } else { Record::default() };
+        let mut kept =
+            if self.recent.len() == RECENT { self.recent.pop_front().unwrap_or_default() } else { Record::default() };
         kept.copy_from(record);
         self.recent.push_back(kept);
     }
@@ -228,10 +230,30 @@ mod tests {
             .map(|message| message["event"].as_str().unwrap_or(message["type"].as_str().unwrap()).to_owned())
             .collect();
         for name in [
-            "page", "identify", "Session Started", "Product List Viewed", "Product Viewed", "Products Searched", "Product Added",
-            "Checkout Started", "Order Completed", "Order Refunded", "Product Reviewed", "File Downloaded", "Form Submitted",
-            "Subscribed", "Unsubscribed", "Email Delivered", "Email Opened", "Email Link Clicked", "Store Visited", "Signed Up",
-            "Survey Completed", "Invite Sent", "Application Installed", "Webinar Attended",
+            "page",
+            "identify",
+            "Session Started",
+            "Product List Viewed",
+            "Product Viewed",
+            "Products Searched",
+            "Product Added",
+            "Checkout Started",
+            "Order Completed",
+            "Order Refunded",
+            "Product Reviewed",
+            "File Downloaded",
+            "Form Submitted",
+            "Subscribed",
+            "Unsubscribed",
+            "Email Delivered",
+            "Email Opened",
+            "Email Link Clicked",
+            "Store Visited",
+            "Signed Up",
+            "Survey Completed",
+            "Invite Sent",
+            "Application Installed",
+            "Webinar Attended",
         ] {
             assert!(names.contains(name), "{name} never happens: {names:?}");
         }

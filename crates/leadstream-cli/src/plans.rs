@@ -35,7 +35,8 @@ pub(crate) fn expand(patterns: impl IntoIterator<Item = PathBuf>) -> Result<Vec<
             files.push(pattern);
             continue;
         }
-        let found = glob::glob(&text).map_err(|error| Failure::input(format!("the pattern {text} cannot be read: {error}")))?;
+        let found =
+            glob::glob(&text).map_err(|error| Failure::input(format!("the pattern {text} cannot be read: {error}")))?;
         let before = files.len();
         for path in found {
             let path = path.map_err(|error| Failure::of("cannot look for plan files", error))?;
@@ -62,7 +63,10 @@ pub(crate) fn check(files: &[PathBuf], options: &Options) -> Result<Report, Fail
         let bytes = std::fs::read(path).map_err(|error| Failure::file("read", path, &error))?;
         let name = path.display().to_string();
         let text = String::from_utf8(bytes).map_err(|error| {
-            Failure::input(format!("{name}: byte {} is not UTF-8: a plan is a text file", error.utf8_error().valid_up_to()))
+            Failure::input(format!(
+                "{name}: byte {} is not UTF-8: a plan is a text file",
+                error.utf8_error().valid_up_to()
+            ))
         })?;
         sources.push(Source { name, text });
     }

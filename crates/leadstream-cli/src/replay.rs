@@ -92,7 +92,8 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
         let reader = scope.spawn(move || blocks::read(&options.inputs, &free, &block_sender, counted, interrupt));
         let decoders: Vec<_> = (0..options.threads)
             .map(|_| {
-                let (blocks, shares) = (blocks.clone(), shares.iter().map(|(sender, _)| sender.clone()).collect::<Vec<_>>());
+                let (blocks, shares) =
+                    (blocks.clone(), shares.iter().map(|(sender, _)| sender.clone()).collect::<Vec<_>>());
                 scope.spawn(move || decoding::decode(&blocks, &shares, options.keep_dead_letters))
             })
             .collect();
@@ -133,8 +134,15 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
 fn finish(options: &Options, mut tally: Tally, folders: Vec<Folder>) -> Result<Outcome, Failure> {
     let until = options.until.or(tally.newest);
     let folders: Vec<Folder> = thread::scope(|scope| {
-        let finishing: Vec<_> =
-            folders.into_iter().map(|mut folder| scope.spawn(move || { folder.finish(until); folder })).collect();
+        let finishing: Vec<_> = folders
+            .into_iter()
+            .map(|mut folder| {
+                scope.spawn(move || {
+                    folder.finish(until);
+                    folder
+                })
+            })
+            .collect();
         finishing.into_iter().map(joined).collect()
     });
     for folder in &folders {

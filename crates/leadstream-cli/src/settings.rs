@@ -23,7 +23,8 @@ pub(crate) fn configuration(given: &ConfigurationArguments) -> Result<Loaded, Fa
 /// The same without a word about warnings, and with the file that was read.
 pub(crate) fn configuration_with_place(given: &ConfigurationArguments) -> Result<(Loaded, Option<PathBuf>), Failure> {
     let file = given.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.is_file()));
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let loaded = match &file {
         Some(path) => load_file(path, environment, &given.set),
         None => load(&Layers { file: None, environment: environment.collect(), flags: given.set.clone() }),

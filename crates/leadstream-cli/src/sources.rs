@@ -97,7 +97,8 @@ fn csv_of(csv: Option<&Csv>) -> CsvFormat {
 
 fn avro_encoding(avro: Option<&Avro>, own_schema: &str) -> Result<Encoding, Failure> {
     let Some(avro) = avro else { return Ok(Encoding::Avro(own_schema.to_owned())) };
-    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| Failure::file("read the schema", path, &error));
+    let read =
+        |path: &Path| std::fs::read_to_string(path).map_err(|error| Failure::file("read the schema", path, &error));
     match avro.framing {
         Framing::Plain => {
             let schema = avro.schema.as_ref().map_or_else(|| Ok(own_schema.to_owned()), |path| read(path.as_path()))?;

@@ -1,5 +1,7 @@
 //! The binary as people and scripts meet it, without a broker: what it prints, what it writes, and the codes it ends with.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -123,7 +125,8 @@ fn every_mistake_of_a_configuration_is_said_at_once() {
 #[test]
 fn expressions_of_a_mapping_are_checked_with_the_configuration() {
     let place = Place::new();
-    let source = "sources: [ { topic: o, format: json, contact: 'record.id +', mapping: { type: \"'order_completed'\" } } ]\n";
+    let source =
+        "sources: [ { topic: o, format: json, contact: 'record.id +', mapping: { type: \"'order_completed'\" } } ]\n";
     place.write("leadstream.yaml", source);
     let refused = place.run(&["config", "check"]).code(2);
     assert!(refused.err().contains("sources[0]: error: contact"), "{}", refused.err());
@@ -147,7 +150,8 @@ fn the_file_can_be_named_by_the_environment() {
 fn plans_are_checked_with_the_lines_that_are_wrong() {
     let place = Place::new();
     place.run(&["plan", "check"]).code(0);
-    place.write("plans/cars.yaml", PLAN.replace("form_submitted", "form_submited").replace("points: 5", "points: five"));
+    place
+        .write("plans/cars.yaml", PLAN.replace("form_submitted", "form_submited").replace("points: 5", "points: five"));
     let refused = place.run(&["plan", "check", "plans/cars.yaml"]).code(2);
     assert!(refused.out().contains("did you mean `form_submitted`"), "{}", refused.out());
     assert!(refused.out().contains("plans/cars.yaml:5"), "{}", refused.out());
@@ -208,7 +212,8 @@ fn a_reader_that_goes_away_ends_generate_quietly() {
 fn a_replay_tells_who_qualified_and_writes_what_consumers_would_read() {
     let place = Place::new();
     place.write("events.jsonl", journey());
-    let arguments = ["replay", "events.jsonl", "--derived", "derived.jsonl", "--scorecards", "cards.jsonl", "--threads", "2"];
+    let arguments =
+        ["replay", "events.jsonl", "--derived", "derived.jsonl", "--scorecards", "cards.jsonl", "--threads", "2"];
     let replayed = place.run(&arguments).code(0);
     assert!(replayed.out().contains("never fired: never, away"), "{}", replayed.out());
     assert!(replayed.out().contains("duplicate                               1"), "{}", replayed.out());
@@ -216,7 +221,9 @@ fn a_replay_tells_who_qualified_and_writes_what_consumers_would_read() {
         place.read("derived.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<(&str, &str, f64)> = derived
         .iter()
-        .map(|event| (event["contact"].as_str().unwrap(), event["type"].as_str().unwrap(), event["seq"].as_f64().unwrap()))
+        .map(|event| {
+            (event["contact"].as_str().unwrap(), event["type"].as_str().unwrap(), event["seq"].as_f64().unwrap())
+        })
         .collect();
     assert_eq!(told, [("c1", "stage.advanced", 1.0), ("c1", "lead.qualified", 2.0)]);
     assert_eq!(derived[1]["marks"], serde_json::json!(["replay"]));
@@ -282,7 +289,11 @@ fn records_that_cannot_be_read_are_counted_with_their_lines_and_the_rest_is_scor
     let told: Vec<(u64, &str)> =
         dead.iter().map(|letter| (letter["line"].as_u64().unwrap(), letter["code"].as_str().unwrap())).collect();
     assert_eq!(told, [(5, "malformed"), (7, "time_unreadable"), (8, "time_implausible"), (9, "malformed")]);
-    assert!(replayed.out().contains("dead (malformed)                        2  events.jsonl:5, events.jsonl:9"), "{}", replayed.out());
+    assert!(
+        replayed.out().contains("dead (malformed)                        2  events.jsonl:5, events.jsonl:9"),
+        "{}",
+        replayed.out()
+    );
 }
 
 #[test]
@@ -298,7 +309,10 @@ fn csv_is_mapped_by_the_names_in_its_first_line_and_quotes_may_hold_line_breaks(
     mapping: { type: \"'form_submitted'\", id: record.no, time: record.placed, time_format: '%Y-%m-%d %H:%M' }
 ",
     );
-    place.write("orders.csv", "no,customer,note,placed\n1,c1,\"two\nlines\",2026-01-01 10:00\n2,c2,x,tomorrow\n3,c3,x\n");
+    place.write(
+        "orders.csv",
+        "no,customer,note,placed\n1,c1,\"two\nlines\",2026-01-01 10:00\n2,c2,x,tomorrow\n3,c3,x\n",
+    );
     let replayed = place.run(&["replay", "orders.csv", "--scorecards", "-"]).code(0);
     let card: serde_json::Value = serde_json::from_str(replayed.out().lines().next().unwrap()).unwrap();
     assert_eq!((&card["contact"], &card["plans"][0]["score"]), (&"c1".into(), &40.into()));

@@ -292,7 +292,11 @@ impl ContactView {
             tags: card
                 .tags
                 .iter()
-                .map(|tag| TagView { tag: tag.tag.to_string(), since: tag.since.to_string(), score: tag.points.as_number() })
+                .map(|tag| TagView {
+                    tag: tag.tag.to_string(),
+                    since: tag.since.to_string(),
+                    score: tag.points.as_number(),
+                })
                 .collect(),
             attributes: explanation
                 .attributes
@@ -339,7 +343,8 @@ fn booked(plan: &str, rule: &str, points: Points) -> BookedView {
 }
 
 fn plan_view(card: &PlanCard, explanation: &Explanation) -> PlanView {
-    let missing = explanation.missing.iter().filter(|missing| missing.plan == card.plan).flat_map(|missing| &missing.reasons);
+    let missing =
+        explanation.missing.iter().filter(|missing| missing.plan == card.plan).flat_map(|missing| &missing.reasons);
     PlanView {
         plan: card.plan.to_string(),
         version: card.version.to_string(),
@@ -385,7 +390,8 @@ fn ledger_name(of: &LedgerOf) -> String {
 }
 
 fn line_view(line: &LedgerLine) -> LineView {
-    let simple = |kind: &str| LineView { kind: kind.to_owned(), value: line.value().as_number(), ..LineView::default() };
+    let simple =
+        |kind: &str| LineView { kind: kind.to_owned(), value: line.value().as_number(), ..LineView::default() };
     match line {
         LedgerLine::Fit { plan, rule, .. } => {
             LineView { plan: Some(plan.to_string()), rule: Some(rule.to_string()), ..simple("fit") }

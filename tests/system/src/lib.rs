@@ -2,13 +2,18 @@
 //!
 //! Knows Leadstream by its command line only, so that whatever is proven is proven of the binary.
 
-#![allow(clippy::disallowed_methods, reason = "waiting with a limit needs a clock, and nothing here is part of the product")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use leadstream_test_support::{Broker, ForeignRecord, NewRecord, NewTopic, Process, foreign, leadstream_binary, topics};
+use leadstream_test_support::{
+    Broker, ForeignRecord, NewRecord, NewTopic, Process, foreign, leadstream_binary, topics,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -109,7 +114,7 @@ engine: {{ write_back: {{ age: 1s }} }}
         loop {
             let log = process.output();
             let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            if let Some(address) = said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).last() {
+            if let Some(address) = said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).next_back() {
                 return address;
             }
             let ended = process.has_ended().unwrap_or(true);
@@ -132,13 +137,25 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// # Panics
     /// Where they do not come, or come out of order in a partition.
     pub fn derived(&self, count: usize, limit: Duration) -> Vec<Value> {
+        self.await_derived(count, limit, assert_in_order)
+    }
+
+    /// The same of an application that began anew in between, so that its contacts count from one again.
+    ///
+    /// # Panics
+    /// Where they do not come.
+    pub fn derived_anew(&self, count: usize, limit: Duration) -> Vec<Value> {
+        self.await_derived(count, limit, |_| {})
+    }
+
+    fn await_derived(&self, count: usize, limit: Duration, check: impl Fn(&[Value])) -> Vec<Value> {
         let began = Instant::now();
         loop {
             let mut read = Vec::new();
             for topic in ["qualifications", "stages", "activity"] {
                 let records = foreign::read_committed(&self.bootstrap, &format!("{}.{topic}", self.id));
                 let values: Vec<Value> = records.expect("the topic can be read").iter().map(value_of).collect();
-                assert_in_order(&values);
+                check(&values);
                 read.extend(values);
             }
             if read.len() >= count || began.elapsed() > limit {

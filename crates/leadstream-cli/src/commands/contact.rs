@@ -30,8 +30,8 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> R
     if *json {
         return terminal::print(&format!("{body}\n"));
     }
-    let view: ContactView =
-        serde_json::from_str(&body).map_err(|error| Failure::of(format!("{address} gave an answer that is none of ours"), error))?;
+    let view: ContactView = serde_json::from_str(&body)
+        .map_err(|error| Failure::of(format!("{address} gave an answer that is none of ours"), error))?;
     terminal::print(&render(&view))
 }
 
@@ -39,14 +39,18 @@ fn ask(base: &str, address: &str) -> Result<String, Failure> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into();
     let mut response = agent.get(address).call().map_err(|error| {
-        Failure::NotDone(format!("nobody answers at {base} ({error}): does `leadstream run` run, with the same http.listen?"))
+        Failure::NotDone(format!(
+            "nobody answers at {base} ({error}): does `leadstream run` run, with the same http.listen?"
+        ))
     })?;
     let status = response.status();
-    let body = response.body_mut().read_to_string().map_err(|error| Failure::of("the answer could not be read", error))?;
+    let body =
+        response.body_mut().read_to_string().map_err(|error| Failure::of("the answer could not be read", error))?;
     if status.is_success() {
         return Ok(body);
     }
-    let reason = serde_json::from_str::<Refusal>(&body).map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
+    let reason = serde_json::from_str::<Refusal>(&body)
+        .map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
     Err(Failure::NotDone(reason))
 }
 
@@ -141,12 +145,17 @@ fn render_rest(view: &ContactView, text: &mut String) -> std::fmt::Result {
     if !view.attributes.is_empty() {
         writeln!(text, "\nattributes")?;
         for attribute in &view.attributes {
-            writeln!(text, "  {:<24} {}  from {} at {}", attribute.name, attribute.value, attribute.source, attribute.time)?;
+            writeln!(
+                text,
+                "  {:<24} {}  from {} at {}",
+                attribute.name, attribute.value, attribute.source, attribute.time
+            )?;
         }
     }
     writeln!(text, "\nhistory (the last {} of {} events)", HISTORY_SHOWN.min(view.history.len()), view.history.len())?;
     for event in view.history.iter().rev().take(HISTORY_SHOWN).rev() {
-        let booked: Vec<String> = event.booked.iter().map(|booked| format!("{} {:+}", booked.rule, booked.points)).collect();
+        let booked: Vec<String> =
+            event.booked.iter().map(|booked| format!("{} {:+}", booked.rule, booked.points)).collect();
         let verdict = if event.verdict == "human" { String::new() } else { format!(" [{}]", event.verdict) };
         writeln!(text, "  {}  {:<24}{verdict} {}", event.time, event.event, booked.join(", "))?;
     }

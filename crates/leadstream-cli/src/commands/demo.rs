@@ -9,7 +9,8 @@ use leadstream_config::Config;
 use leadstream_http::Engine;
 use leadstream_kafka::{KafkaLog, KafkaReader};
 use leadstream_runtime::log::{
-    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition, TopicSpec,
+    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
+    TopicSpec,
 };
 use serde::Deserialize;
 
@@ -97,7 +98,12 @@ fn prepare(log: &KafkaLog, config: &Config) -> Result<(), Failure> {
 }
 
 /// First a past, as fast as it goes, then the present at its own pace.
-fn feed_events(log: &KafkaLog, config: &Config, arguments: &DemoArguments, interrupt: &Interrupt) -> Result<(), Failure> {
+fn feed_events(
+    log: &KafkaLog,
+    config: &Config,
+    arguments: &DemoArguments,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
     let now = wall_clock();
     let mut sink = KafkaSink::open(log, config, &segment_topic(config)?)?;
     // Events of another start must not be taken for those of this one.
@@ -115,7 +121,8 @@ fn feed_events(log: &KafkaLog, config: &Config, arguments: &DemoArguments, inter
         late: 1,
         bots: 2,
     };
-    let present = GenerateArguments { events: 0, live: true, rate: arguments.rate.max(1), seed: past.seed + 1, ..past.clone() };
+    let present =
+        GenerateArguments { events: 0, live: true, rate: arguments.rate.max(1), seed: past.seed + 1, ..past.clone() };
     for arguments in [&past, &present] {
         feed(arguments, &mut sink, interrupt, false)?;
     }
@@ -164,8 +171,15 @@ impl Teller {
             .map_err(refused)?;
         let mut starts = Vec::new();
         for (place, topic) in (0u16..).zip(&topics) {
-            let partitions = log.describe(&[topic]).map_err(refused)?.into_iter().flatten().next().map_or(0, |topic| topic.partitions);
-            let asked: Vec<TopicPartition> = (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
+            let partitions = log
+                .describe(&[topic])
+                .map_err(refused)?
+                .into_iter()
+                .flatten()
+                .next()
+                .map_or(0, |topic| topic.partitions);
+            let asked: Vec<TopicPartition> =
+                (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
             for (partition, bounds) in (0..).zip(log.bounds(&asked).map_err(refused)?) {
                 let partition = ReaderPartition { topic: TopicIndex(place), partition };
                 starts.push(ReadStart { partition, offset: bounds.end_offset });
@@ -176,7 +190,12 @@ impl Teller {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a person reads so many lines a second")]
-    fn tell(&mut self, service: &mut Service, interrupt: &Interrupt, address: std::net::SocketAddr) -> Result<(), Failure> {
+    fn tell(
+        &mut self,
+        service: &mut Service,
+        interrupt: &Interrupt,
+        address: std::net::SocketAddr,
+    ) -> Result<(), Failure> {
         let directory = service.directory();
         let (mut second, mut seconds, mut has_shown_how) = (Instant::now(), 0u64, false);
         let mut lines = 0;
@@ -212,13 +231,16 @@ impl Teller {
                 (second, lines, seconds) = (Instant::now(), 0, seconds + 1);
                 if seconds % 5 == 0 {
                     let events = service.scored_events();
-                    let lag: u64 = directory.status().iter().flat_map(|worker| &worker.tasks).map(|task| task.lag).sum();
+                    let lag: u64 =
+                        directory.status().iter().flat_map(|worker| &worker.tasks).map(|task| task.lag).sum();
                     let rate = (events - events_before) / 5;
                     events_before = events;
                     let untold = std::mem::take(&mut self.untold);
                     terminal::print(&format!(
                         "    {} events a second, {} behind, {} more changes untold\n",
-                        terminal::grouped(rate), terminal::grouped(lag), terminal::grouped(untold)
+                        terminal::grouped(rate),
+                        terminal::grouped(lag),
+                        terminal::grouped(untold)
                     ))?;
                     lines += 1;
                 }
@@ -238,7 +260,9 @@ fn sentence(event: &Told) -> String {
         "lead.qualified" => format!("qualified for {plan}: {score} points, over {}", points(event.threshold)),
         "lead.disqualified" => format!("no longer qualified for {plan} ({})", event.reason),
         "stage.advanced" => format!("advanced in {plan}: {} to {}", level(&event.old), level(&event.new)),
-        "stage.regressed" => format!("went back in {plan}: {} to {} ({})", level(&event.old), level(&event.new), event.reason),
+        "stage.regressed" => {
+            format!("went back in {plan}: {} to {} ({})", level(&event.old), level(&event.new), event.reason)
+        }
         other => format!("{other} in {plan}"),
     };
     let mut rules: Vec<(&str, usize, f64)> = Vec::new();
@@ -253,7 +277,11 @@ fn sentence(event: &Told) -> String {
     }
     let parts: Vec<String> = rules
         .into_iter()
-        .map(|(rule, count, sum)| if count > 1 { format!("{count} x {rule} {sum:+}") } else { format!("{rule} {sum:+}") })
+        .map(
+            |(rule, count, sum)| {
+                if count > 1 { format!("{count} x {rule} {sum:+}") } else { format!("{rule} {sum:+}") }
+            },
+        )
         .collect();
     let why = if parts.is_empty() { String::new() } else { format!(": {}, ...", parts.join(", ")) };
     format!("{} {what}{why}", event.contact)

@@ -156,9 +156,9 @@ impl Sink for Lines<'_> {
 /// The topic that generated events go to: that of the first source in the Segment shape.
 pub(crate) fn segment_topic(config: &Config) -> Result<String, Failure> {
     let source = config.sources.iter().find(|source| source.format == Format::Segment);
-    source
-        .map(|source| source.topic.to_string())
-        .ok_or_else(|| Failure::input("the configuration has no source in the segment format for generated events to go to"))
+    source.map(|source| source.topic.to_string()).ok_or_else(|| {
+        Failure::input("the configuration has no source in the segment format for generated events to go to")
+    })
 }
 
 /// Records in transactions, some a second, keyed by whose events they are.
@@ -174,7 +174,9 @@ impl KafkaSink {
     pub(crate) fn open(log: &KafkaLog, config: &Config, topic: &str) -> Result<KafkaSink, Failure> {
         let known = log.describe(&[topic]).map_err(refused)?;
         if known.iter().all(Option::is_none) {
-            return Err(Failure::NotDone(format!("topic {topic} does not exist: create it, with retention.ms=-1 for events of the past")));
+            return Err(Failure::NotDone(format!(
+                "topic {topic} does not exist: create it, with retention.ms=-1 for events of the past"
+            )));
         }
         let producer = log.open_producer(&ProducerOptions {
             transactional_id: format!("{}-{}-generate", config.application.id, config.application.instance),
@@ -214,7 +216,11 @@ impl Sink for KafkaSink {
     }
 
     fn settle(&mut self) -> Result<(), Failure> {
-        if self.records >= TRANSACTION_RECORDS || self.began.elapsed() >= TRANSACTION_TIME { self.commit() } else { Ok(()) }
+        if self.records >= TRANSACTION_RECORDS || self.began.elapsed() >= TRANSACTION_TIME {
+            self.commit()
+        } else {
+            Ok(())
+        }
     }
 
     fn finish(&mut self) -> Result<(), Failure> {

@@ -27,8 +27,11 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
     let interrupt = Interrupt::listen()?;
     let config = configuration(given)?.config;
     let mut outputs = Outputs::create(arguments)?;
-    let plan_files =
-        if arguments.plans.is_empty() { plans::configured_files(&config)? } else { plans::expand(arguments.plans.iter().cloned())? };
+    let plan_files = if arguments.plans.is_empty() {
+        plans::configured_files(&config)?
+    } else {
+        plans::expand(arguments.plans.iter().cloned())?
+    };
     let report = plans::load(&plan_files, &plans::options(&config))?;
     for warning in &report.diagnostics {
         terminal::note(format!("{}:{}:{}: warning: {}", warning.file, warning.line, warning.column, warning.message));
@@ -47,7 +50,8 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
         write_derived(&outcome, &format!("/leadstream/{}", config.application.id), output)?;
     }
     if let Some(output) = &mut outputs.scorecards {
-        let as_csv = arguments.scorecards.as_deref().is_some_and(|path| path.extension().is_some_and(|ending| ending == "csv"));
+        let as_csv =
+            arguments.scorecards.as_deref().is_some_and(|path| path.extension().is_some_and(|ending| ending == "csv"));
         write_scorecards(&outcome, as_csv, output)?;
     }
     if let Some(output) = &mut outputs.dead_letters {
@@ -138,13 +142,16 @@ fn event_format(arguments: &ReplayArguments, config: &Config) -> Result<SourceFo
         };
         return Ok(SourceFormat::new(UNNAMED_SOURCE, shape));
     }
-    let named = |source: &&Source| arguments.source.as_deref().is_none_or(|name| name == source.name() || name == source.topic.as_str());
+    let named = |source: &&Source| {
+        arguments.source.as_deref().is_none_or(|name| name == source.name() || name == source.topic.as_str())
+    };
     match (config.sources.iter().find(named), &arguments.source) {
         (Some(source), _) => sources::format_of(source, config),
         (None, None) => Ok(SourceFormat::new(UNNAMED_SOURCE, Shape::Segment)),
         (None, Some(name)) => {
             let known: Vec<&str> = config.sources.iter().map(Source::name).collect();
-            let known = if known.is_empty() { "there is none".to_owned() } else { format!("there are {}", known.join(", ")) };
+            let known =
+                if known.is_empty() { "there is none".to_owned() } else { format!("there are {}", known.join(", ")) };
             Err(Failure::input(format!("the configuration has no source {name}; {known}")))
         }
     }

@@ -22,7 +22,9 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     terminal::note(format!("  positions of the consumer group {group} are deleted"));
     topics.iter().for_each(|topic| terminal::note(format!("  topic {topic} is deleted with everything in it")));
     terminal::note(format!("  local state in {} is deleted", state.display()));
-    terminal::note("input and output topics stay; at the next start all sources are read again from where they are configured to start");
+    terminal::note(
+        "input and output topics stay; at the next start all sources are read again from where they are configured to start",
+    );
     if !arguments.yes {
         confirm(&group)?;
     }
@@ -31,7 +33,9 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     let names: Vec<&str> = topics.iter().map(String::as_str).collect();
     log.delete_topics(&names).map_err(refused)?;
     match std::fs::remove_dir_all(&state) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Failure::file("delete", &state, &error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Failure::file("delete", &state, &error));
+        }
         _ => {}
     }
     terminal::print("reset; create the topics again with `leadstream topics create` before the next start\n")
@@ -44,5 +48,9 @@ fn confirm(application: &str) -> Result<(), Failure> {
     terminal::note(format!("type the name of the application, {application}, to go on:"));
     let mut typed = String::new();
     std::io::stdin().lock().read_line(&mut typed).map_err(|error| Failure::of("cannot read the answer", error))?;
-    if typed.trim() == application { Ok(()) } else { Err(Failure::NotDone("that was not the name; nothing was changed".to_owned())) }
+    if typed.trim() == application {
+        Ok(())
+    } else {
+        Err(Failure::NotDone("that was not the name; nothing was changed".to_owned()))
+    }
 }

@@ -47,7 +47,11 @@ pub(crate) struct Service {
 
 impl Service {
     /// Checks everything that can be checked and starts. `None` where it was interrupted while it waited for the cluster.
-    pub(crate) fn start(log: &Arc<Cluster>, config: &Config, interrupt: &Interrupt) -> Result<Option<Service>, Failure> {
+    pub(crate) fn start(
+        log: &Arc<Cluster>,
+        config: &Config,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Service>, Failure> {
         if config.sources.is_empty() {
             return Err(Failure::input("the configuration has no sources: name at least one topic to score"));
         }
@@ -147,7 +151,9 @@ impl ProcessFigures {
     fn register(registry: &Registry, config: &Config) -> Result<ProcessFigures, Failure> {
         let gauge = |name: &str, help: &str| -> Result<IntGauge, Failure> {
             let gauge = IntGauge::new(name, help).map_err(|error| Failure::of("cannot register metrics", error))?;
-            registry.register(Box::new(gauge.clone())).map_err(|error| Failure::of("cannot register metrics", error))?;
+            registry
+                .register(Box::new(gauge.clone()))
+                .map_err(|error| Failure::of("cannot register metrics", error))?;
             Ok(gauge)
         };
         let budget = gauge("leadstream_memory_budget_bytes", "The memory budget of the process")?;

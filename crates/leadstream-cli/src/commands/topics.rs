@@ -68,7 +68,9 @@ pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>
     let sources: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
     for (source, found) in config.sources.iter().zip(log.describe(&sources).map_err(refused)?) {
         match found {
-            None => lines.push(format!("{}: does not exist: it is a source, create it or correct its name", source.topic)),
+            None => {
+                lines.push(format!("{}: does not exist: it is a source, create it or correct its name", source.topic))
+            }
             Some(found) if source.keyed && found.partitions != config.topics.partitions => lines.push(format!(
                 "{}: has {} partitions, a keyed source needs {} as the others: give it so many, or set keyed: false",
                 source.topic, found.partitions, config.topics.partitions
@@ -105,11 +107,15 @@ pub(crate) fn await_topics(
             Ok(described) => {
                 let differences = differences(log, config)?;
                 if !differences.is_empty() {
-                    return Err(Failure::NotDone(format!("the topics are not as they must be\n{}", differences.join("\n"))));
+                    return Err(Failure::NotDone(format!(
+                        "the topics are not as they must be\n{}",
+                        differences.join("\n")
+                    )));
                 }
                 let mut described: Vec<TopicDescription> = described.into_iter().flatten().collect();
                 // Every one of them exists, or there would be a difference.
-                let changelog = described.pop().ok_or_else(|| Failure::NotDone(format!("{changelog} does not exist")))?;
+                let changelog =
+                    described.pop().ok_or_else(|| Failure::NotDone(format!("{changelog} does not exist")))?;
                 warn_of_retention(config, &described);
                 return Ok(Some((described, changelog)));
             }

@@ -216,7 +216,8 @@ impl Journeys {
         let id_field = people::identify(number, person.is_known, &mut into.key);
         let (kind, name) = shape(visit.next);
         let page = (visit.next == Step::Page).then(|| page(visit.interest, random));
-        let head = Head { kind, name: page.map(|(name, _)| name).or(name), id_field, number: self.made, seed: self.seed };
+        let head =
+            Head { kind, name: page.map(|(name, _)| name).or(name), id_field, number: self.made, seed: self.seed };
         let mut message = Message::begin(&head, into, &mut self.day);
         match (visit.next, page) {
             (Step::Describe, _) => describe(number, person, &mut message),

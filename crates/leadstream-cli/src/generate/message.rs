@@ -113,7 +113,10 @@ impl<'a> Message<'a> {
 
     /// Ends the message.
     pub(super) fn end(self, user_agent: &str) {
-        push(self.out, "},\"context\":{\"library\":{\"name\":\"analytics.js\",\"version\":\"2.11.1\"},\"userAgent\":\"");
+        push(
+            self.out,
+            "},\"context\":{\"library\":{\"name\":\"analytics.js\",\"version\":\"2.11.1\"},\"userAgent\":\"",
+        );
         push(self.out, user_agent);
         push(self.out, "\"}}");
     }

@@ -58,7 +58,9 @@ impl Container {
                 let name = sized(&mut bytes, HEADER_MAX_BYTES)?;
                 let value = sized(&mut bytes, HEADER_MAX_BYTES)?;
                 match name.as_slice() {
-                    b"avro.schema" => schema_text = Some(String::from_utf8(value).map_err(|_| "its schema is not UTF-8".to_owned())?),
+                    b"avro.schema" => {
+                        schema_text = Some(String::from_utf8(value).map_err(|_| "its schema is not UTF-8".to_owned())?)
+                    }
                     b"avro.codec" => codec = codec_of(&value)?,
                     _ => {}
                 }
@@ -79,7 +81,10 @@ impl Container {
     /// Reads the next block and finds its records; false at the end of the file.
     pub(super) fn next_block(&mut self, bytes: &mut Vec<u8>, spans: &mut Vec<(usize, usize)>) -> Result<bool, String> {
         let Some(count) = long_or_end(&mut self.bytes)? else { return Ok(false) };
-        let size = u64::try_from(long(&mut self.bytes)?).ok().filter(|size| *size <= BLOCK_MAX_BYTES).ok_or("it is damaged: a block of an absurd size")?;
+        let size = u64::try_from(long(&mut self.bytes)?)
+            .ok()
+            .filter(|size| *size <= BLOCK_MAX_BYTES)
+            .ok_or("it is damaged: a block of an absurd size")?;
         self.packed.clear();
         let read = self.bytes.by_ref().take(size).read_to_end(&mut self.packed).map_err(|error| error.to_string())?;
         if (read as u64) < size {
@@ -90,7 +95,9 @@ impl Container {
             Codec::None => std::mem::swap(bytes, &mut self.packed),
             Codec::Deflate => {
                 let mut unpacked = DeflateDecoder::new(self.packed.as_slice()).take(BLOCK_MAX_BYTES);
-                unpacked.read_to_end(bytes).map_err(|error| format!("it is damaged: a block cannot be unpacked ({error})"))?;
+                unpacked
+                    .read_to_end(bytes)
+                    .map_err(|error| format!("it is damaged: a block cannot be unpacked ({error})"))?;
             }
         }
         let mut marker = [0; 16];
@@ -109,8 +116,9 @@ impl Container {
             let mut config = DeserializerConfig::new(&self.schema);
             config.max_seq_size = bytes.len().max(1);
             let mut state = DeserializerState::with_config(SliceRead::new(&bytes[at..]), config);
-            IgnoredAny::deserialize(state.deserializer())
-                .map_err(|error| format!("it is damaged: record {number} of a block does not follow the schema ({error})"))?;
+            IgnoredAny::deserialize(state.deserializer()).map_err(|error| {
+                format!("it is damaged: record {number} of a block does not follow the schema ({error})")
+            })?;
             let left = std::io::BufRead::fill_buf(&mut state.into_reader()).map_or(0, <[u8]>::len);
             let end = bytes.len() - left;
             if end == at && count > 1_000_000 {
@@ -119,7 +127,11 @@ impl Container {
             spans.push((at, end));
             at = end;
         }
-        if at == bytes.len() { Ok(()) } else { Err("it is damaged: bytes follow the last record of a block".to_owned()) }
+        if at == bytes.len() {
+            Ok(())
+        } else {
+            Err("it is damaged: bytes follow the last record of a block".to_owned())
+        }
     }
 }
 
@@ -127,7 +139,9 @@ fn codec_of(name: &[u8]) -> Result<Codec, String> {
     match name {
         b"null" => Ok(Codec::None),
         b"deflate" => Ok(Codec::Deflate),
-        other => Err(format!("it is packed with {}: pack it with deflate, or not at all", String::from_utf8_lossy(other))),
+        other => {
+            Err(format!("it is packed with {}: pack it with deflate, or not at all", String::from_utf8_lossy(other)))
+        }
     }
 }
 
@@ -139,7 +153,10 @@ fn truncated(error: &std::io::Error) -> String {
 }
 
 fn sized(bytes: &mut impl Read, limit: u64) -> Result<Vec<u8>, String> {
-    let size = u64::try_from(long(bytes)?).ok().filter(|size| *size <= limit).ok_or("it is damaged: a header of an absurd size")?;
+    let size = u64::try_from(long(bytes)?)
+        .ok()
+        .filter(|size| *size <= limit)
+        .ok_or("it is damaged: a header of an absurd size")?;
     let mut value = Vec::new();
     let read = bytes.take(size).read_to_end(&mut value).map_err(|error| error.to_string())?;
     if (read as u64) < size { Err("it ends inside its header: it was cut off".to_owned()) } else { Ok(value) }

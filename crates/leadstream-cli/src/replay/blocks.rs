@@ -99,7 +99,9 @@ pub(super) fn read(
         let mut bytes = files::open(&input.path, read_bytes)?;
         let format = input.format.as_ref().clone();
         match &format.shape {
-            Shape::Interactions(Encoding::Avro(_)) | Shape::Contacts(Encoding::Avro(_)) | Shape::Mapped(Encoding::Avro(_), _) => {
+            Shape::Interactions(Encoding::Avro(_))
+            | Shape::Contacts(Encoding::Avro(_))
+            | Shape::Mapped(Encoding::Avro(_), _) => {
                 reader.container(bytes, place, name, format)?;
             }
             Shape::Mapped(Encoding::Csv(_), _) => {
@@ -130,7 +132,8 @@ fn with_columns(bytes: &mut impl Read, mut format: SourceFormat) -> std::io::Res
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
     let mut reader = csv::ReaderBuilder::new().delimiter(csv.delimiter).has_headers(false).from_reader(line);
     if let Some(record) = reader.records().next() {
-        let record = record.map_err(|error| std::io::Error::other(format!("its first line names no columns: {error}")))?;
+        let record =
+            record.map_err(|error| std::io::Error::other(format!("its first line names no columns: {error}")))?;
         csv.columns = record.iter().map(|column| column.trim().to_owned()).collect();
     }
     Ok((format, 1))
@@ -149,7 +152,10 @@ impl LinesError {
             LinesError::Read(error) => Failure::file("read", path, &error),
             LinesError::NoLines => {
                 let limit = LINE_MAX_BYTES >> 20;
-                Failure::NotDone(format!("cannot read {}: {limit} MiB without a line end are no lines of text", path.display()))
+                Failure::NotDone(format!(
+                    "cannot read {}: {limit} MiB without a line end are no lines of text",
+                    path.display()
+                ))
             }
             LinesError::Stopped(failure) => failure,
         }
@@ -304,7 +310,9 @@ mod tests {
 
     fn split(text: &str, layout: Layout) -> Vec<(String, u64)> {
         let mut found = Vec::new();
-        records(text.as_bytes(), layout, |record, line| found.push((String::from_utf8(record.to_vec()).unwrap(), line)));
+        records(text.as_bytes(), layout, |record, line| {
+            found.push((String::from_utf8(record.to_vec()).unwrap(), line))
+        });
         found
     }
 

@@ -107,7 +107,12 @@ impl Summary<'_> {
             return writeln!(text, "\nnobody qualified");
         }
         qualified.sort_by_key(|event| event.time);
-        writeln!(text, "\nqualified ({} of {}, by time)", LISTED.min(qualified.len()), grouped(qualified.len() as u64))?;
+        writeln!(
+            text,
+            "\nqualified ({} of {}, by time)",
+            LISTED.min(qualified.len()),
+            grouped(qualified.len() as u64)
+        )?;
         for event in qualified.iter().take(LISTED) {
             let plan = event.plan.as_deref().unwrap_or_default();
             let score = event.score.unwrap_or(Points::ZERO);
@@ -129,7 +134,11 @@ fn stages(folders: &[Folder], plan: &Plan) -> Vec<(String, u64)> {
             *counts.entry(&stage.stage).or_default() += 1;
         }
     }
-    pipeline.stages.iter().map(|stage| (stage.name.to_string(), counts.get(&*stage.name).copied().unwrap_or(0))).collect()
+    pipeline
+        .stages
+        .iter()
+        .map(|stage| (stage.name.to_string(), counts.get(&*stage.name).copied().unwrap_or(0)))
+        .collect()
 }
 
 fn rules(tally: &Tally, plan: &Plan, text: &mut String) -> std::fmt::Result {

@@ -58,7 +58,14 @@ impl Tally {
     }
 
     #[cold]
-    pub(super) fn refuse(&mut self, file: &InputFile, line: Option<u64>, offset: u64, value: &[u8], letter: &DeadLetter) {
+    pub(super) fn refuse(
+        &mut self,
+        file: &InputFile,
+        line: Option<u64>,
+        offset: u64,
+        value: &[u8],
+        letter: &DeadLetter,
+    ) {
         let count = self.dead.entry(letter.code).or_default();
         *count += 1;
         if self.keep_dead || *count <= SHOWN as u64 {

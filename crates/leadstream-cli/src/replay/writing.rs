@@ -13,7 +13,8 @@ use crate::files::Output;
 
 /// Writes derived events, one JSON object a line, in the order of contact and seq.
 pub(crate) fn write_derived(outcome: &Outcome, source: &str, output: &mut Output) -> Result<(), Failure> {
-    let writer = DerivedWriter::new(source, DataFormat::Json).map_err(|error| Failure::of("cannot write derived events", error))?;
+    let writer = DerivedWriter::new(source, DataFormat::Json)
+        .map_err(|error| Failure::of("cannot write derived events", error))?;
     let mut record = OutRecord::default();
     for event in derived_in_order(&outcome.folders) {
         writer.write(event, &mut record).map_err(|error| Failure::of("cannot write a derived event", error))?;
@@ -54,8 +55,21 @@ fn write_json(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Res
 }
 
 const COLUMNS: [&str; 15] = [
-    "contact", "time", "seq", "global", "tags", "plan", "version", "member", "score", "engagement", "fit", "qualified", "qualified_since",
-    "stage", "stage_score",
+    "contact",
+    "time",
+    "seq",
+    "global",
+    "tags",
+    "plan",
+    "version",
+    "member",
+    "score",
+    "engagement",
+    "fit",
+    "qualified",
+    "qualified_since",
+    "stage",
+    "stage_score",
 ];
 
 /// One line for each contact and plan; a contact without any plan has one line with the plan's columns empty.
@@ -65,8 +79,13 @@ fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Resu
     writer.write_record(COLUMNS).map_err(failed)?;
     for row in rows {
         let tags: Vec<&str> = row.tags.iter().map(|tag| &*tag.tag).collect();
-        let contact =
-            [row.contact.to_string(), row.time.to_string(), row.seq.to_string(), row.global.to_string(), tags.join(";")];
+        let contact = [
+            row.contact.to_string(),
+            row.time.to_string(),
+            row.seq.to_string(),
+            row.global.to_string(),
+            tags.join(";"),
+        ];
         if row.plans.is_empty() {
             let empty = std::iter::repeat_n(String::new(), COLUMNS.len() - contact.len());
             writer.write_record(contact.iter().cloned().chain(empty)).map_err(failed)?;

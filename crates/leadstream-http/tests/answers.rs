@@ -1,0 +1,206 @@
+//! The routes over a real socket, with an engine that says what the test wants.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use leadstream_core::expr::ScoreRef;
+use leadstream_core::plan::{Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Trigger, VerdictPolicies};
+use leadstream_core::{
+    Contact, Event, Fold, HistoryLimits, Name, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid,
+};
+use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
+use leadstream_http::{Engine, Server, ServerOptions};
+use leadstream_runtime::{
+    Lifecycle, PlansInForce, QueryAnswer, QueryRefusal, Readiness, RestoreProgress, TaskStatus, WorkerStatus,
+};
+use prometheus::{IntCounter, Registry};
+
+fn plan() -> Plan {
+    let rule = Rule {
+        id: "visit".into(),
+        key: Name::of_pair("cars", "visit"),
+        trigger: Trigger::Event(vec![Term::new("page_viewed")]),
+        when: None,
+        points: PointsOf::Fixed(Points::from_number(12.5).unwrap()),
+        cap: None,
+        once_per: None,
+        tags: Vec::new(),
+        untag: Vec::new(),
+        valid_from: None,
+        valid_until: None,
+        verdicts: None,
+    };
+    Plan {
+        id: "cars".into(),
+        key: Name::of("cars"),
+        version: PlanVersion::of(""),
+        members: None,
+        global: true,
+        time_zone: jiff::tz::TimeZone::UTC,
+        rules: vec![rule],
+        fit: Vec::new(),
+        limits: leadstream_core::plan::Limits::default(),
+        qualify: Some(Qualify {
+            score: ScoreRef::Plan(None),
+            at: Points::from_number(100.0).unwrap(),
+            release: Points::from_number(100.0).unwrap(),
+            rearm: Rearm::OnRelease,
+            cooldown: Span::ZERO,
+            when: None,
+        }),
+        pipeline: None,
+        facts: Vec::new(),
+        verdicts: VerdictPolicies::default(),
+    }
+}
+
+fn plans() -> PlansInForce {
+    let timeline = Timeline::new(Arc::new(PlanSet::new(vec![plan()])));
+    PlansInForce { timeline, id: [0; 16], history: HistoryLimits::default() }
+}
+
+/// Knows `c/1 ż` with two visits, a second apart.
+struct Known {
+    status: Vec<WorkerStatus>,
+}
+
+impl Engine for Known {
+    fn contact(&self, id: &str) -> Result<QueryAnswer, QueryRefusal> {
+        let mut contact = None;
+        match id {
+            "c/1 ż" => {
+                let plans = plans();
+                let mut fold = Fold::new(plans.timeline, plans.history);
+                let mut visitor = Contact::new(id);
+                for second in [1, 2] {
+                    let event = Event {
+                        contact: id.to_owned(),
+                        uid: Uid::of("web", &second.to_string()),
+                        time: Timestamp::from_millis(1000 * second),
+                        event_type: Term::new("page_viewed"),
+                        source: Term::new("web"),
+                        ..Event::default()
+                    };
+                    fold.apply(&mut visitor, &event, Timestamp::MIN, &mut Vec::new());
+                }
+                contact = Some(Box::new(visitor));
+            }
+            "elsewhere" => return Err(QueryRefusal::NotOwned { task: 3 }),
+            "soon" => return Err(QueryRefusal::Restoring { task: 2 }),
+            _ => {}
+        }
+        Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000) })
+    }
+
+    fn status(&self) -> Vec<WorkerStatus> {
+        self.status.clone()
+    }
+}
+
+fn serve(status: Vec<WorkerStatus>) -> Server {
+    let registry = Registry::new();
+    let counter = IntCounter::new("leadstream_input_records_total", "Input records").unwrap();
+    counter.inc_by(3);
+    registry.register(Box::new(counter)).unwrap();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Server::start(ServerOptions { listen, engine: Arc::new(Known { status }), plans: plans(), registry }).unwrap()
+}
+
+fn get(server: &Server, path: &str) -> (u16, String) {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut response = agent.get(format!("http://{}{path}", server.address())).call().unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+}
+
+fn error(answer: (u16, String)) -> (u16, String) {
+    (answer.0, serde_json::from_str::<Refusal>(&answer.1).unwrap().error)
+}
+
+#[test]
+fn a_contact_is_explained_with_lines_that_add_up_l4() {
+    let server = serve(Vec::new());
+    let (code, body) = get(&server, "/v1/contacts/c%2F1%20%C5%BC");
+    assert_eq!(code, 200, "{body}");
+    let view: ContactView = serde_json::from_str(&body).unwrap();
+    assert_eq!((view.contact.as_str(), view.at.as_str(), view.epoch), ("c/1 ż", "1970-01-01T00:00:02.000Z", 7));
+    assert_eq!((view.global, view.plans[0].score), (25.0, 25.0));
+    assert_eq!(view.plans[0].missing, [MissingView::Points { points: 75.0 }]);
+    for ledger in &view.ledgers {
+        assert_eq!(ledger.lines.iter().map(|line| line.value).sum::<f64>(), ledger.score, "{}", ledger.of);
+    }
+    assert_eq!(view.history.len(), 2);
+}
+
+#[test]
+fn the_past_is_folded_anew_and_the_future_is_not_told_s5() {
+    let server = serve(Vec::new());
+    let at = |instant: &str| {
+        let (code, body) = get(&server, &format!("/v1/contacts/c%2F1%20%C5%BC?at={instant}"));
+        assert_eq!(code, 200, "{body}");
+        let view: ContactView = serde_json::from_str(&body).unwrap();
+        (view.at, view.global)
+    };
+    assert_eq!(at("1970-01-01T00:00:00Z").1, 0.0);
+    assert_eq!(at("1970-01-01T00:00:01Z"), ("1970-01-01T00:00:01.000Z".to_owned(), 12.5));
+    // The task's clock stands at five seconds: nobody knows more.
+    assert_eq!(at("2100-01-01T00:00:00Z"), ("1970-01-01T00:00:05.000Z".to_owned(), 25.0));
+}
+
+#[test]
+fn what_cannot_be_answered_is_refused_in_words() {
+    let server = serve(Vec::new());
+    assert_eq!(error(get(&server, "/v1/contacts/nobody")), (404, "nothing is known of a contact nobody".to_owned()));
+    assert_eq!(error(get(&server, "/v1/contacts/elsewhere")).0, 421);
+    assert_eq!(error(get(&server, "/v1/contacts/soon")).0, 503);
+    let (code, reason) = error(get(&server, "/v1/contacts/c1?at=yesterday"));
+    assert!(code == 400 && reason.contains("2026-01-31T00:00:00Z"), "{code} {reason}");
+    assert_eq!(error(get(&server, "/v2")).0, 404);
+}
+
+#[test]
+fn it_is_ready_when_every_worker_scores_and_says_how_far_a_restore_is() {
+    let task = TaskStatus { task: 1, lifecycle: Lifecycle::Running, epoch: 4, lag: 9, restore: None };
+    let worker = WorkerStatus { readiness: Readiness::Ready, waiting_for: None, tasks: vec![task] };
+    let (code, _) = get(&serve(vec![worker.clone()]), "/health/ready");
+    assert_eq!(code, 200);
+    let progress = RestoreProgress { records: 5_000, remaining: 20_000, elapsed_ms: 500 };
+    let task = TaskStatus { task: 2, lifecycle: Lifecycle::Restoring, epoch: 0, lag: 0, restore: Some(progress) };
+    let restoring = WorkerStatus { readiness: Readiness::Restoring, waiting_for: None, tasks: vec![task] };
+    let server = serve(vec![worker, restoring]);
+    let (code, body) = get(&server, "/health/ready");
+    let view: HealthView = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, view.ready), (503, false));
+    let restore = view.workers[1].tasks[0].restore.clone().unwrap();
+    assert_eq!((restore.records_per_second, restore.seconds_left), (10_000, Some(2)));
+    assert_eq!(get(&serve(Vec::new()), "/health/ready").0, 503, "without workers nothing is scored");
+    assert_eq!(get(&server, "/health/live"), (200, "live\n".to_owned()));
+}
+
+#[test]
+fn figures_are_shown_as_prometheus_reads_them() {
+    let (code, body) = get(&serve(Vec::new()), "/metrics");
+    assert_eq!(code, 200);
+    assert!(
+        body.contains("# TYPE leadstream_input_records_total counter\nleadstream_input_records_total 3\n"),
+        "{body}"
+    );
+}
+
+#[test]
+fn an_address_in_use_is_refused_and_a_stopped_server_gives_it_back() {
+    let mut server = serve(Vec::new());
+    let options = || ServerOptions {
+        listen: server.address(),
+        engine: Arc::new(Known { status: Vec::new() }),
+        plans: plans(),
+        registry: Registry::new(),
+    };
+    let refused = Server::start(options()).unwrap_err().to_string();
+    assert!(refused.starts_with(&format!("cannot listen at {}", server.address())), "{refused}");
+    let again = options();
+    server.stop();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    Server::start(again).unwrap();
+}

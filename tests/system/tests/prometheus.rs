@@ -1,0 +1,120 @@
+//! Every query of the alert rules and of the dashboard, on a real Prometheus that scrapes a running Leadstream.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use leadstream_system::Application;
+use leadstream_test_support::{Broker, Process};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+/// The queries of the dashboard, with an interval in place of Grafana's variable.
+fn dashboard_queries() -> Vec<String> {
+    let text =
+        std::fs::read_to_string(repository("deploy/grafana/leadstream.json")).expect("the dashboard can be read");
+    let dashboard: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
+    let panels = dashboard["panels"].as_array().expect("it has panels").iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("panels have queries"));
+    targets.map(|target| target["expr"].as_str().expect("a query").replace("$__rate_interval", "10s")).collect()
+}
+
+/// The names of figures that a text speaks of.
+fn figures(text: &str) -> BTreeSet<String> {
+    let words = text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'));
+    words.filter(|word| word.starts_with("leadstream_")).map(str::to_owned).collect()
+}
+
+/// A Prometheus with a folder of its own.
+struct Prometheus {
+    process: Process,
+    folder: tempfile::TempDir,
+    port: u16,
+}
+
+impl Prometheus {
+    fn start(scraped: &str) -> Prometheus {
+        let folder = tempfile::TempDir::new().expect("a folder can be made");
+        let rules = repository("deploy/prometheus/alerts.yaml");
+        let configuration = format!(
+            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [ '{}' ]\nscrape_configs:\n  - job_name: leadstream\n    static_configs: [ {{ targets: [ '{scraped}' ] }} ]\n",
+            rules.canonicalize().expect("the rules are there").display()
+        );
+        std::fs::write(folder.path().join("prometheus.yml"), configuration).expect("the configuration can be written");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = free.local_addr().expect("it has an address").port();
+        drop(free);
+        let mut command = Command::new("prometheus");
+        command.arg("--config.file=prometheus.yml").arg("--storage.tsdb.path=data").current_dir(folder.path());
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let process = Process::spawn(&mut command, &folder.path().join("log"))
+            .expect("prometheus can be started (Debian has it in the package prometheus)");
+        Prometheus { process, folder, port }
+    }
+
+    /// Asks for a query; an answer that is no success is told with the query.
+    fn ask(&self, query: &str) -> Option<Vec<Value>> {
+        let output = Command::new("curl")
+            .args(["--silent", "--max-time", "5", "--get", "--data-urlencode", &format!("query={query}")])
+            .arg(format!("http://127.0.0.1:{}/api/v1/query", self.port))
+            .output()
+            .expect("curl can be started");
+        let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
+        assert_eq!(answer["status"], "success", "{query}: {answer}");
+        answer["data"]["result"].as_array().cloned()
+    }
+
+    fn await_data(&self, query: &str) {
+        let began = Instant::now();
+        while self.ask(query).is_none_or(|data| data.is_empty()) {
+            assert!(began.elapsed() < LIMIT, "no data for {query}\n{}", self.process.output());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+#[test]
+fn every_query_of_rules_and_dashboard_runs_and_every_figure_exists() {
+    let checked =
+        Command::new("promtool").arg("check").arg("rules").arg(repository("deploy/prometheus/alerts.yaml")).output();
+    let checked = checked.expect("promtool can be started (Debian has it in the package prometheus)");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let application = Application::new(Broker::shared(), "figures", false);
+    let mut process = application.start();
+    let address = application.address(&mut process);
+    application.done(&["generate", "--events", "3000", "--contacts", "200", "--to", "made.jsonl"]);
+    let lines = std::fs::read_to_string(application.path("made.jsonl")).expect("the events can be read");
+    let prometheus = Prometheus::start(&address);
+    prometheus.await_data("up{job=\"leadstream\"} == 1");
+    // Events and a dead letter while it scrapes, so that rates have something to count.
+    for (number, part) in lines.lines().collect::<Vec<_>>().chunks(500).enumerate() {
+        application.produce(&part.join("\n"));
+        application.produce(&format!("{{ poison {number}"));
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let rules = std::fs::read_to_string(repository("deploy/prometheus/alerts.yaml")).expect("the rules can be read");
+    let queries = dashboard_queries();
+    for figure in figures(&rules).into_iter().chain(queries.iter().flat_map(|query| figures(query))) {
+        prometheus.await_data(&figure);
+    }
+    for query in &queries {
+        prometheus.await_data(query);
+    }
+    let firing = prometheus.ask("ALERTS{alertname=\"LeadstreamDeadLetters\"}").expect("an answer");
+    assert_eq!(firing.len(), 1, "the dead letters are not told: {firing:?}");
+    let down = prometheus.ask("ALERTS{alertname=\"LeadstreamDown\"}").expect("an answer");
+    assert!(down.is_empty(), "{down:?}");
+    assert!(process.terminate(Duration::from_secs(5)).expect("it ends").success());
+    drop(prometheus.folder);
+}
