@@ -200,7 +200,7 @@ impl BlockReader<'_> {
             let (cut, at_end) = fill(&mut bytes, &mut slot.bytes, file.layout)?;
             carried.extend_from_slice(&slot.bytes[cut..]);
             slot.bytes.truncate(cut);
-            let lines = slot.bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let lines = memchr::memchr_iter(b'\n', &slot.bytes).count() as u64;
             self.send(slot, &file, line);
             line += lines;
             if at_end {
@@ -261,7 +261,7 @@ fn fill(bytes: &mut impl Read, block: &mut Vec<u8>, layout: Layout) -> Result<(u
 /// Behind the last line break that ends a record.
 fn last_record_end(block: &[u8], layout: Layout) -> Option<usize> {
     if layout != Layout::Csv {
-        return block.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        return memchr::memrchr(b'\n', block).map(|at| at + 1);
     }
     let mut end = None;
     let mut is_quoted = false;

@@ -27,7 +27,11 @@ pub(crate) struct Folder {
     pub(crate) fold: Fold,
     table: HashTable<usize>,
     /// In the order of their ids once [`Folder::finish`] has run.
-    pub(crate) contacts: Vec<Contact>,
+    pub(crate) contacts: Vec<Box<Contact>>,
+    /// What a step derived, on its way to `found`.
+    fresh: Vec<DerivedEvent>,
+    /// Derived events as they came, with the place of their contact.
+    found: Vec<(usize, DerivedEvent)>,
     /// In the order of contact and seq once [`Folder::finish`] has run.
     pub(crate) derived: Vec<DerivedEvent>,
     /// Events by what became of them.
@@ -43,6 +47,8 @@ impl Folder {
             fold: Fold::new(Timeline::new(Arc::clone(&options.plans)), options.history).marked(Mark::Replay),
             table: HashTable::new(),
             contacts: Vec::new(),
+            fresh: Vec::new(),
+            found: Vec::new(),
             derived: Vec::new(),
             outcomes: BTreeMap::new(),
             rules: BTreeMap::new(),
@@ -75,25 +81,36 @@ impl Folder {
         let place = match found {
             Some(place) => *place,
             None => {
-                contacts.push(Contact::new(&event.contact));
+                contacts.push(Box::new(Contact::new(&event.contact)));
                 let place = contacts.len() - 1;
                 self.table.insert_unique(hash, place, |place| Name::of(&contacts[*place].id).0);
                 place
             }
         };
         // No clock before the end: timers fire by the contact's own events, so one contact's result depends on no other contact.
-        let outcome = self.fold.apply(&mut contacts[place], event, Timestamp::MIN, &mut self.derived);
+        let outcome = self.fold.apply(&mut contacts[place], event, Timestamp::MIN, &mut self.fresh);
+        self.found.extend(self.fresh.drain(..).map(|derived| (place, derived)));
         *self.outcomes.entry(outcome).or_default() += 1;
     }
 
     /// Fires what is due until the final instant, brings everything in order and adds up.
     pub(super) fn finish(&mut self, until: Option<Timestamp>) {
         self.table = HashTable::new();
-        for contact in &mut self.contacts {
+        for (place, contact) in self.contacts.iter_mut().enumerate() {
             if let Some(until) = until {
-                self.fold.advance(contact, until, &mut self.derived);
+                self.fold.advance(contact, until, &mut self.fresh);
+                self.found.extend(self.fresh.drain(..).map(|derived| (place, derived)));
             }
-            for rule in contact.rules.iter() {
+        }
+        self.add_up();
+        self.order();
+    }
+
+    /// Adds up what every rule booked.
+    fn add_up(&mut self) {
+        for contact in &self.contacts {
+            // A rule has an entry for each score that it books in.
+            for rule in contact.rules.iter().filter(|rule| rule.dimension == Dimension::Plan) {
                 self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
             }
             for booked in contact.ledger.as_slice() {
@@ -105,7 +122,20 @@ impl Folder {
                 total.points += booked.applied;
             }
         }
+    }
+
+    /// Orders contacts by id, and derived events by contact and seq. Names are compared once for each contact, not for each event.
+    fn order(&mut self) {
+        let contacts = &self.contacts;
+        let mut places: Vec<usize> = (0..contacts.len()).collect();
+        places.sort_unstable_by(|one, other| contacts[*one].id.cmp(&contacts[*other].id));
+        let mut ranks = vec![0; places.len()];
+        for (rank, place) in places.iter().enumerate() {
+            ranks[*place] = rank;
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.sort_by_cached_key(|(place, derived)| (ranks[*place], derived.seq));
+        self.derived = found.into_iter().map(|(_, derived)| derived).collect();
         self.contacts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        self.derived.sort_unstable_by(|one, other| (&one.contact, one.seq).cmp(&(&other.contact, other.seq)));
     }
 }

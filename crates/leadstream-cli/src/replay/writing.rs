@@ -32,7 +32,7 @@ pub(crate) fn derived_in_order(folders: &[Folder]) -> impl Iterator<Item = &Deri
 
 /// Writes the final scorecards in the order of their contacts: JSON lines, or CSV.
 pub(crate) fn write_scorecards(outcome: &Outcome, as_csv: bool, output: &mut Output) -> Result<(), Failure> {
-    let sequences: Vec<&[Contact]> = outcome.folders.iter().map(|folder| folder.contacts.as_slice()).collect();
+    let sequences: Vec<&[Box<Contact>]> = outcome.folders.iter().map(|folder| folder.contacts.as_slice()).collect();
     let contacts = merged(sequences, |one, other| one.id < other.id);
     let rows = contacts.map(|(share, contact)| {
         let card = outcome.folders[share].fold.scorecard(contact);
