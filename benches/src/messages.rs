@@ -173,7 +173,7 @@ impl Kind {
                 r#""properties":{{"product_id":"p{product}","name":"Trail shoe {product}","category":"shoes","price":{}.9,"quantity":1,"currency":"PLN"}}"#,
                 50 + product
             ),
-            Kind::Form if campaign % 4 == 0 => write!(
+            Kind::Form if campaign.is_multiple_of(4) => write!(
                 out,
                 r#""properties":{{"form_id":"contact-{campaign}","form_name":"Ask for an offer","path":"/contact","topic":"a fitting"}}"#
             ),
@@ -189,7 +189,7 @@ impl Kind {
             Kind::Order => write!(
                 out,
                 r#""properties":{{"order_id":"o{number}","total":{total}.5,"revenue":{total}.5,"currency":"PLN","coupon":"AUTUMN","shipping":15}}"#,
-                total = 40 + product * 2 + if product % 9 == 0 { 900 } else { 0 }
+                total = 40 + product * 2 + if product.is_multiple_of(9) { 900 } else { 0 }
             ),
             Kind::Unsubscribed => write!(out, r#""properties":{{"email_id":"mail-{campaign:04}","list":"news"}}"#),
             Kind::Identify => write!(

@@ -61,6 +61,12 @@ impl Timeline {
         &self.changes[later]
     }
 
+    /// What is in force at an instant, and everything that comes into force after it.
+    pub(crate) fn from(&self, instant: Timestamp) -> impl Iterator<Item = &Arc<InForce>> {
+        let later = self.changes[1..].iter().take_while(|change| change.since <= instant).count();
+        self.changes[later..].iter()
+    }
+
     /// The first change after an instant.
     pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         self.changes.iter().map(|change| change.since).find(|since| *since > after)

@@ -120,7 +120,7 @@ pub(crate) struct Rule {
     #[schemars(default)]
     every: Option<Duration>,
     /// Only with `every`: at most so many times in one silence. Default: 12.
-    #[schemars(default, range(min = 1, max = 87_600))]
+    #[schemars(default, range(min = 1, max = 1_000))]
     times: Option<u32>,
     /// The rule's own policies for events that a machine caused.
     #[schemars(default)]

@@ -1,6 +1,7 @@
 //! The containers of stored forms: they come back, golden files of version 1 stay readable, and no bytes make the reader panic.
 
 #![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a helper of tests")]
 
 use leadstream_core::Timestamp;
 use leadstream_wire::stored::StoredError;

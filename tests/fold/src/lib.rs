@@ -185,7 +185,7 @@ fn cause_of(cause: &DerivedCause, event: &DerivedEvent) -> leadstream_oracle::Ca
                 TimerKind::Idle => leadstream_oracle::TimerKind::Idle,
                 TimerKind::Check => leadstream_oracle::TimerKind::Check,
             },
-            plan: rule.as_ref().and_then(|_| event.plan.as_ref()).map(|plan| plan.to_string()),
+            plan: rule.as_ref().and(event.plan.as_ref()).map(|plan| plan.to_string()),
             rule: rule.as_ref().map(|rule| rule.to_string()),
         },
     }

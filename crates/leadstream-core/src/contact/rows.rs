@@ -130,13 +130,6 @@ impl Rows {
         at
     }
 
-    /// A copy of one row alone.
-    pub(crate) fn single(&self, at: usize) -> Rows {
-        let row = self.rows[at];
-        let packed = self.packed(&row).to_vec();
-        Rows { rows: vec![Row { start: 0, ..row }], prints: vec![print(row.uid)], packed }
-    }
-
     /// Keeps so many of the oldest rows.
     pub(crate) fn keep_oldest(&mut self, count: usize) {
         self.rows.truncate(count);

@@ -163,9 +163,13 @@ pub struct StageState {
 pub struct RuleState {
     /// The rule.
     pub rule: RuleIndex,
-    /// When it last fired; for an idle rule the last due instant fired.
-    pub last_fired: Timestamp,
-    /// The first instant after the calendar period that `capped` counts; unused without a calendar cap.
+    /// When it last fired while it was limited to once per span or once for good (S11).
+    pub once_fired: Option<Timestamp>,
+    /// The last due instant of an idle rule that has passed, whether it booked or not (S14).
+    pub idle_passed: Option<Timestamp>,
+    /// The code of the cap's period that `capped` counts in; 0: none.
+    pub period: u8,
+    /// The first instant after the calendar period that `capped` counts.
     pub period_end: Timestamp,
     /// Points applied in the present calendar period, or ever (S19).
     pub capped: Points,
@@ -229,12 +233,23 @@ impl State {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.attributes.capacity() * (size_of::<Attribute>() + 32)
-            + self.tags.capacity() * (size_of::<TagState>() + 16)
+        let attribute_text = |attribute: &Attribute| {
+            let value = if let AttributeValue::Text(text) = &attribute.value { text.len() } else { 0 };
+            attribute.text.len() + value + attribute.source.len()
+        };
+        self.attributes.capacity() * size_of::<Attribute>()
+            + self.attributes.iter().map(attribute_text).sum::<usize>()
+            + self.tags.iter().map(|tag| size_of::<TagState>() + tag.tag.len()).sum::<usize>()
             + self.plans.capacity() * size_of::<PlanState>()
             + self.rules.capacity() * size_of::<RuleState>()
             + self.once.capacity() * size_of::<OnceKey>()
             + self.rolling.capacity() * size_of::<RollingBooking>()
-            + self.facts.capacity() * (size_of::<FactStatistics>() + 24)
+            + self.facts.iter().map(FactStatistics::memory_bytes).sum::<usize>()
+    }
+}
+
+impl FactStatistics {
+    fn memory_bytes(&self) -> usize {
+        size_of::<FactStatistics>() + self.text.len() + self.recent.capacity() * size_of::<Timestamp>()
     }
 }

@@ -12,8 +12,8 @@ use crate::contact::{
 };
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
-use crate::plan::{CapPeriod, OncePer, Plan, Rule, Trigger};
-use crate::points::Points;
+use crate::plan::{CapPeriod, OncePer, Plan, Rule};
+use crate::points::{Points, SUM_MAX};
 use crate::time::Timestamp;
 
 /// The most once keys a contact keeps; beyond them the oldest ends (S58).
@@ -93,10 +93,9 @@ impl Books<'_> {
         let held = self.state.rules.iter().find(|state| state.rule == state_index);
         let already = match cap.period {
             CapPeriod::Award => Points::ZERO,
-            CapPeriod::Ever => held.map_or(Points::ZERO, |held| held.capped),
-            CapPeriod::Day | CapPeriod::Week | CapPeriod::Month => {
-                held.filter(|held| now < held.period_end).map_or(Points::ZERO, |held| held.capped)
-            }
+            CapPeriod::Ever | CapPeriod::Day | CapPeriod::Week | CapPeriod::Month => held
+                .filter(|held| held.period == cap.period.code() && now < held.period_end)
+                .map_or(Points::ZERO, |held| held.capped),
             CapPeriod::Rolling(span) => {
                 let after = now - span;
                 let inside = self.state.rolling.iter().filter(|b| b.rule == state_index && b.time > after);
@@ -109,14 +108,14 @@ impl Books<'_> {
     /// Keeps what later firings of the rule depend on.
     fn remember(&mut self, rule: &Rule, state_index: RuleIndex, firing: &Firing, applied: Points, now: Timestamp) {
         let period = rule.cap.map(|cap| cap.period);
-        let calendar = matches!(period, Some(CapPeriod::Day | CapPeriod::Week | CapPeriod::Month));
-        let remembers_firing = matches!(rule.once_per, Some(OncePer::Span(_) | OncePer::Ever));
-        let idle = matches!(rule.trigger, Trigger::Idle { .. });
-        if calendar || remembers_firing || idle || period == Some(CapPeriod::Ever) {
+        if matches!(rule.once_per, Some(OncePer::Span(_) | OncePer::Ever)) {
+            rule_state(&mut self.state.rules, state_index).once_fired = Some(now);
+        }
+        if let Some(period @ (CapPeriod::Day | CapPeriod::Week | CapPeriod::Month | CapPeriod::Ever)) = period {
             let held = rule_state(&mut self.state.rules, state_index);
-            held.last_fired = now;
-            if calendar && now >= held.period_end {
+            if held.period != period.code() || now >= held.period_end {
                 held.capped = Points::ZERO;
+                held.period = period.code();
                 held.period_end = firing.period_end;
             }
             held.capped += applied;
@@ -138,7 +137,7 @@ impl Books<'_> {
 
     fn add(&mut self, plan_at: usize, applied: Points) {
         let held = &mut self.state.plans[plan_at];
-        held.engagement = (held.engagement + applied).saturated();
+        held.engagement += applied;
         if let Some(stage) = &mut held.stage {
             stage.points = (stage.points + applied).saturated();
             stage.resting &= applied == Points::ZERO;
@@ -161,8 +160,7 @@ impl Books<'_> {
                 }
                 TagOperation::Give { tag, points } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let held = &mut Arc::make_mut(&mut self.state.tags)[at];
-                    held.points = (held.points + *points).saturated();
+                    let applied = self.add_to_tag(at, *points);
                     let nobody: Arc<str> = Arc::from("");
                     let rule = self.rules.insert(&RuleName {
                         key: Name::of_pair("", ""),
@@ -171,14 +169,15 @@ impl Books<'_> {
                         version: PlanVersion::default(),
                         dimension: Dimension::Tag(tag.clone()),
                     });
-                    self.record(Contribution { time: now, cause, rule, raw: *points, applied: *points, reason: None });
+                    let reason = (applied != *points).then_some(LimitReason::Limit);
+                    self.record(Contribution { time: now, cause, rule, raw: *points, applied, reason });
                 }
                 TagOperation::Book { rule, tag, points, raw, reason } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let held = &mut Arc::make_mut(&mut self.state.tags)[at];
-                    held.points = (held.points + *points).saturated();
+                    let applied = self.add_to_tag(at, *points);
                     let rule = self.rules.insert(rule);
-                    let (applied, raw, reason) = (*points, *raw, *reason);
+                    let raw = *raw;
+                    let reason = if applied == *points { *reason } else { Some(LimitReason::Limit) };
                     self.record(Contribution { time: now, cause, rule, raw, applied, reason });
                 }
                 TagOperation::Remove(tag) => {
@@ -189,6 +188,14 @@ impl Books<'_> {
                 }
             }
         }
+    }
+
+    /// Adds points to a tag's score, inside the bound of every sum. Returns what was added.
+    fn add_to_tag(&mut self, at: usize, points: Points) -> Points {
+        let held = &mut Arc::make_mut(&mut self.state.tags)[at];
+        let applied = within(held.points, points, -SUM_MAX, SUM_MAX);
+        held.points += applied;
+        applied
     }
 
     /// The place of a tag of the contact, set if it was not; `None` where the contact already carries as many as it may.
@@ -218,8 +225,8 @@ pub(crate) fn rule_state(rules: &mut Vec<RuleState>, rule: RuleIndex) -> &mut Ru
     let at = match rules.iter().position(|state| state.rule == rule) {
         Some(at) => at,
         None => {
-            let blank =
-                RuleState { rule, last_fired: Timestamp::MIN, period_end: Timestamp::MIN, capped: Points::ZERO };
+            let (period_end, capped) = (Timestamp::MIN, Points::ZERO);
+            let blank = RuleState { rule, once_fired: None, idle_passed: None, period: 0, period_end, capped };
             rules.push(blank);
             rules.len() - 1
         }
@@ -227,14 +234,19 @@ pub(crate) fn rule_state(rules: &mut Vec<RuleState>, rule: RuleIndex) -> &mut Ru
     &mut rules[at]
 }
 
-/// What the plan's floor and ceiling leave of `points`, by the engagement so far (S22).
+/// What the plan's floor and ceiling leave of `points`, by the engagement so far (S22). The bound of every sum is the outermost of them.
 fn limited(plan: &Plan, engagement: Points, points: Points) -> Points {
+    let floor = plan.limits.floor.unwrap_or(-SUM_MAX);
+    let ceiling = plan.limits.ceiling.unwrap_or(SUM_MAX);
+    within(engagement, points, floor, ceiling)
+}
+
+/// What may be added to a sum that is not to leave `floor..=ceiling`, of what is offered.
+fn within(sum: Points, points: Points, floor: Points, ceiling: Points) -> Points {
     if points > Points::ZERO {
-        let room = plan.limits.ceiling.map(|ceiling| (ceiling - engagement).max(Points::ZERO));
-        room.map_or(points, |room| points.min(room))
+        points.min((ceiling - sum).max(Points::ZERO))
     } else {
-        let room = plan.limits.floor.map(|floor| (engagement - floor).max(Points::ZERO));
-        room.map_or(points, |room| -((-points).min(room)))
+        -((-points).min((sum - floor).max(Points::ZERO)))
     }
 }
 

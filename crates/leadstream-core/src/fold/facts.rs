@@ -10,7 +10,7 @@ use crate::contact::{Contact, FactStatistics, Row, Rows, State, Words};
 use crate::event::{Event, Value, Verdict};
 use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
 use crate::id::Name;
-use crate::plan::{Fact, Plan, PlanSet, VerdictPolicies, VerdictPolicy};
+use crate::plan::{Fact, Plan, VerdictPolicies, VerdictPolicy};
 use crate::time::{Span, Timestamp};
 
 /// Remembered matches of facts among a contact's rows.
@@ -181,11 +181,20 @@ impl Scope for RowScope<'_> {
     }
 }
 
-/// Adds a departing row to the statistics of the base: of its type, and of every fact of the plans in force that it matches.
-pub(crate) fn depart(base: &mut State, contact: &Contact, row: &Row, plans: &PlanSet) {
+/// How many instants of departed events a fact keeps; beyond them the oldest ends.
+const RECENT_MAX: usize = 2000;
+
+/// Adds a departing row to the statistics of the base: of its type, and of every fact that it matches of the plans in force at its time or
+/// since, for a later condition may look back at it.
+pub(crate) fn depart<'p>(
+    base: &mut State,
+    contact: &Contact,
+    row: &Row,
+    plans: impl Iterator<Item = &'p Arc<crate::plan::Plan>>,
+) {
     let type_text = contact.words.text(row.event_type);
     let mut matched: Vec<(Name, &str, Span)> = vec![(Name::of(type_text), type_text, Span::ZERO)];
-    for fact in plans.plans().iter().flat_map(|plan| &plan.facts) {
+    for fact in plans.flat_map(|plan| &plan.facts) {
         if !row_matches(fact, row, &contact.rows, &contact.words) {
             continue;
         }
@@ -217,6 +226,9 @@ fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window
     known.last = known.last.max(row.time);
     if window > Span::ZERO {
         known.recent.retain(|time| *time > row.time - window);
+        if known.recent.len() >= RECENT_MAX {
+            known.recent.remove(0);
+        }
         known.recent.push(row.time);
     }
 }

@@ -167,12 +167,8 @@ impl Stepper<'_> {
 
     /// Plans that are not in force any more: levels off, engagement ends (S47).
     fn retire_others(&mut self, now: Timestamp) {
-        if self.state.plans.len() == self.plans.plans().len() {
-            return;
-        }
         for at in 0..self.state.plans.len() {
-            let key = self.state.plans[at].key;
-            if self.plans.plans().iter().any(|plan| plan.key == key) {
+            if !self.must_retire(&self.state.plans[at]) {
                 continue;
             }
             let held = &mut self.state.plans[at];

@@ -15,7 +15,7 @@ mod timers;
 use std::sync::Arc;
 
 use crate::canonical::canonical_bytes;
-use crate::contact::{Base, Contact, Ledger, Row, Rows, State};
+use crate::contact::{Base, Contact, FactStatistics, Ledger, Row, State};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
@@ -395,14 +395,19 @@ impl Fold {
             None => Default::default(),
         };
         let departing: Vec<Row> = contact.rows.as_slice()[..count].to_vec();
+        // The steps of the live fold, with the same rows in sight: what had departed before is in the statistics, what departs now is still a row.
+        let before = Arc::clone(&base.facts);
+        let caches = FactCaches::default();
         let mut row = std::mem::take(&mut self.row);
-        for (at, departed) in departing.iter().enumerate() {
+        for at in 0..count {
             contact.rows.load(at, &contact.words, &contact.id, &mut row);
-            self.step_base(contact, &mut base, &row, at);
-            let in_force = Arc::clone(self.timeline.at(departed.time));
-            facts::depart(&mut base, contact, departed, &in_force.plans);
+            self.step_base(contact, &mut base, &row, BaseSight { at, departed: &before, caches: &caches });
         }
         self.row = row;
+        for departed in &departing {
+            let plans = self.timeline.from(departed.time).flat_map(|in_force| in_force.plans.plans());
+            facts::depart(&mut base, contact, departed, plans);
+        }
         let Some(last) = departing.last() else { return };
         contact.ledger.remove_oldest(base.booked - contact.ledger.first);
         contact.rows.remove_oldest(count);
@@ -412,22 +417,42 @@ impl Fold {
         contact.rewrites += 1;
     }
 
-    /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger. The only visible row is
-    /// the departing one; what departed before it is in the statistics.
-    fn step_base(&mut self, contact: &mut Contact, base: &mut State, row: &Event, at: usize) {
-        let single = contact.rows.single(at);
-        let caches = FactCaches::default();
+    /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.
+    fn step_base(&mut self, contact: &mut Contact, base: &mut State, row: &Event, sight: BaseSight<'_>) {
         while let Some(timer) = timers::next_timer(&self.timeline, base, &contact.rules) {
             if timer.due > row.time {
                 break;
             }
             let in_force = self.in_force_for(timer, base.plans_since);
-            let parts = BaseParts { single: &single, visible: 0, caches: &caches, horizon: self.limits.horizon };
-            base_stepper(contact, base, &in_force, parts, &mut self.buffers).timer(timer);
+            self.base_stepper(contact, base, &in_force, sight, sight.at).timer(timer);
         }
         let in_force = Arc::clone(self.timeline.at(row.time));
-        let parts = BaseParts { single: &single, visible: 1, caches: &caches, horizon: self.limits.horizon };
-        base_stepper(contact, base, &in_force, parts, &mut self.buffers).event(row);
+        self.base_stepper(contact, base, &in_force, sight, sight.at + 1).event(row);
+    }
+
+    fn base_stepper<'a>(
+        &'a mut self,
+        contact: &'a mut Contact,
+        base: &'a mut State,
+        in_force: &'a InForce,
+        sight: BaseSight<'a>,
+        visible: usize,
+    ) -> Stepper<'a> {
+        Stepper {
+            contact: &contact.id,
+            in_force,
+            plans: &in_force.plans,
+            horizon: self.limits.horizon,
+            departed: Arc::clone(sight.departed),
+            state: base,
+            rules: &mut contact.rules,
+            ledger: None,
+            rows: &contact.rows,
+            words: &contact.words,
+            caches: sight.caches,
+            visible,
+            buffers: &mut self.buffers,
+        }
     }
 
     fn outcome(&self, event: &Event, fired: usize) -> Outcome {
@@ -448,35 +473,13 @@ fn never_back(contact: &mut Contact, before: Timestamp) {
 }
 
 /// What a step over a base sees of history.
-struct BaseParts<'a> {
-    single: &'a Rows,
-    visible: usize,
+#[derive(Clone, Copy)]
+struct BaseSight<'a> {
+    /// The place of the departing row.
+    at: usize,
+    /// What departed before.
+    departed: &'a Arc<Vec<FactStatistics>>,
     caches: &'a FactCaches,
-    horizon: Span,
-}
-
-fn base_stepper<'a>(
-    contact: &'a mut Contact,
-    base: &'a mut State,
-    in_force: &'a InForce,
-    parts: BaseParts<'a>,
-    buffers: &'a mut StepBuffers,
-) -> Stepper<'a> {
-    Stepper {
-        contact: &contact.id,
-        in_force,
-        plans: &in_force.plans,
-        horizon: parts.horizon,
-        departed: Arc::clone(&base.facts),
-        state: base,
-        rules: &mut contact.rules,
-        ledger: None,
-        rows: parts.single,
-        words: &contact.words,
-        caches: parts.caches,
-        visible: parts.visible,
-        buffers,
-    }
 }
 
 /// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, Rows, RuleName, RuleTable, State,
-    Words,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, PlanState, Rows, RuleName,
+    RuleTable, State, Words,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value, Verdict};
@@ -20,6 +20,11 @@ use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::InForce;
+
+/// The most attributes a contact keeps.
+const ATTRIBUTES_MAX: usize = 256;
+/// The longest text that an attribute keeps, in bytes.
+const ATTRIBUTE_BYTES_MAX: usize = 1024;
 
 /// Reused buffers of a step.
 #[derive(Debug, Default)]
@@ -157,12 +162,28 @@ impl Stepper<'_> {
         if first {
             self.state.first_event = Some(now);
         }
-        if self.state.plans_since == Some(self.in_force.since) {
+        // The set may be another one although it is in force since the same instant: a program that starts anew with other plans says so.
+        if self.state.plans_since == Some(self.in_force.since) && self.knows_the_plans() {
             return false;
         }
         self.state.plans_since = Some(self.in_force.since);
         self.enter_plans(now, first);
         true
+    }
+
+    /// Whether the state has an entry for each plan in force and for no other that still counts.
+    fn knows_the_plans(&self) -> bool {
+        let (held, plans) = (&self.state.plans, self.plans.plans());
+        if held.len() == plans.len() {
+            return held.iter().zip(plans).all(|(held, plan)| held.key == plan.key);
+        }
+        plans.iter().all(|plan| self.state.plan(plan.key).is_some()) && !held.iter().any(|held| self.must_retire(held))
+    }
+
+    /// Whether a plan that is not in force any more still counts (S47).
+    pub(crate) fn must_retire(&self, held: &PlanState) -> bool {
+        let counts = held.member || held.qualify.on || held.stage.is_some() || held.engagement != Points::ZERO;
+        counts && !self.plans.plans().iter().any(|plan| plan.key == held.key)
     }
 
     /// Applies an attribute update (S2, S16) before anything else of the step sees it.
@@ -188,6 +209,11 @@ impl Stepper<'_> {
                     continue;
                 }
             };
+            // What a contact may hold is bounded (L8): a further attribute is not set, nor one beyond a text's size.
+            let too_long = matches!(&value, AttributeValue::Text(text) if text.len() > ATTRIBUTE_BYTES_MAX);
+            if too_long || (at.is_none() && attributes.len() >= ATTRIBUTES_MAX) {
+                continue;
+            }
             let attribute = Attribute { name, text: Arc::from(text), value, time: event.time, source: source.clone() };
             match at {
                 Some(at) => attributes[at] = attribute,
@@ -268,7 +294,7 @@ impl Stepper<'_> {
         let period_end = match rule.cap.map(|cap| cap.period) {
             Some(period @ (CapPeriod::Day | CapPeriod::Week | CapPeriod::Month)) => {
                 let held = index.and_then(|index| self.state.rules.iter().find(|state| state.rule == index));
-                match held.filter(|held| now < held.period_end) {
+                match held.filter(|held| held.period == period.code() && now < held.period_end) {
                     Some(held) => held.period_end,
                     None => booking::period_end(period, &plan.time_zone, now),
                 }
@@ -279,7 +305,7 @@ impl Stepper<'_> {
     }
 
     fn last_fired(&self, index: u32) -> Option<Timestamp> {
-        self.state.rules.iter().find(|state| state.rule == index).map(|state| state.last_fired)
+        self.state.rules.iter().find(|state| state.rule == index)?.once_fired
     }
 
     /// Books the firings in (plan, file) order, then does what they and the event do to tags. Returns how many there were.
@@ -415,6 +441,6 @@ impl Stepper<'_> {
             Some(index) => index,
             None => self.rules.insert_in_plan(plan, rule),
         };
-        booking::rule_state(&mut self.state.rules, index).last_fired = due;
+        booking::rule_state(&mut self.state.rules, index).idle_passed = Some(due);
     }
 }

@@ -56,8 +56,8 @@ fn next_idle(
     let first_due = start + *idle;
     let passed = rules
         .state_index(rule.key)
-        .and_then(|index| state.rules.iter().find(|known| known.rule == index))
-        .map_or(Timestamp::MIN, |known| known.last_fired);
+        .and_then(|index| state.rules.iter().find(|known| known.rule == index)?.idle_passed)
+        .unwrap_or(Timestamp::MIN);
     // Dues before the plan set came into force are skipped, but count in `times`.
     let not_before = in_force.since.max(passed + Span::from_millis(1));
     let Some(every) = every else {

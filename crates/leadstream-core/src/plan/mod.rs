@@ -130,6 +130,20 @@ pub enum CapPeriod {
     Ever,
 }
 
+impl CapPeriod {
+    /// A number that tells the kinds of periods apart in stored state. Never changed or reused.
+    pub fn code(self) -> u8 {
+        match self {
+            CapPeriod::Award => 1,
+            CapPeriod::Day => 2,
+            CapPeriod::Week => 3,
+            CapPeriod::Month => 4,
+            CapPeriod::Rolling(_) => 5,
+            CapPeriod::Ever => 6,
+        }
+    }
+}
+
 /// How often a rule may fire (S11).
 #[derive(Clone, Debug)]
 pub enum OncePer {

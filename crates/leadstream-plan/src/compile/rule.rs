@@ -15,8 +15,8 @@ use crate::code::Code;
 use crate::duration;
 use crate::yaml::{Content, Entry, Node};
 
-/// How often an idle rule may fire in one silence (S14); as many as hourly firings for ten years would be.
-const TIMES_MAX: u32 = 87_600;
+/// How often an idle rule may fire in one silence (S14): each firing is a line of the ledger, so it bounds a silent contact.
+const TIMES_MAX: u32 = 1_000;
 
 /// How often an idle rule with `every` fires in one silence unless it says so (S14).
 const TIMES_DEFAULT: u32 = 12;

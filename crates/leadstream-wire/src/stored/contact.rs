@@ -93,7 +93,25 @@ pub fn read_image(id: &str, bytes: &[u8]) -> Result<Contact, StoredError> {
     if !reader.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
+    consistent(&contact)?;
     Ok(contact)
+}
+
+/// What the fold relies on between the parts of a contact.
+fn consistent(contact: &Contact) -> Result<(), StoredError> {
+    let based = contact.base.as_ref().map_or(0, |base| base.state.booked);
+    let kept = contact.ledger.len() as u64;
+    if contact.ledger.first != based || contact.ledger.first.checked_add(kept) != Some(contact.state.booked) {
+        return Err(StoredError::Malformed("a ledger that is not the bookings of its state"));
+    }
+    let states = contact.base.iter().map(|base| &base.state).chain([&contact.state]);
+    for state in states {
+        let sorted = state.tags.is_sorted_by(|a, b| a.tag < b.tag) && state.plans.is_sorted_by(|a, b| a.plan < b.plan);
+        if !sorted {
+            return Err(StoredError::Malformed("tags or plans out of order"));
+        }
+    }
+    Ok(())
 }
 
 /// Appends what changed since `since`. Only where [`Lengths::only_grown`] says so.
@@ -138,5 +156,5 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8]) -> Result<(), StoredErr
     if !reader.is_empty() {
         return Err(StoredError::Malformed("more than a change"));
     }
-    Ok(())
+    consistent(contact)
 }

@@ -29,7 +29,9 @@ pub(super) fn put_state(state: &State, bytes: &mut Vec<u8>) {
     put_list(&state.plans, bytes, put_plan);
     put_list(&state.rules, bytes, |rule, bytes| {
         put_number(bytes, u64::from(rule.rule));
-        put_instant(rule.last_fired, bytes);
+        put_optional_instant(rule.once_fired, bytes);
+        put_optional_instant(rule.idle_passed, bytes);
+        bytes.push(rule.period);
         put_instant(rule.period_end, bytes);
         put_points(rule.capped, bytes);
     });
@@ -63,7 +65,9 @@ pub(super) fn read_state(reader: &mut ByteReader<'_>) -> Result<State, StoredErr
         rules: read_list(reader, |reader| {
             Ok(RuleState {
                 rule: reader.number_u32()?,
-                last_fired: read_instant(reader)?,
+                once_fired: read_optional_instant(reader)?,
+                idle_passed: read_optional_instant(reader)?,
+                period: reader.byte()?,
                 period_end: read_instant(reader)?,
                 capped: read_points(reader)?,
             })
