@@ -1,6 +1,6 @@
 //! The binary as people and scripts meet it, without a broker: what it prints, what it writes, and the codes it ends with.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and measures how long it waits")]
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -408,4 +408,46 @@ fn what_needs_a_service_or_somebody_to_ask_says_so() {
     place.write("leadstream.yaml", "sources: []\n");
     let nothing = place.run(&["run"]).code(2);
     assert!(nothing.err().contains("no sources"), "{}", nothing.err());
+}
+
+/// Starts a command, lets it work for a moment, sends a signal, and gives its end and how long that took.
+fn interrupted(place: &Place, arguments: &[&str], signal: &str) -> (Ended, std::time::Duration) {
+    let child = Command::new(env!("CARGO_BIN_EXE_leadstream"))
+        .args(arguments)
+        .current_dir(place.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let began = std::time::Instant::now();
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    (Ended(output), began.elapsed())
+}
+
+#[test]
+fn an_interrupted_generate_says_how_far_it_came_and_leaves_whole_lines() {
+    let place = Place::new();
+    let arguments = ["generate", "--events", "1000000000", "--rate", "1000", "--to", "made.jsonl"];
+    let (ended, _) = interrupted(&place, &arguments, "-INT");
+    let ended = ended.code(130);
+    assert!(ended.err().contains("of 1,000,000,000 records were written"), "{}", ended.err());
+    let made = place.read("made.jsonl");
+    assert!(made.ends_with('\n') && made.lines().all(|line| line.ends_with('}')), "half a line");
+    // Without a number to reach, being stopped is its proper end.
+    let (endless, _) =
+        interrupted(&place, &["generate", "--events", "0", "--rate", "100", "--to", "endless.jsonl"], "-TERM");
+    endless.code(0);
+}
+
+#[test]
+fn a_service_whose_broker_is_away_waits_says_so_once_and_stops_within_five_seconds() {
+    let place = Place::new();
+    let arguments = ["run", "--set", "kafka.bootstrap=127.0.0.1:1", "--set", "storage.directory=state"];
+    let (ended, took) = interrupted(&place, &arguments, "-TERM");
+    let ended = ended.code(0);
+    assert!(took < std::time::Duration::from_secs(5), "{took:?}");
+    assert!(ended.err().matches("the cluster does not answer").count() <= 1, "{}", ended.err());
+    assert!(ended.err().lines().all(|line| line.starts_with('{')), "no JSON beside a terminal: {}", ended.err());
 }

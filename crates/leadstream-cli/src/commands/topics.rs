@@ -1,15 +1,23 @@
 //! `leadstream topics create|check`: Leadstream's own topics as they must be, and the source topics as they are.
 
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
 use leadstream_config::Config;
 use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{Log, LogError, TopicDescription};
 
 use crate::arguments::{ConfigurationArguments, TopicsCommand};
+use crate::cluster::Cluster;
 use crate::connection::{connect, is_freely_kept, own_topics};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration;
 use crate::terminal;
+
+/// Between two questions to a cluster that is away, and between two looks for an interrupt.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Result<(), Failure> {
@@ -49,11 +57,15 @@ pub(crate) fn create(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Fai
 }
 
 /// Every way in which topics are not as they must be, a line each. A source topic must exist; a keyed one with as many partitions as tasks.
-pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
+pub(crate) fn differences(log: &Cluster, config: &Config) -> Result<Vec<String>, Failure> {
+    compare(log, config).map_err(refused)
+}
+
+fn compare(log: &Cluster, config: &Config) -> Result<Vec<String>, LogError> {
     let specs = own_topics(config);
     let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     let mut lines = Vec::new();
-    for (spec, found) in specs.iter().zip(log.describe(&names).map_err(refused)?) {
+    for (spec, found) in specs.iter().zip(log.describe(&names)?) {
         let Some(found) = found else {
             lines.push(format!("{}: does not exist: create it with `leadstream topics create`", spec.name));
             continue;
@@ -66,7 +78,7 @@ pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>
         lines.extend(spec.differences(&found).into_iter().map(|difference| format!("{}: {difference}", spec.name)));
     }
     let sources: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
-    for (source, found) in config.sources.iter().zip(log.describe(&sources).map_err(refused)?) {
+    for (source, found) in config.sources.iter().zip(log.describe(&sources)?) {
         match found {
             None => {
                 lines.push(format!("{}: does not exist: it is a source, create it or correct its name", source.topic))
@@ -81,43 +93,67 @@ pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>
     Ok(lines)
 }
 
-/// The descriptions of the source topics and of the changelog, once all topics are as they must be. Waits for a cluster that does not answer.
+/// The descriptions of the source topics and of the changelog, once all topics are as they must be. Waits for a cluster that does not answer;
+/// `None` where it was interrupted meanwhile.
 pub(crate) fn await_topics(
-    log: &KafkaLog,
+    log: &Arc<Cluster>,
     config: &Config,
     interrupt: &Interrupt,
 ) -> Result<Option<(Vec<TopicDescription>, TopicDescription)>, Failure> {
-    let changelog = config.topic_names().contacts_changelog;
-    let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
-    names.push(changelog.as_str());
     let mut has_said_so = false;
     loop {
-        if interrupt.is_raised() {
-            return Ok(None);
-        }
-        match log.describe(&names) {
+        let Some(looked) = ask(log, config, interrupt) else { return Ok(None) };
+        match looked {
             Err(LogError::Retry(failure)) => {
                 if !has_said_so {
                     tracing::warn!(bootstrap = config.kafka.bootstrap, reason = %failure, "the cluster does not answer, waiting");
                     has_said_so = true;
                 }
-                std::thread::sleep(std::time::Duration::from_millis(500));
+                std::thread::sleep(RETRY_PAUSE);
             }
             Err(error) => return Err(refused(error)),
-            Ok(described) => {
-                let differences = differences(log, config)?;
-                if !differences.is_empty() {
-                    return Err(Failure::NotDone(format!(
-                        "the topics are not as they must be\n{}",
-                        differences.join("\n")
-                    )));
-                }
-                let mut described: Vec<TopicDescription> = described.into_iter().flatten().collect();
+            Ok((differences, _)) if !differences.is_empty() => {
+                return Err(Failure::NotDone(format!(
+                    "the topics are not as they must be\n{}",
+                    differences.join("\n")
+                )));
+            }
+            Ok((_, mut described)) => {
                 // Every one of them exists, or there would be a difference.
-                let changelog =
-                    described.pop().ok_or_else(|| Failure::NotDone(format!("{changelog} does not exist")))?;
+                let missing = || Failure::NotDone("a topic was deleted in this moment".to_owned());
+                let changelog = described.pop().ok_or_else(missing)?;
                 warn_of_retention(config, &described);
                 return Ok(Some((described, changelog)));
+            }
+        }
+    }
+}
+
+type Looked = Result<(Vec<String>, Vec<TopicDescription>), LogError>;
+
+/// Looks at the topics on another thread: a question to a cluster that is away takes longer than a stop may. `None`: interrupted.
+fn ask(log: &Arc<Cluster>, config: &Config, interrupt: &Interrupt) -> Option<Looked> {
+    let (sender, answer) = channel();
+    let (log, config) = (Arc::clone(log), config.clone());
+    std::thread::spawn(move || {
+        let changelog = config.topic_names().contacts_changelog;
+        let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
+        names.push(changelog.as_str());
+        let looked = compare(&log, &config).and_then(|differences| Ok((differences, log.describe(&names)?)));
+        // Who asked may have been told to stop.
+        let _ = sender
+            .send(looked.map(|(differences, described)| (differences, described.into_iter().flatten().collect())));
+    });
+    loop {
+        if interrupt.is_raised() {
+            return None;
+        }
+        match answer.recv_timeout(RETRY_PAUSE) {
+            Ok(looked) => return Some(looked),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let failure = leadstream_runtime::log::Failure::new("describe topics", "the question was not answered");
+                return Some(Err(LogError::Fatal(failure)));
             }
         }
     }
