@@ -30,6 +30,10 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
+/// Contacts grow and go by the million: an allocator that takes and gives small blocks cheaply is worth a fifth of the fold.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match dispatch(&arguments) {

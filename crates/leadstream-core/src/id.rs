@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// H of SEMANTICS: the first 16 bytes of BLAKE3.
+/// H of the semantics: the first 16 bytes of BLAKE3.
 pub type Hash = [u8; 16];
 
 /// Builds H over a sequence of parts, each with its length in front where S3 and S54 say `lp`.

@@ -1,6 +1,6 @@
 //! Scoring plans: YAML to a compiled plan or to all of its diagnostics.
 //!
-//! Owns the spelling of plans (DESIGN section 3): keys, conditions in CEL, the catalogue of event types, limits, messages and the JSON Schema.
+//! Owns the spelling of plans (docs/plans.md): keys, conditions in CEL, the catalogue of event types, limits, messages and the JSON Schema.
 //! Pure: it takes texts and gives values; it opens no file, writes to no terminal and reads no clock. A plan that comes out has no error left
 //! in it: whatever it means, the fold can run it.
 

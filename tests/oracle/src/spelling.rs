@@ -1,4 +1,4 @@
-//! The YAML spelling of a plan, as serde types (DESIGN, section 3), limited to the clauses the oracle covers.
+//! The YAML spelling of a plan, as serde types (docs/plans.md), limited to the clauses the oracle covers.
 //!
 //! Owns key names only. Never interprets: [`crate::loading`] turns these into a plan. An unknown key is an error.
 

@@ -43,6 +43,8 @@ pub struct Rows {
     /// The first bytes of each row's identity, close together: every event is looked for among all rows.
     prints: Vec<u64>,
     packed: Vec<u8>,
+    /// The time of the first row, so that no event has to look at that row to know that it stays.
+    oldest: Option<Timestamp>,
 }
 
 /// Tags of packed values. Never changed or reused: stored rows carry them.
@@ -77,6 +79,11 @@ impl Rows {
     /// The last row.
     pub fn last(&self) -> Option<&Row> {
         self.rows.last()
+    }
+
+    /// The time of the oldest row.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
     }
 
     /// The place of the row of an event.
@@ -122,6 +129,7 @@ impl Rows {
             _ => self.rows.len(),
         };
         let late = at < self.rows.len();
+        self.oldest = Some(self.oldest.map_or(event.time, |oldest| oldest.min(event.time)));
         self.rows.insert(at, row);
         self.prints.insert(at, print(event.uid));
         if late {
@@ -141,6 +149,7 @@ impl Rows {
     pub fn push_packed(&mut self, row: RowParts, packed: &[u8]) {
         let start = self.packed.len() as u32;
         self.packed.extend_from_slice(packed);
+        self.oldest.get_or_insert(row.time);
         self.prints.push(print(row.uid));
         let RowParts { time, uid, event_type, source, kind, verdict, clamped } = row;
         self.rows.push(Row {
@@ -203,10 +212,14 @@ impl Rows {
         self.prints.truncate(len);
         let end = self.rows.last().map_or(0, |row| row.start + row.length);
         self.packed.truncate(end as usize);
+        if self.rows.is_empty() {
+            self.oldest = None;
+        }
     }
 
     /// Lays the packed properties in the order of the rows, without gaps.
     pub fn repack(&mut self) {
+        self.oldest = self.rows.first().map(|row| row.time);
         let mut packed = Vec::with_capacity(self.rows.iter().map(|row| row.length as usize).sum());
         for row in &mut self.rows {
             let start = packed.len() as u32;

@@ -110,7 +110,7 @@ impl Fold {
     pub fn rewrites(&self, contact: &Contact, event: &Event) -> bool {
         self.is_late(contact, event)
             || contact.rows.len() >= self.limits.rows
-            || contact.rows.as_slice().first().is_some_and(|row| row.time < event.time - self.limits.horizon)
+            || contact.rows.oldest().is_some_and(|oldest| oldest < event.time - self.limits.horizon)
             || self.missed_plan_change(contact)
             || contact.rows.find(event.uid).is_some()
     }
@@ -377,6 +377,10 @@ impl Fold {
     /// Lets rows beyond the horizon go into the base (S6).
     fn depart(&mut self, contact: &mut Contact) {
         let Some(newest) = contact.rows.last().map(|row| row.time) else { return };
+        let stays = contact.rows.oldest().is_none_or(|oldest| oldest >= newest - self.limits.horizon);
+        if stays && contact.rows.len() <= self.limits.rows {
+            return;
+        }
         let rows = contact.rows.as_slice();
         let old = rows.partition_point(|row| row.time < newest - self.limits.horizon);
         let many = rows.len().saturating_sub(self.limits.rows);
