@@ -451,3 +451,22 @@ fn a_service_whose_broker_is_away_waits_says_so_once_and_stops_within_five_secon
     assert!(ended.err().matches("the cluster does not answer").count() <= 1, "{}", ended.err());
     assert!(ended.err().lines().all(|line| line.starts_with('{')), "no JSON beside a terminal: {}", ended.err());
 }
+
+#[test]
+fn commands_about_contacts_are_read_before_the_events() {
+    let place = Place::new();
+    place.write("plans/cars.yaml", PLAN.replace("plan: cars", "plan: cars\nmembers: '\"vip\" in contact.tags'"));
+    place.write("events.jsonl", journey());
+    let command = r#"{"command":"tags","contact":"c1","add":["vip"],"time":"2025-12-01T00:00:00Z"}"#;
+    place.write("contacts.jsonl", format!("{command}\n{{\"command\":\"erase\",\"contact\":\"c2\"}}\n"));
+    let arguments = ["replay", "events.jsonl", "--contacts", "contacts.jsonl", "--scorecards", "cards.jsonl"];
+    let replayed = place.run(&arguments).code(0);
+    let scores: Vec<serde_json::Value> = place
+        .read("cards.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .collect();
+    let score = |card: &serde_json::Value| card["plans"][0]["score"].as_f64();
+    assert_eq!(scores.iter().map(score).collect::<Vec<_>>(), [Some(55.0), Some(0.0)]);
+    assert!(replayed.out().contains("dead (command_unsupported)"), "{}", replayed.out());
+}

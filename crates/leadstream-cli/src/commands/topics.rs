@@ -100,15 +100,12 @@ pub(crate) fn await_topics(
     config: &Config,
     interrupt: &Interrupt,
 ) -> Result<Option<(Vec<TopicDescription>, TopicDescription)>, Failure> {
-    let mut has_said_so = false;
     loop {
         let Some(looked) = ask(log, config, interrupt) else { return Ok(None) };
         match looked {
             Err(LogError::Retry(failure)) => {
-                if !has_said_so {
-                    tracing::warn!(bootstrap = config.kafka.bootstrap, reason = %failure, "the cluster does not answer, waiting");
-                    has_said_so = true;
-                }
+                // The clients have said already that the brokers are away, once.
+                tracing::debug!(reason = %failure, "the topics cannot be looked at yet");
                 std::thread::sleep(RETRY_PAUSE);
             }
             Err(error) => return Err(refused(error)),
