@@ -23,7 +23,7 @@ pub fn twenty_rules_path() -> &'static Path {
 }
 
 /// A plan of ten rules that events match, and so many that none matches, of the kinds of which large plans have many: a URL, a campaign, a
-/// product, a type of their own.
+/// product, a type of event that never comes.
 pub fn with_unmatched(unmatched: usize) -> String {
     let mut text = String::from(
         "plan: scaling\nrules:\n\
@@ -43,7 +43,7 @@ pub fn with_unmatched(unmatched: usize) -> String {
             0 => format!("on: page_viewed, when: 'event.path.startsWith(\"/catalogue/{number}/\")'"),
             1 => format!("on: email_clicked, when: 'event.campaign_name == \"spring-{number}\"'"),
             2 => format!("on: product_added, when: 'event.product_id == \"sku-{number}\"'"),
-            _ => format!("on: quiz_finished_{number}"),
+            _ => format!("on: webinar_attended, when: 'event.webinar_id == \"w{number}\"'"),
         };
         let _ = writeln!(text, "  - {{ id: u{number}, {rule}, points: 1 }}");
     }

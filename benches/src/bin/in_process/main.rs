@@ -2,7 +2,7 @@
 //!
 //! `in-process [--events N] [--contacts N] [decode] [fold] [rules] [late] [bytes]` measures what is named, or everything. All times are CPU
 //! time of the measuring thread, after a warm-up of a quarter of the events.
-#![allow(clippy::print_stdout, reason = "a program that measures and prints")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that measures and prints")]
 
 mod bytes;
 mod decode;
@@ -12,6 +12,7 @@ mod rules;
 mod world;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use leadstream_benches::messages::CONTACTS;
@@ -23,7 +24,17 @@ struct Size {
     contacts: u64,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("in-process: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut size = Size { events: 2_000_000, contacts: CONTACTS };
     let mut names = Vec::new();
     let mut arguments = std::env::args().skip(1);
