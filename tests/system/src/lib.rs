@@ -102,7 +102,15 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// # Panics
     /// Where it cannot be started.
     pub fn start(&self) -> Process {
-        Process::spawn(&mut self.command(&["run"]), &self.path("log")).expect("the binary can be started")
+        self.begin(&["run"])
+    }
+
+    /// Starts any command and leaves it running.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn begin(&self, arguments: &[&str]) -> Process {
+        Process::spawn(&mut self.command(arguments), &self.path("log")).expect("the binary can be started")
     }
 
     /// Where the running process serves HTTP, as its log says.

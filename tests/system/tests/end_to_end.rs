@@ -158,3 +158,43 @@ fn topics_are_checked_and_a_reset_refuses_while_somebody_works() {
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
     assert!(foreign::read_committed(&broker.bootstrap(), "reset.scores").is_ok());
 }
+
+#[test]
+fn the_demo_tells_who_qualified_and_why_few_lines_a_second_and_stops_in_time() {
+    let application = Application::new(Broker::shared(), "demo", false);
+    let began = std::time::Instant::now();
+    let mut process = application.begin(&["demo", "--rate", "100"]);
+    while !process.output().contains("why? leadstream contact show") {
+        let ended = process.has_ended().unwrap();
+        assert!(!ended && began.elapsed() < LIMIT, "nobody qualified: {}", process.output());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (told, seconds) = (process.output(), began.elapsed().as_secs() + 1);
+    let story: Vec<&str> =
+        told.lines().filter(|line| line.contains(" for ") || line.contains(" in benchmark")).collect();
+    assert!(story.len() as u64 <= 5 * seconds, "{} lines in {seconds} s: {told}", story.len());
+    assert!(
+        story.iter().any(|line| line.contains("qualified for benchmark: 1") && line.contains("points, over 100: ")),
+        "{told}"
+    );
+    assert!(told.contains("/metrics") && told.contains("stop with Ctrl-C"), "{told}");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+#[test]
+fn generated_events_can_go_straight_to_kafka() {
+    let application = Application::new(Broker::shared(), "straight", true);
+    application.done(&["generate", "--to", "kafka", "--events", "2500", "--contacts", "100"]);
+    application.done(&["generate", "--to", "made.jsonl", "--events", "2500", "--contacts", "100"]);
+    let made = std::fs::read_to_string(application.path("made.jsonl")).unwrap();
+    let mut expected: Vec<&[u8]> = made.lines().map(str::as_bytes).collect();
+    let arrived = foreign::read_committed(&Broker::shared().bootstrap(), &application.source()).unwrap();
+    let mut values: Vec<&[u8]> = arrived.iter().map(|record| record.value.as_deref().unwrap()).collect();
+    expected.sort_unstable();
+    values.sort_unstable();
+    assert!(values == expected, "{} of {}", values.len(), expected.len());
+    let missing =
+        application.run(&["generate", "--to", "kafka", "--set", "sources=[{topic: nowhere, format: segment}]"]);
+    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("topic nowhere does not exist"), "{missing:?}");
+}

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::arguments::{ConfigurationArguments, DemoArguments, GenerateArguments};
 use crate::commands::generate::{KafkaSink, feed, segment_topic, wall_clock};
 use crate::commands::run::Service;
-use crate::commands::topics::{create, refused};
+use crate::commands::topics::{create, patiently, refused};
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -45,7 +45,7 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &DemoArguments) -> 
     let address = service.server.address();
     terminal::print(&format!(
         "scoring {} on {}\nmetrics   http://{address}/metrics\nhealth    http://{address}/health/ready\n\
-         contacts  http://{address}/v1/contacts/c1\nstop with Ctrl-C\n\n",
+         contacts  http://{address}/v1/contacts/ID\nstop with Ctrl-C\n\n",
         config.sources.iter().map(|source| source.topic.as_str()).collect::<Vec<_>>().join(", "),
         config.kafka.bootstrap,
     ))?;
@@ -94,7 +94,7 @@ fn prepare(log: &KafkaLog, config: &Config) -> Result<(), Failure> {
             settings: std::collections::BTreeMap::new(),
         })
         .collect();
-    log.create(&sources).map_err(refused)
+    patiently(|| log.create(&sources))
 }
 
 /// First a past, as fast as it goes, then the present at its own pace.
@@ -171,16 +171,11 @@ impl Teller {
             .map_err(refused)?;
         let mut starts = Vec::new();
         for (place, topic) in (0u16..).zip(&topics) {
-            let partitions = log
-                .describe(&[topic])
-                .map_err(refused)?
-                .into_iter()
-                .flatten()
-                .next()
-                .map_or(0, |topic| topic.partitions);
+            let partitions =
+                patiently(|| log.describe(&[topic]))?.into_iter().flatten().next().map_or(0, |topic| topic.partitions);
             let asked: Vec<TopicPartition> =
                 (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
-            for (partition, bounds) in (0..).zip(log.bounds(&asked).map_err(refused)?) {
+            for (partition, bounds) in (0..).zip(patiently(|| log.bounds(&asked))?) {
                 let partition = ReaderPartition { topic: TopicIndex(place), partition };
                 starts.push(ReadStart { partition, offset: bounds.end_offset });
             }

@@ -10,7 +10,7 @@ use leadstream_kafka::{KafkaLog, KafkaProducer};
 use leadstream_runtime::log::{Destination, Log, OutputRecord, Producer, ProducerOptions, TopicIndex};
 
 use crate::arguments::{ConfigurationArguments, GenerateArguments};
-use crate::commands::topics::refused;
+use crate::commands::topics::{patiently, refused};
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::files::Output;
@@ -172,19 +172,20 @@ impl KafkaSink {
     /// Opens a producer for a topic.
     #[expect(clippy::disallowed_methods, reason = "transactions last for a part of a second")]
     pub(crate) fn open(log: &KafkaLog, config: &Config, topic: &str) -> Result<KafkaSink, Failure> {
-        let known = log.describe(&[topic]).map_err(refused)?;
+        let known = patiently(|| log.describe(&[topic]))?;
         if known.iter().all(Option::is_none) {
             return Err(Failure::NotDone(format!(
                 "topic {topic} does not exist: create it, with retention.ms=-1 for events of the past"
             )));
         }
-        let producer = log.open_producer(&ProducerOptions {
+        let options = ProducerOptions {
             transactional_id: format!("{}-{}-generate", config.application.id, config.application.instance),
             topics: vec![topic.to_owned()],
             transaction_timeout: config.kafka.transaction_timeout.as_duration(),
             queue_records: QUEUE_RECORDS,
-        });
-        Ok(KafkaSink { producer: producer.map_err(refused)?, began: Instant::now(), records: 0 })
+        };
+        let producer = patiently(|| log.open_producer(&options))?;
+        Ok(KafkaSink { producer, began: Instant::now(), records: 0 })
     }
 
     fn commit(&mut self) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use leadstream_config::Config;
 use leadstream_kafka::KafkaLog;
@@ -18,6 +18,8 @@ use crate::terminal;
 
 /// Between two questions to a cluster that is away, and between two looks for an interrupt.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How long a command of a person asks a cluster that cannot tell.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Result<(), Failure> {
@@ -49,16 +51,16 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Re
 pub(crate) fn create(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
     let specs = own_topics(config);
     let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-    let described = log.describe(&names).map_err(refused)?;
+    let described = patiently(|| log.describe(&names))?;
     let missing: Vec<_> =
         specs.iter().zip(described).filter(|(_, found)| found.is_none()).map(|(spec, _)| spec.clone()).collect();
-    log.create(&missing).map_err(refused)?;
+    patiently(|| log.create(&missing))?;
     Ok(missing.into_iter().map(|spec| spec.name).collect())
 }
 
 /// Every way in which topics are not as they must be, a line each. A source topic must exist; a keyed one with as many partitions as tasks.
 pub(crate) fn differences(log: &Cluster, config: &Config) -> Result<Vec<String>, Failure> {
-    compare(log, config).map_err(refused)
+    patiently(|| compare(log, config))
 }
 
 fn compare(log: &Cluster, config: &Config) -> Result<Vec<String>, LogError> {
@@ -163,6 +165,18 @@ fn warn_of_retention(config: &Config, described: &[TopicDescription]) {
         if let Some(retention_ms) = topic.retention_ms.filter(|_| by_event_time) {
             let days = retention_ms / 86_400_000;
             tracing::warn!(topic = %source.topic, days, "events older than the topic's retention are deleted before they are read; set retention.ms=-1 to replay old ones");
+        }
+    }
+}
+
+/// Asks again while the cluster cannot tell yet, as for moments after a topic was created, and gives up after some seconds.
+#[expect(clippy::disallowed_methods, reason = "patience ends")]
+pub(crate) fn patiently<T>(mut question: impl FnMut() -> Result<T, LogError>) -> Result<T, Failure> {
+    let began = Instant::now();
+    loop {
+        match question() {
+            Err(LogError::Retry(_)) if began.elapsed() < PATIENCE => std::thread::sleep(RETRY_PAUSE),
+            answer => return answer.map_err(refused),
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) struct Folder {
     pub(crate) fold: Fold,
     table: HashTable<usize>,
     /// In the order of their ids once [`Folder::finish`] has run.
+    #[expect(clippy::vec_box, reason = "contacts are large: growing and sorting move their addresses only")]
     pub(crate) contacts: Vec<Box<Contact>>,
     /// What a step derived, on its way to `found`.
     fresh: Vec<DerivedEvent>,
