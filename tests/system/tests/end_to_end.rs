@@ -41,6 +41,8 @@ fn what_run_derives_is_what_replay_derives_no_more_no_fewer_l2() {
         let derived = application.derived(expected.len(), LIMIT);
         let ended = process.terminate(Duration::from_secs(5)).unwrap();
         assert!(ended.success(), "{id}: {ended}");
+        let unexpected = derived.iter().find(|event| !expected.contains(event));
+        assert!(unexpected.is_none(), "{id}: {unexpected:#?}");
         assert_eq!(derived.len(), expected.len(), "{id}");
         for (is, should_be) in derived.iter().zip(&expected) {
             assert_eq!(is, should_be, "{id}");
