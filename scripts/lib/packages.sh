@@ -6,6 +6,7 @@ NEEDED_COMMANDS=(
   g++:g++ make:make cmake:cmake pkg-config:pkg-config      # librdkafka is built from source by its crate
   mvn:maven unzip:unzip patchelf:patchelf                   # Kafka and RocksDB come from Maven
   kcat:kcat                                                 # a Kafka client that is not ours, to check with
+  prometheus:prometheus                                     # the alerts and the dashboard are asked of a real one
   shellcheck:shellcheck
 )
 # Libraries and headers, by package.

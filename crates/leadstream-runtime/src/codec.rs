@@ -14,7 +14,7 @@ pub struct EventBatch {
 
 impl EventBatch {
     /// An empty event, to be filled. Whoever adds an event must name a contact in it.
-    #[expect(clippy::should_implement_trait, reason = "adds to a batch, not to a number")]
+    #[allow(clippy::should_implement_trait, reason = "adds to a batch, not to a number")]
     pub fn add(&mut self) -> &mut Event {
         if self.used == self.events.len() {
             self.events.push(Event::default());

@@ -1,5 +1,7 @@
 //! The fold against the oracle, command by command, on random plans and histories; and the laws that need no oracle.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use leadstream_core::Contact;
 use leadstream_core::explain::LedgerLine;
 use leadstream_fold_tests::{Subject, compiles, contributions_of, derived_of, ledger_of, outcome_of, scorecard_of};

@@ -67,7 +67,7 @@ pub fn two_members_share_and_a_task_moves_only_after_its_release<C: Cluster>(clu
         cluster.pause();
     }
     assert_eq!(first.events.len(), events, "{:?}", first.events);
-    assert_eq!(second.owned, []);
+    assert!(second.owned.is_empty());
     first.release(&revoked);
     until(cluster, "the tasks to move", &mut [&mut first, &mut second], |workers| workers[1].owned == revoked);
     assert_eq!(first.owned.len(), 2);

@@ -367,9 +367,7 @@ impl World {
         let markers_only = |name: &TopicPartition, from: u64| self.read_from(name, from).is_empty();
         inputs.iter().zip(committed).zip(bounds).all(|((name, committed), bounds)| {
             let next = committed.map_or(0, |committed| committed.next_offset);
-            next >= bounds.end_offset
-                || (next < bounds.end_offset && name.topic == "interactions" && markers_only(name, next))
-                || bounds.end_offset == 0
+            next >= bounds.end_offset || (name.topic == "interactions" && markers_only(name, next))
         })
     }
 

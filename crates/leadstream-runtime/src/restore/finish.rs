@@ -35,6 +35,7 @@ impl Restore {
         if let Some((epoch, newest)) = tail.newest() {
             task.epoch = epoch;
             task.clock.restore(newest.clock);
+            task.keep_clock();
         }
         let low = tail.newest().map_or(0, |(_, newest)| newest.low);
         for (number, epoch) in tail.into_epochs() {

@@ -69,7 +69,8 @@ impl StateRecords {
 impl Task {
     /// Whether contacts are due to be written back now.
     pub(crate) fn write_back_due(&self, limits: &WriteBackLimits, now_ms: i64, pressed: bool) -> usize {
-        let idle = now_ms - self.folded_at_ms >= IDLE_AFTER_MS.min(limits.interval_ms);
+        // A task that has input and only waits for its turn is not idle.
+        let idle = self.is_caught_up() && now_ms - self.folded_at_ms >= IDLE_AFTER_MS.min(limits.interval_ms);
         self.write_back.due(limits, now_ms, idle || pressed)
     }
 
@@ -253,8 +254,9 @@ impl Task {
         self.write_back.committed(self.records.written_waiting, self.records.low, uncovered);
         self.epoch = epoch;
         for queue in &mut self.inputs {
-            queue.committed = queue.next_offset;
+            queue.commit();
         }
+        self.keep_clock();
         let counts = std::mem::take(&mut self.open.counts);
         self.open.clear();
         self.records.clear();

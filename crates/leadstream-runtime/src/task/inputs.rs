@@ -49,6 +49,8 @@ pub(crate) struct InputQueue {
     pub(crate) paused: bool,
     /// The greatest time of an event read: the watermark of a source that is re-keyed.
     pub(crate) stream: Timestamp,
+    /// The same as of the last commit.
+    stream_committed: Timestamp,
 }
 
 impl InputQueue {
@@ -66,6 +68,7 @@ impl InputQueue {
             lag: 0,
             paused: false,
             stream: Timestamp::MIN,
+            stream_committed: Timestamp::MIN,
         }
     }
 
@@ -114,11 +117,18 @@ impl InputQueue {
         self.events.iter().take(events).map(|event| event.contact.as_str())
     }
 
+    /// What was folded is committed.
+    pub(crate) fn commit(&mut self) {
+        self.committed = self.next_offset;
+        self.stream_committed = self.stream;
+    }
+
     /// Forgets what was decoded and goes back to the last commit.
     pub(crate) fn rewind(&mut self) {
         self.items.clear();
         self.spare.extend(self.events.drain(..));
         self.next_offset = self.committed;
+        self.stream = self.stream_committed;
         self.caught_up = false;
     }
 

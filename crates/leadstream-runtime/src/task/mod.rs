@@ -57,6 +57,8 @@ pub(crate) struct Task {
     pub(crate) contacts: ContactCache,
     pub(crate) timers: Timers,
     pub(crate) clock: TaskClock,
+    /// The clock as of the last commit: an epoch that is undone takes back how far it had moved it.
+    clock_committed: TaskClock,
     pub(crate) inputs: Vec<InputQueue>,
     order: InputOrder,
     chosen: Vec<usize>,
@@ -82,6 +84,7 @@ impl Task {
             store,
             contacts: ContactCache::default(),
             timers: Timers::default(),
+            clock_committed: clock.clone(),
             clock,
             inputs: Vec::new(),
             order: InputOrder::default(),
@@ -171,6 +174,8 @@ impl Task {
         }
         self.open.clear();
         self.timers.undone();
+        // Events that are folded again must not find a clock that they have moved already: they would come as late ones.
+        self.clock = self.clock_committed.clone();
         for queue in &mut self.inputs {
             queue.rewind();
         }
@@ -218,6 +223,18 @@ impl Task {
     /// Whether everything there was has been read and folded.
     pub(crate) fn is_caught_up(&self) -> bool {
         self.inputs.iter().all(|queue| queue.caught_up && queue.items.is_empty())
+    }
+
+    /// Whether dirty contacts take so much of an exceeded budget that only writing them back makes room: clean ones are thrown out anyway.
+    pub(crate) fn is_pressed(&self, budget_bytes: usize) -> bool {
+        let bytes = self.contacts.bytes();
+        let dirty_bytes = bytes / self.contacts.len().max(1) * (self.write_back.len() + self.open.touched.len());
+        bytes > budget_bytes && dirty_bytes > budget_bytes / 2
+    }
+
+    /// What the clock says now is committed.
+    pub(crate) fn keep_clock(&mut self) {
+        self.clock_committed = self.clock.clone();
     }
 
     /// Moves the task clock.

@@ -62,7 +62,7 @@ impl<L: Log> Worker<L> {
 
     /// Whether a task holds more contacts than it may: only writing back lets it throw some out.
     fn is_over_budget(&self, task: &crate::task::Task) -> bool {
-        task.contacts.bytes() > self.contacts_budget()
+        task.is_pressed(self.contacts_budget())
     }
 
     fn prepare(&mut self, numbers: &[u32], now_ms: i64, pressed: bool) -> Result<(), WorkerError> {
@@ -80,7 +80,7 @@ impl<L: Log> Worker<L> {
         };
         for number in numbers {
             if let Some(task) = tasks.get_mut(number) {
-                let pressed = pressed || task.contacts.bytes() > budget;
+                let pressed = pressed || task.is_pressed(budget);
                 task.prepare(&mut tools, pressed)?;
             }
         }
