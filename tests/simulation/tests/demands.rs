@@ -1,6 +1,7 @@
 //! What the commit protocol demands, one by one: each test breaks something and sees that nothing is lost, or that a person is told.
 
 #![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::mpsc::channel;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Many seeds: whatever goes wrong, readers see what one failure-free run would have told.
 
 #![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -135,7 +135,11 @@ mod tests {
         packer.push_image("b", |bytes| bytes.extend_from_slice(&[1; 20]));
         let head = RedoHead { epoch: 1, writer: 1, low: 0, clock: Timestamp::MIN, plans: [0; 16], offsets: vec![] };
         let mut records = Vec::new();
-        packer.records(&head, |record| Ok::<(), ()>(records.push(record.to_vec()))).unwrap();
+        let keep = |record: &[u8]| {
+            records.push(record.to_vec());
+            Ok::<(), ()>(())
+        };
+        packer.records(&head, keep).unwrap();
         assert_eq!(records.len(), 2);
         tail.add(1, &records[0]).unwrap();
         assert_eq!(tail.first_gap(), Some(1));
