@@ -245,7 +245,7 @@ mod tests {
             assert_eq!((batch.len(), &*batch.events()[0].contact), (1, message.key));
             assert_eq!(batch.events()[0].time.millis(), message.time_ms as i64);
         }
-        assert!((410..450).contains(&(bytes / 20_000)), "{} bytes", bytes / 20_000);
+        assert!((440..470).contains(&(bytes / 20_000)), "{} bytes", bytes / 20_000);
     }
 
     #[test]

@@ -34,7 +34,8 @@ const BASE: [&str; 20] = [
     "tr",
 ];
 /// What `scripts/setup` wants installed besides Java.
-const TOOLS: [&str; 8] = ["g++", "make", "cmake", "pkg-config", "unzip", "patchelf", "kcat", "shellcheck"];
+const TOOLS: [&str; 9] =
+    ["g++", "make", "cmake", "pkg-config", "unzip", "patchelf", "kcat", "prometheus", "shellcheck"];
 
 /// A machine with a file system of its own as far as the scripts look.
 struct Machine {
