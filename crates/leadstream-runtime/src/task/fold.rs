@@ -85,7 +85,7 @@ impl Task {
         let slot = self.load(tools.fold, &event.contact)?;
         self.touch(slot);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
-        if undo::event_rewrites(tools.fold, &entry.contact, event)
+        if tools.fold.rewrites(&entry.contact, event)
             && let Some(undo) = &mut entry.undo
         {
             undo.make_whole(&entry.contact);

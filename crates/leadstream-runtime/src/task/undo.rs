@@ -1,7 +1,7 @@
 //! What takes a contact back to before the open epoch, kept until the outcome of its commit is known.
 
 use leadstream_core::contact::Savepoint;
-use leadstream_core::{Contact, Event, Fold, Timestamp};
+use leadstream_core::{Contact, Fold, Timestamp};
 use leadstream_wire::stored::contact::Lengths;
 
 /// How to take a contact back.
@@ -56,12 +56,6 @@ impl Undo {
 /// A contact that was rewritten without a whole copy: its task has to be restored to take it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Irreversible;
-
-/// Whether folding the event may rewrite the contact's past. An event of the instant stepped last that the contact has already may replace its
-/// row (S3).
-pub(crate) fn event_rewrites(fold: &Fold, contact: &Contact, event: &Event) -> bool {
-    fold.rewrites(contact, event) || (contact.state.tau == Some(event.time) && contact.rows.find(event.uid).is_some())
-}
 
 /// Whether firing the contact's timers may rewrite its past: a plan change that lies before a step taken without it.
 pub(crate) fn clock_rewrites(fold: &Fold, contact: &Contact) -> bool {
