@@ -6,14 +6,13 @@ use leadstream_config::{Config, Retention, Settings, TopicName};
 use leadstream_kafka::{KafkaLog, KafkaSettings};
 use leadstream_runtime::log::{CleanupPolicy, TopicSpec};
 
-use crate::cluster::Cluster;
 use crate::failure::Failure;
 
 /// A cluster, not yet asked anything.
 ///
 /// # Errors
 /// Settings that are refused.
-pub(crate) fn connect(config: &Config) -> Result<Cluster, Failure> {
+pub(crate) fn connect(config: &Config) -> Result<KafkaLog, Failure> {
     let plain = |settings: &Settings| -> BTreeMap<String, String> {
         settings.iter().map(|(name, setting)| (name.to_owned(), setting.expose().to_owned())).collect()
     };
@@ -24,7 +23,7 @@ pub(crate) fn connect(config: &Config) -> Result<Cluster, Failure> {
         consumer: plain(&config.kafka.consumer),
         producer: plain(&config.kafka.producer),
     };
-    KafkaLog::connect(settings).map(Cluster).map_err(|error| Failure::input(error.to_string()))
+    KafkaLog::connect(settings).map_err(|error| Failure::input(error.to_string()))
 }
 
 /// Leadstream's own topics as they are to be.

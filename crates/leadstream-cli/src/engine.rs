@@ -24,10 +24,10 @@ use leadstream_store::{StoreBudget, StoreMemory};
 use prometheus::Registry;
 
 use self::told::{encoders, input_codecs, worker_count, worker_options};
-use crate::cluster::Cluster;
 use crate::codec::Decoders;
 use crate::failure::Failure;
 use crate::plans;
+use leadstream_kafka::KafkaLog;
 
 /// How long a question about a contact may wait for its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ impl Workforce {
     /// # Errors
     /// What the configuration asks for and cannot be had.
     pub(crate) fn start(
-        log: &Arc<Cluster>,
+        log: &Arc<KafkaLog>,
         config: &Config,
         plans: PlansInForce,
         source_topics: &[TopicDescription],
@@ -76,7 +76,7 @@ impl Workforce {
         let mut workforce =
             Workforce { workers: Vec::new(), registry, plans, tasks: config.topics.partitions, stores, metrics };
         for number in 0..count {
-            let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores)?;
+            let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores);
             let started = workforce.start_worker(log, config, options);
             if let Err(failure) = started {
                 workforce.stop();
@@ -86,7 +86,7 @@ impl Workforce {
         Ok(workforce)
     }
 
-    fn start_worker(&mut self, log: &Arc<Cluster>, config: &Config, options: WorkerOptions) -> Result<(), Failure> {
+    fn start_worker(&mut self, log: &Arc<KafkaLog>, config: &Config, options: WorkerOptions) -> Result<(), Failure> {
         let (log, plans, metrics) = (Arc::clone(log), self.plans.clone(), self.metrics.clone());
         let decoders = Box::new(Decoders::new(input_codecs(config)?));
         let encoders = Box::new(encoders(config, &self.plans)?);

@@ -7,7 +7,6 @@
 
 mod arguments;
 mod cards;
-mod cluster;
 mod codec;
 mod commands;
 mod connection;

@@ -46,6 +46,17 @@ impl Admin {
     }
 
     pub(crate) fn describe(&self, topics: &[&str]) -> Result<Vec<Option<TopicDescription>>, LogError> {
+        // The cluster refuses a question that names a topic twice.
+        let mut once = topics.to_vec();
+        once.sort_unstable();
+        once.dedup();
+        let described = self.describe_each(&once)?;
+        let answer = |topic: &&str| once.binary_search(topic).ok().and_then(|place| described[place].clone());
+        Ok(topics.iter().map(answer).collect())
+    }
+
+    /// Describes topics, none of them named twice.
+    fn describe_each(&self, topics: &[&str]) -> Result<Vec<Option<TopicDescription>>, LogError> {
         const OPERATION: &str = "describe topics";
         let described = describe_topics(self.client.inner(), topics, REQUEST_TIMEOUT)
             .map_err(|(code, reason)| classified(OPERATION, code, &reason))?;

@@ -217,6 +217,35 @@ impl Log for KafkaLog {
         Ok(bounds)
     }
 
+    fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError> {
+        const OPERATION: &str = "fetch offsets for times";
+        let failed = |partition: &TopicPartition, error: KafkaError| match query_error(OPERATION, &error) {
+            LogError::Retry(failure) => LogError::Retry(failure),
+            other => LogError::Fatal(Failure::new(OPERATION, format!("{partition}: {}", other.failure().reason))),
+        };
+        let mut offsets = Vec::with_capacity(instants.len());
+        for (partition, instant_ms) in instants {
+            let number = native_partition(OPERATION, partition)?;
+            let mut asked = TopicPartitionList::with_capacity(1);
+            // Kafka takes negative times for the ends of the partition; no record is older than 1970.
+            asked
+                .add_partition_offset(&partition.topic, number, Offset::Offset((*instant_ms).max(0)))
+                .map_err(|error| failed(partition, error))?;
+            let answer = self.served().watcher.offsets_for_times(asked, REQUEST_TIMEOUT);
+            self.served();
+            let answer = answer.map_err(|error| failed(partition, error))?;
+            let element = answer
+                .find_partition(&partition.topic, number)
+                .ok_or_else(|| LogError::Retry(Failure::new(OPERATION, format!("no answer about {partition}"))))?;
+            element.error().map_err(|error| failed(partition, error))?;
+            offsets.push(match element.offset() {
+                Offset::Offset(offset) => u64::try_from(offset).ok(),
+                _ => None,
+            });
+        }
+        Ok(offsets)
+    }
+
     fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {
         self.served().admin.delete_before(cuts)
     }

@@ -14,6 +14,11 @@ pub enum StartPosition {
     Earliest,
     /// From what arrives now on.
     Latest,
+    /// From the first record whose timestamp is at or after this instant.
+    At {
+        /// Milliseconds since 1970.
+        instant_ms: i64,
+    },
 }
 
 /// What an input is.

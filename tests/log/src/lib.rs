@@ -115,6 +115,9 @@ macro_rules! contract_suite {
             [
                 bounds_reach_past_an_open_transaction,
                 bounds_of_a_missing_partition_are_fatal,
+                the_offset_for_a_time_misses_nothing_at_or_after_it,
+                offsets_for_times_of_a_missing_partition_are_fatal,
+                a_topic_named_twice_is_described_twice,
                 deleting_moves_the_start_and_never_back,
                 deleting_past_the_end_is_fatal,
                 a_created_topic_is_as_it_was_asked_for,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_runtime::log::{CleanupPolicy, Isolation, Log, PartitionBounds, Producer, TopicPartition, TopicSpec};
+use leadstream_runtime::log::{
+    CleanupPolicy, Isolation, Log, OutputRecord, PartitionBounds, Producer, TopicPartition, TopicSpec,
+};
 
 use crate::fixture::{
     Cluster, class, commit_values, eventually, patiently, producer, record, snapshot, spec, topic, values,
@@ -25,6 +27,47 @@ pub fn bounds_reach_past_an_open_transaction(cluster: &impl Cluster) {
     eventually(cluster, "the marker", || (bounds(cluster, &name).end_offset == 3).then_some(()));
     slow.abort().unwrap();
     eventually(cluster, "the other marker", || (bounds(cluster, &name).end_offset == 4).then_some(()));
+}
+
+/// Timestamps in any order; from the end on there is nothing.
+pub fn the_offset_for_a_time_misses_nothing_at_or_after_it(cluster: &impl Cluster) {
+    let name = topic(cluster, "times", 2);
+    let mut producer = producer(cluster, cluster.log(), &cluster.name("times"), &[&name]);
+    patiently(cluster, || producer.begin()).unwrap();
+    for timestamp_ms in [1_000, 5_000, 2_000, 6_000] {
+        producer.produce(&OutputRecord { timestamp_ms: Some(timestamp_ms), ..record(0, "timed") }).unwrap();
+    }
+    producer.commit_without_offsets().unwrap();
+    eventually(cluster, "the marker", || (bounds(cluster, &name).end_offset == 5).then_some(()));
+    let long_after = 32_503_680_000_000;
+    for (instant_ms, expected) in
+        [(i64::MIN, Some(0)), (-1, Some(0)), (1_000, Some(0)), (1_001, Some(1)), (5_001, Some(3)), (long_after, None)]
+    {
+        let asked = [(TopicPartition::new(&name, 0), instant_ms), (TopicPartition::new(&name, 1), instant_ms)];
+        let answered = patiently(cluster, || cluster.log().offsets_for_times(&asked)).unwrap();
+        assert_eq!(answered, [expected, None], "{instant_ms}");
+    }
+    assert_eq!(cluster.log().offsets_for_times(&[]).unwrap(), []);
+}
+
+/// Neither a topic nor a partition that does not exist has offsets for times.
+pub fn offsets_for_times_of_a_missing_partition_are_fatal(cluster: &impl Cluster) {
+    let name = topic(cluster, "timeless", 1);
+    for missing in [TopicPartition::new(&name, 5), TopicPartition::new(cluster.name("no-topic"), 0)] {
+        let asked = [(TopicPartition::new(&name, 0), 0), (missing, 0)];
+        assert_eq!(class(patiently(cluster, || cluster.log().offsets_for_times(&asked))), "fatal");
+    }
+}
+
+/// Each answer is in its place, however often its topic is named.
+pub fn a_topic_named_twice_is_described_twice(cluster: &impl Cluster) {
+    let (first, second) = (topic(cluster, "twice", 1), topic(cluster, "once", 3));
+    let missing = cluster.name("not-there");
+    let asked: [&str; 5] = [&second, &first, &missing, &second, &missing];
+    let described = patiently(cluster, || cluster.log().describe(&asked)).unwrap();
+    let partitions: Vec<Option<u32>> =
+        described.iter().map(|topic| topic.as_ref().map(|topic| topic.partitions)).collect();
+    assert_eq!(partitions, [Some(3), Some(1), None, Some(3), None]);
 }
 
 /// Neither a topic nor a partition that does not exist has bounds.

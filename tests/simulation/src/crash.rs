@@ -140,6 +140,10 @@ impl Log for CrashLog {
         self.log.bounds(partitions)
     }
 
+    fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError> {
+        self.log.offsets_for_times(instants)
+    }
+
     fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {
         self.log.delete_before(cuts)
     }

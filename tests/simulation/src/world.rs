@@ -45,6 +45,8 @@ pub struct Settings {
     pub redo_part_bytes: usize,
     /// The largest changelog record.
     pub record_bytes: usize,
+    /// Where the source is begun that nobody has read.
+    pub start: StartPosition,
     /// Go on where input is gone.
     pub accept_lost_input: bool,
     /// Where the clock of timers comes from.
@@ -61,6 +63,7 @@ impl Settings {
             contacts_bytes: 40_000,
             redo_part_bytes: 600,
             record_bytes: 900_000,
+            start: StartPosition::Earliest,
             accept_lost_input: false,
             clock: ClockMode::Events,
         }
@@ -270,7 +273,7 @@ impl World {
             topic: topic.to_owned(),
             kind,
             partitions,
-            start: StartPosition::Earliest,
+            start: if topic == self.source() { self.settings.start } else { StartPosition::Earliest },
         };
         let mut inputs = vec![input("contacts", InputKind::Keyed, TASKS)];
         if self.settings.rekeyed {

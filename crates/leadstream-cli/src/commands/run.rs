@@ -9,7 +9,6 @@ use leadstream_http::{Server, ServerOptions};
 use prometheus::{IntGauge, Registry};
 
 use crate::arguments::ConfigurationArguments;
-use crate::cluster::Cluster;
 use crate::commands::topics::await_topics;
 use crate::connection::connect;
 use crate::engine::{Workforce, in_force};
@@ -17,6 +16,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration;
 use crate::{logging, plans};
+use leadstream_kafka::KafkaLog;
 
 /// After so long a stop is given up: what was not committed is folded again at the next start.
 const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
@@ -48,7 +48,7 @@ pub(crate) struct Service {
 impl Service {
     /// Checks everything that can be checked and starts. `None` where it was interrupted while it waited for the cluster.
     pub(crate) fn start(
-        log: &Arc<Cluster>,
+        log: &Arc<KafkaLog>,
         config: &Config,
         interrupt: &Interrupt,
     ) -> Result<Option<Service>, Failure> {

@@ -9,7 +9,6 @@ use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{Log, LogError, TopicDescription};
 
 use crate::arguments::{ConfigurationArguments, TopicsCommand};
-use crate::cluster::Cluster;
 use crate::connection::{connect, is_freely_kept, own_topics};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -59,11 +58,11 @@ pub(crate) fn create(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Fai
 }
 
 /// Every way in which topics are not as they must be, a line each. A source topic must exist; a keyed one with as many partitions as tasks.
-pub(crate) fn differences(log: &Cluster, config: &Config) -> Result<Vec<String>, Failure> {
+pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
     patiently(|| compare(log, config))
 }
 
-fn compare(log: &Cluster, config: &Config) -> Result<Vec<String>, LogError> {
+fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
     let specs = own_topics(config);
     let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
     let mut lines = Vec::new();
@@ -98,7 +97,7 @@ fn compare(log: &Cluster, config: &Config) -> Result<Vec<String>, LogError> {
 /// The descriptions of the source topics and of the changelog, once all topics are as they must be. Waits for a cluster that does not answer;
 /// `None` where it was interrupted meanwhile.
 pub(crate) fn await_topics(
-    log: &Arc<Cluster>,
+    log: &Arc<KafkaLog>,
     config: &Config,
     interrupt: &Interrupt,
 ) -> Result<Option<(Vec<TopicDescription>, TopicDescription)>, Failure> {
@@ -131,7 +130,7 @@ pub(crate) fn await_topics(
 type Looked = Result<(Vec<String>, Vec<TopicDescription>), LogError>;
 
 /// Looks at the topics on another thread: a question to a cluster that is away takes longer than a stop may. `None`: interrupted.
-fn ask(log: &Arc<Cluster>, config: &Config, interrupt: &Interrupt) -> Option<Looked> {
+fn ask(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Option<Looked> {
     let (sender, answer) = channel();
     let (log, config) = (Arc::clone(log), config.clone());
     std::thread::spawn(move || {

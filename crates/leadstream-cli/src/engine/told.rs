@@ -54,21 +54,16 @@ pub(super) fn input_codecs(config: &Config) -> Result<Vec<InputCodec>, Failure> 
     Ok(codecs)
 }
 
-fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Result<Vec<InputOptions>, Failure> {
+fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Vec<InputOptions> {
     let names = config.topic_names();
     let tasks = config.topics.partitions;
     let own = |topic: String, kind| InputOptions { topic, kind, partitions: tasks, start: StartPosition::Earliest };
     let mut inputs = vec![own(names.contacts.to_string(), InputKind::Keyed)];
-    for (place, (source, described)) in config.sources.iter().zip(source_topics).enumerate() {
+    for (source, described) in config.sources.iter().zip(source_topics) {
         let start = match source.start {
             Start::Earliest => StartPosition::Earliest,
             Start::Latest => StartPosition::Latest,
-            Start::At { .. } => {
-                let text = format!(
-                    "sources[{place}].start: an instant is not carried out in this version: use earliest or latest"
-                );
-                return Err(Failure::input(text));
-            }
+            Start::At { unix_ms } => StartPosition::At { instant_ms: unix_ms },
         };
         let kind = if source.keyed { InputKind::Keyed } else { InputKind::ToRekey };
         inputs.push(InputOptions { topic: source.topic.to_string(), kind, partitions: described.partitions, start });
@@ -76,7 +71,7 @@ fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Result<Vec<Inp
     if config.sources.iter().any(|source| !source.keyed) {
         inputs.push(own(names.interactions.to_string(), InputKind::Rekeyed));
     }
-    Ok(inputs)
+    inputs
 }
 
 /// What writes the outputs.
@@ -109,7 +104,7 @@ pub(super) fn worker_options(
     source_topics: &[TopicDescription],
     changelog: &TopicDescription,
     stores: &StoreMemory,
-) -> Result<WorkerOptions, Failure> {
+) -> WorkerOptions {
     let names = config.topic_names();
     let parts = config.memory.parts();
     let (tasks, workers) = (u64::from(config.topics.partitions.max(1)), u64::from(count.max(1)));
@@ -118,14 +113,14 @@ pub(super) fn worker_options(
     let identity = format!("{}-{}-{number}", config.application.id, config.application.instance);
     let rekeys = config.sources.iter().any(|source| !source.keyed);
     let defaults = (EpochLimits::default(), WriteBackLimits::default());
-    Ok(WorkerOptions {
+    WorkerOptions {
         name: format!("worker-{number}"),
         group: config.application.id.to_string(),
         instance_id: identity.clone(),
         transactional_id: identity,
         writer: start_number(number),
         tasks: config.topics.partitions,
-        inputs: inputs(config, source_topics)?,
+        inputs: inputs(config, source_topics),
         topics: Topics {
             membership: names.contacts.to_string(),
             changelog: names.contacts_changelog.to_string(),
@@ -166,7 +161,7 @@ pub(super) fn worker_options(
         trim_interval_ms: TRIM_INTERVAL_MS,
         transaction_timeout: config.kafka.transaction_timeout.as_duration(),
         accept_lost_input: config.engine.accept_lost_input,
-    })
+    }
 }
 
 /// Kafka's own default for a topic that does not say is a day.

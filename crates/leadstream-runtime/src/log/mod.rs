@@ -131,13 +131,21 @@ pub trait Log: Send + Sync + 'static {
     /// See the trait; a partition that does not exist is [`LogError::Fatal`].
     fn bounds(&self, partitions: &[TopicPartition]) -> Result<Vec<PartitionBounds>, LogError>;
 
+    /// Where to begin in each of the partitions, in their order, to miss no record whose timestamp (milliseconds since 1970) is at or after
+    /// the instant beside it: `None` where there is none such. What lies behind the offset may be older all the same: producers write timestamps in any
+    /// order, and a transaction's marker has the time of its commit.
+    ///
+    /// # Errors
+    /// See the trait; a partition that does not exist is [`LogError::Fatal`].
+    fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError>;
+
     /// Deletes what lies before the given offsets; an offset at or before a partition's start deletes nothing there.
     ///
     /// # Errors
     /// See the trait; an offset past the end of its partition is [`LogError::Fatal`]. Repeating the call is harmless.
     fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError>;
 
-    /// Describes topics, in their order: `None` where a topic does not exist.
+    /// Describes topics, in their order: `None` where a topic does not exist. One may be named more than once.
     ///
     /// # Errors
     /// See the trait.

@@ -11,7 +11,7 @@ use super::{InputPartition, Restore, index};
 use crate::error::WorkerError;
 use crate::log::TopicPartition;
 use crate::metrics::Metrics;
-use crate::options::{StartPosition, WorkerOptions};
+use crate::options::WorkerOptions;
 use crate::task::cache::Slot;
 use crate::task::commit::parse_metadata;
 use crate::task::inputs::InputQueue;
@@ -102,10 +102,7 @@ impl Restore {
         // Offsets of a group expire days after it emptied; the redo log remembers them.
         let known = self.redo_offset(input).or(input.committed.as_ref().map(|committed| committed.next_offset));
         let Some(wanted) = known else {
-            return Ok(queue(match settings.start {
-                StartPosition::Earliest => input.bounds.start_offset,
-                StartPosition::Latest => input.bounds.end_offset,
-            }));
+            return Ok(queue(input.first));
         };
         if wanted > input.bounds.end_offset {
             let partition = input.partition.clone();

@@ -20,7 +20,7 @@ use crate::error::WorkerError;
 use crate::log::{
     CommittedOffset, Log, LogError, PartitionBounds, ReadStart, ReaderPartition, Record, TopicIndex, TopicPartition,
 };
-use crate::options::{InputKind, WorkerOptions};
+use crate::options::{InputKind, StartPosition, WorkerOptions};
 use crate::status::RestoreProgress;
 use crate::task::clock::TaskClock;
 use crate::task::{Lifecycle, Task};
@@ -41,6 +41,8 @@ pub(crate) struct InputPartition {
     pub(crate) partition: TopicPartition,
     pub(crate) committed: Option<CommittedOffset>,
     pub(crate) bounds: PartitionBounds,
+    /// Where to begin if nobody has read it before.
+    pub(crate) first: u64,
 }
 
 /// A restore under way.
@@ -129,13 +131,14 @@ impl Restore {
         let redo = TopicPartition::new(&options.topics.redo, task);
         let state = log.bounds(&[changelog.clone(), redo.clone()]).map_err(ask)?;
         let bounds = log.bounds(&names).map_err(ask)?;
+        let firsts = first_offsets(log, options, &partitions, &committed, &bounds).map_err(ask)?;
         let [changelog_bounds, redo_bounds] = state[..] else {
             return Err(WorkerError::Log("tell the bounds of changelog and redo".to_owned()).into());
         };
-        let inputs =
-            partitions.into_iter().zip(committed).zip(bounds).map(|(((input, partition), committed), bounds)| {
-                InputPartition { input, partition, committed, bounds }
-            });
+        let known = committed.into_iter().zip(bounds).zip(firsts);
+        let inputs = partitions.into_iter().zip(known).map(|((input, partition), ((committed, bounds), first))| {
+            InputPartition { input, partition, committed, bounds, first }
+        });
         let inputs = inputs.collect();
         let store = open_store(options, task, &changelog_bounds, wall, rebuilt)?;
         let changelog_next = store.progress().changelog_position.max(changelog_bounds.start_offset);
@@ -262,6 +265,38 @@ impl Restore {
         let redo = self.redo_end.saturating_sub(self.seen.1.max(self.redo_start));
         RestoreProgress { records: self.records, remaining: changelog + redo, elapsed_ms: now_ms - self.started_ms }
     }
+}
+
+/// Where to begin in each partition if it was never read. The bounds are older than the answers of this, so that nothing that arrives in
+/// between is missed where there was nothing yet from the instant on.
+fn first_offsets<L: Log>(
+    log: &L,
+    options: &WorkerOptions,
+    partitions: &[(usize, TopicPartition)],
+    committed: &[Option<CommittedOffset>],
+    bounds: &[PartitionBounds],
+) -> Result<Vec<u64>, LogError> {
+    let mut firsts = Vec::with_capacity(partitions.len());
+    let (mut places, mut instants) = (Vec::new(), Vec::new());
+    for (place, (((input, partition), committed), bounds)) in partitions.iter().zip(committed).zip(bounds).enumerate() {
+        firsts.push(match options.inputs[*input].start {
+            StartPosition::Earliest => bounds.start_offset,
+            StartPosition::Latest => bounds.end_offset,
+            StartPosition::At { instant_ms } => {
+                if committed.is_none() {
+                    places.push(place);
+                    instants.push((partition.clone(), instant_ms));
+                }
+                bounds.end_offset
+            }
+        });
+    }
+    if !instants.is_empty() {
+        for (place, offset) in places.into_iter().zip(log.offsets_for_times(&instants)?) {
+            firsts[place] = offset.map_or(firsts[place], |offset| offset.max(bounds[place].start_offset));
+        }
+    }
+    Ok(firsts)
 }
 
 /// Adds what the due index has to say of a changelog record.

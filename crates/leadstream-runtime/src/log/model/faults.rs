@@ -25,7 +25,7 @@ pub enum Call {
     Abort,
     /// [`Log::committed`](crate::log::Log::committed), by group.
     Committed,
-    /// The other questions and orders to the cluster, by nobody: bounds, delete_before, describe, create.
+    /// The other questions and orders to the cluster, by nobody: bounds, offsets_for_times, delete_before, describe, create.
     Admin,
 }
 

@@ -125,6 +125,17 @@ impl Log for ModelLog {
         partitions.iter().map(bounds).collect()
     }
 
+    fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError> {
+        const OPERATION: &str = "fetch offsets for times";
+        let mut cluster = self.shared.lock();
+        cluster.reach(Call::Admin, "", OPERATION)?;
+        let offset = |(name, instant_ms): &(TopicPartition, i64)| {
+            let partition = cluster.partition(name).ok_or_else(|| missing(OPERATION, name))?;
+            Ok(partition.first_at_or_after(*instant_ms))
+        };
+        instants.iter().map(offset).collect()
+    }
+
     fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {
         const OPERATION: &str = "delete records";
         let mut cluster = self.shared.lock();

@@ -126,6 +126,14 @@ impl Partition {
         isolation == Isolation::ReadUncommitted || transaction.is_none_or(|number| !self.aborted.contains(&number))
     }
 
+    /// The first record with a timestamp at or after an instant, whatever became of its transaction.
+    pub(super) fn first_at_or_after(&self, instant_ms: i64) -> Option<u64> {
+        self.entries.iter().find_map(|(offset, entry)| match entry {
+            Entry::Record { record, .. } if record.timestamp.ms >= instant_ms => Some(*offset),
+            _ => None,
+        })
+    }
+
     /// Deletes what lies before `offset`; the start never moves back.
     pub(super) fn delete_before(&mut self, offset: u64) {
         self.start = self.start.max(offset.min(self.end));
