@@ -12,7 +12,7 @@ use leadstream_runtime::log::{
     Destination, InputOffset, Log, Membership, MembershipOptions, OutputRecord, Producer, ProducerOptions, TopicIndex,
     TopicPartition, partition_for_key,
 };
-use leadstream_runtime::{Lifecycle, Query, QueryAnswer, QueryRefusal, Readiness, StartPosition, WorkerError};
+use leadstream_runtime::{Lifecycle, Query, QueryAnswer, QueryRefusal, Readiness, WorkerError};
 use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
 
 fn world_with(change: impl FnOnce(&mut Settings)) -> World {
@@ -323,53 +323,6 @@ fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_acce
     restart(&mut world, true);
     world.settle(0).unwrap();
     assert_eq!(world.metrics.lost_records.get(), 3);
-}
-
-#[test]
-fn a_source_begins_at_an_instant_once_and_goes_on_from_its_position_later() {
-    for rekeyed in [false, true] {
-        let mut settings = Settings::new(plans(Plans::Timeless));
-        settings.rekeyed = rekeyed;
-        let mut world = World::new(1, settings, 1);
-        produce(&mut world, 0, 40);
-        let before: Vec<String> = world.produced().collect();
-        world.pass(1_000);
-        world.settings_mut().start = StartPosition::At { instant_ms: world.log.now_ms() };
-        produce(&mut world, 40, 20);
-        world.start(0, true).unwrap();
-        world.settle(0).unwrap();
-        // Positions are known now, also where the group has forgotten its offsets.
-        world.settings_mut().start = StartPosition::At { instant_ms: i64::MIN };
-        for keeps_store in [true, false] {
-            world.kill(0);
-            assert!(world.log.expire_offsets("scoring"));
-            world.start(0, keeps_store).unwrap();
-            produce(&mut world, if keeps_store { 60 } else { 80 }, 20);
-            world.settle(0).unwrap();
-        }
-        let after = world.produced().filter(|value| !before.contains(value));
-        let expected = expected(&plans(Plans::Timeless), after, Timestamp::MIN);
-        assert!(!expected.told.is_empty());
-        assert_eq!(world.told().derived, expected.told, "re-keyed: {rekeyed}");
-    }
-}
-
-#[test]
-fn a_source_without_records_at_its_instant_begins_with_the_next_one() {
-    let mut settings = Settings::new(plans(Plans::Timeless));
-    settings.start = StartPosition::At { instant_ms: i64::MAX };
-    let mut world = World::new(1, settings, 1);
-    produce(&mut world, 0, 20);
-    let before: Vec<String> = world.produced().collect();
-    world.start(0, true).unwrap();
-    while world.handle(0).unwrap().status().readiness != Readiness::Ready {
-        world.pass(20);
-        world.step(0).unwrap();
-    }
-    produce(&mut world, 20, 20);
-    world.settle(0).unwrap();
-    let after = world.produced().filter(|value| !before.contains(value));
-    assert_eq!(world.told().derived, expected(&plans(Plans::Timeless), after, Timestamp::MIN).told);
 }
 
 #[test]
