@@ -19,6 +19,7 @@ pub(crate) fn connect(config: &Config) -> Result<KafkaLog, Failure> {
     let settings = KafkaSettings {
         bootstrap_servers: config.kafka.bootstrap.clone(),
         client_id: config.kafka.client_id.clone(),
+        advertised: config.http.reachable_at(),
         common: plain(&config.kafka.common),
         consumer: plain(&config.kafka.consumer),
         producer: plain(&config.kafka.producer),

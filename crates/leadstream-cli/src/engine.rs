@@ -2,6 +2,7 @@
 //!
 //! Owns the translation of the configuration into what a worker is told, and the life of the threads. What a worker does is its own business.
 
+mod peers;
 mod told;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use leadstream_config::Config;
 use leadstream_core::id::Hasher;
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{HistoryLimits, Timeline};
-use leadstream_http::Engine;
+use leadstream_http::{Engine, Owner};
 use leadstream_runtime::log::{TopicDescription, partition_for_key};
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
@@ -23,6 +24,7 @@ use leadstream_runtime::{
 use leadstream_store::{StoreBudget, StoreMemory};
 use prometheus::Registry;
 
+use self::peers::Peers;
 use self::told::{encoders, input_codecs, worker_count, worker_options};
 use crate::codec::Decoders;
 use crate::failure::Failure;
@@ -40,6 +42,7 @@ pub(crate) struct Workforce {
     /// The plans in force.
     pub(crate) plans: PlansInForce,
     tasks: u32,
+    peers: Arc<Peers>,
     stores: StoreMemory,
     metrics: Metrics,
 }
@@ -73,8 +76,9 @@ impl Workforce {
             memtable_bytes: bytes(parts.write_buffers_bytes),
         });
         let count = worker_count(config);
+        let peers = Arc::new(Peers::new(Arc::clone(log), config));
         let mut workforce =
-            Workforce { workers: Vec::new(), registry, plans, tasks: config.topics.partitions, stores, metrics };
+            Workforce { workers: Vec::new(), registry, plans, tasks: config.topics.partitions, peers, stores, metrics };
         for number in 0..count {
             let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores);
             let started = workforce.start_worker(log, config, options);
@@ -147,7 +151,8 @@ impl Workforce {
 
     /// What answers questions from other threads.
     pub(crate) fn directory(&self) -> Directory {
-        Directory { handles: self.workers.iter().map(|(handle, _)| handle.clone()).collect(), tasks: self.tasks }
+        let handles = self.workers.iter().map(|(handle, _)| handle.clone()).collect();
+        Directory { handles, tasks: self.tasks, peers: Arc::clone(&self.peers) }
     }
 
     /// Events that were delivered to their contacts, whatever became of them there. What went through the re-keyed topic counts once.
@@ -166,6 +171,7 @@ impl Workforce {
 pub(crate) struct Directory {
     handles: Vec<WorkerHandle>,
     tasks: u32,
+    peers: Arc<Peers>,
 }
 
 impl Engine for Directory {
@@ -185,6 +191,10 @@ impl Engine for Directory {
             }
         }
         Err(refusal)
+    }
+
+    fn owner(&self, task: u32, anew: bool) -> Result<Option<Owner>, String> {
+        self.peers.owner(task, anew)
     }
 
     fn status(&self) -> Vec<WorkerStatus> {

@@ -113,5 +113,22 @@ impl Check<'_> {
             let message = format!("{listen} can be reached from other machines, and there is no authentication");
             self.warning("http.listen", message);
         }
+        if let Some(advertise) = &self.config.http.advertise
+            && !is_address(advertise)
+        {
+            let message = format!("{advertise:?} is not host:port, as in leadstream-0.scoring:8090");
+            self.error("http.advertise", message);
+        }
     }
+}
+
+/// A name or an address, and a port that can be asked at.
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let legal = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')),
+    };
+    legal && (1..=253).contains(&host.len()) && port.parse::<u16>().is_ok_and(|port| port > 0)
 }

@@ -327,6 +327,27 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
 }
 
 #[test]
+fn an_instance_is_reached_where_it_says_or_where_a_network_finds_it() {
+    for (http, expected) in [
+        ("", None),
+        ("listen: 127.0.0.1:80", None),
+        ("listen: 0.0.0.0:80", None),
+        ("listen: 10.0.0.7:80", Some("10.0.0.7:80")),
+        ("listen: 10.0.0.7:0", None),
+        ("listen: 0.0.0.0:80, advertise: leadstream-0.scoring:80", Some("leadstream-0.scoring:80")),
+        ("advertise: '[::1]:8090'", Some("[::1]:8090")),
+    ] {
+        let loaded = good(&layers(&format!("{SOURCE}http: {{ {http} }}\n")));
+        assert_eq!(loaded.config.http.reachable_at().as_deref(), expected, "{http}");
+    }
+    for refused in ["leadstream-0", "http://leadstream-0:80", "leadstream-0:80/x", "':80'", "a b:80", "a:0", "'[x]:80'"]
+    {
+        let said = told(&layers(&format!("{SOURCE}http: {{ advertise: {refused} }}\n")));
+        assert!(said.contains("http.advertise: ") && said.contains("is not host:port"), "{refused}: {said}");
+    }
+}
+
+#[test]
 fn what_is_allowed_and_probably_not_meant_is_a_warning() {
     for (text, expected) in [
         (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use leadstream_core::{Fold, Timestamp};
@@ -13,6 +13,7 @@ use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness};
 use prometheus::{Registry, TextEncoder};
 use serde::Deserialize;
 
+use crate::forward::{FORWARDED, Forwarder};
 use crate::view::{ContactView, HealthView, Refusal};
 use crate::{Engine, ServerOptions};
 
@@ -21,11 +22,13 @@ pub(crate) struct Shared {
     engine: Arc<dyn Engine>,
     plans: PlansInForce,
     registry: Registry,
+    forwarder: Forwarder,
 }
 
 impl Shared {
     pub(crate) fn new(options: ServerOptions) -> Arc<Shared> {
-        Arc::new(Shared { engine: options.engine, plans: options.plans, registry: options.registry })
+        let forwarder = Forwarder::new(options.application);
+        Arc::new(Shared { engine: options.engine, plans: options.plans, registry: options.registry, forwarder })
     }
 }
 
@@ -68,7 +71,12 @@ struct Asked {
     at: Option<String>,
 }
 
-async fn contact(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn contact(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
     let at = match asked.at.as_deref().map(str::parse::<jiff::Timestamp>) {
         None => None,
         Some(Ok(at)) => Some(Timestamp::from_millis(at.as_millisecond())),
@@ -76,16 +84,34 @@ async fn contact(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Quer
             return refuse(StatusCode::BAD_REQUEST, "`at` is an instant with its offset, as in 2026-01-31T00:00:00Z");
         }
     };
+    let forwarded = headers.get(FORWARDED).map(|application| application.as_bytes().to_vec());
+    if forwarded.as_ref().is_some_and(|application| !shared.forwarder.accepts(application)) {
+        return refuse(StatusCode::MISDIRECTED_REQUEST, "the question is for another application");
+    }
     // The engine answers within a step of a worker's loop, and folding the past anew takes as long as the history is long.
-    let answered = tokio::task::spawn_blocking(move || explain(&shared, &id, at)).await;
+    let answered = tokio::task::spawn_blocking(move || match shared.engine.contact(&id) {
+        Ok(answer) => explain(&shared, &id, at, answer),
+        Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => forward(&shared, task, &id, asked.at.as_deref()),
+        Err(refusal) => refuse_query(&refusal),
+    });
+    let answered = answered.await;
     answered.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the contact could not be explained"))
 }
 
-fn explain(shared: &Shared, id: &str, at: Option<Timestamp>) -> Response {
-    let QueryAnswer { contact, clock, epoch, .. } = match shared.engine.contact(id) {
-        Ok(answer) => answer,
-        Err(refusal) => return refuse_query(&refusal),
-    };
+/// What the instance answers that owns the contact.
+fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
+    match shared.forwarder.ask(shared.engine.as_ref(), task, id, at) {
+        Ok((StatusCode::SERVICE_UNAVAILABLE, body)) => {
+            let refusal = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error);
+            later(&refusal.unwrap_or_default())
+        }
+        Ok((status, body)) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(reason) => later(&format!("{reason}: ask again soon")),
+    }
+}
+
+fn explain(shared: &Shared, id: &str, at: Option<Timestamp>, answer: QueryAnswer) -> Response {
+    let QueryAnswer { contact, clock, epoch, .. } = answer;
     let Some(contact) = contact else {
         return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
     };

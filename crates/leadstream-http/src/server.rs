@@ -15,6 +15,8 @@ use crate::routes::{Shared, router};
 pub struct ServerOptions {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The application's id: questions go to and come from instances of the same one.
+    pub application: String,
     /// What is behind the routes.
     pub engine: Arc<dyn Engine>,
     /// The plans in force, to explain contacts by.

@@ -11,7 +11,7 @@ use leadstream_core::{
     Contact, Event, Fold, HistoryLimits, Name, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid,
 };
 use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
-use leadstream_http::{Engine, Server, ServerOptions};
+use leadstream_http::{Engine, Owner, Server, ServerOptions};
 use leadstream_runtime::{
     Lifecycle, PlansInForce, QueryAnswer, QueryRefusal, Readiness, RestoreProgress, TaskStatus, WorkerStatus,
 };
@@ -94,6 +94,10 @@ impl Engine for Known {
         Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000) })
     }
 
+    fn owner(&self, _task: u32, _anew: bool) -> Result<Option<Owner>, String> {
+        Ok(None)
+    }
+
     fn status(&self) -> Vec<WorkerStatus> {
         self.status.clone()
     }
@@ -105,7 +109,8 @@ fn serve(status: Vec<WorkerStatus>) -> Server {
     counter.inc_by(3);
     registry.register(Box::new(counter)).unwrap();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Server::start(ServerOptions { listen, engine: Arc::new(Known { status }), plans: plans(), registry }).unwrap()
+    let (application, engine) = ("scoring".to_owned(), Arc::new(Known { status }));
+    Server::start(ServerOptions { listen, application, engine, plans: plans(), registry }).unwrap()
 }
 
 fn get(server: &Server, path: &str) -> (u16, String) {
@@ -152,7 +157,8 @@ fn the_past_is_folded_anew_and_the_future_is_not_told_s5() {
 fn what_cannot_be_answered_is_refused_in_words() {
     let server = serve(Vec::new());
     assert_eq!(error(get(&server, "/v1/contacts/nobody")), (404, "nothing is known of a contact nobody".to_owned()));
-    assert_eq!(error(get(&server, "/v1/contacts/elsewhere")).0, 421);
+    let elsewhere = (503, "no instance owns task 3 at present: ask again soon".to_owned());
+    assert_eq!(error(get(&server, "/v1/contacts/elsewhere")), elsewhere);
     assert_eq!(error(get(&server, "/v1/contacts/soon")).0, 503);
     let (code, reason) = error(get(&server, "/v1/contacts/c1?at=yesterday"));
     assert!(code == 400 && reason.contains("2026-01-31T00:00:00Z"), "{code} {reason}");
@@ -193,6 +199,7 @@ fn an_address_in_use_is_refused_and_a_stopped_server_gives_it_back() {
     let mut server = serve(Vec::new());
     let options = || ServerOptions {
         listen: server.address(),
+        application: "scoring".to_owned(),
         engine: Arc::new(Known { status: Vec::new() }),
         plans: plans(),
         registry: Registry::new(),

@@ -13,7 +13,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::brokers::ClientEvents;
 use crate::clock::Deadline;
 use crate::error::{is_transient, query_error};
-use crate::ffi::{DescribedTopic, describe_topics};
+use crate::ffi::{DescribedTopic, describe_group, describe_topics};
+use crate::group::GroupMember;
 
 /// How long a question may wait for its answer.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -177,6 +178,12 @@ impl Admin {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn members(&self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>, LogError> {
+        let members = describe_group(self.client.inner(), group, timeout)
+            .map_err(|(code, reason)| classified("describe group", code, &format!("group {group}: {reason}")))?;
+        Ok(members.into_iter().map(GroupMember::from).collect())
     }
 
     pub(crate) fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {

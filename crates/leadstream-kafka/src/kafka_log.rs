@@ -17,6 +17,7 @@ use crate::admin::{Admin, REQUEST_TIMEOUT};
 use crate::brokers::{Brokers, ClientEvents};
 use crate::error::{creation_reason, query_error};
 use crate::ffi::{probe, serve_events};
+use crate::group::GroupMember;
 use crate::membership::{GroupToken, KafkaMembership};
 use crate::producer::KafkaProducer;
 use crate::reader::KafkaReader;
@@ -82,6 +83,14 @@ impl KafkaLog {
     /// [`LogError::Fatal`] where it refuses. A group that does not exist is no error.
     pub fn delete_group(&self, group: &str) -> Result<(), LogError> {
         self.served().admin.delete_group(group)
+    }
+
+    /// The members of a consumer group with what they own; none where there is no such group.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] while the cluster cannot be reached or does not answer within `timeout`, [`LogError::Fatal`] where it refuses.
+    pub fn members(&self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>, LogError> {
+        self.served().admin.members(group, timeout)
     }
 
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<ClientEvents>>, KafkaError> {

@@ -14,12 +14,14 @@ mod burial;
 mod clock;
 mod error;
 mod ffi;
+mod group;
 mod kafka_log;
 mod membership;
 mod producer;
 mod reader;
 mod settings;
 
+pub use group::GroupMember;
 pub use kafka_log::KafkaLog;
 pub use membership::{GroupToken, KafkaMembership};
 pub use producer::KafkaProducer;

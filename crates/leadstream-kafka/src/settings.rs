@@ -10,6 +10,8 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use thiserror::Error;
 
+use crate::group;
+
 /// How to reach a cluster, and what to hand to its clients.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KafkaSettings {
@@ -17,6 +19,9 @@ pub struct KafkaSettings {
     pub bootstrap_servers: String,
     /// What the brokers see as client id; a suffix for the purpose of each client is added.
     pub client_id: String,
+    /// `host:port` where other members of the group can ask this process; shown in the client id of its members. With another address they need
+    /// other instance ids: see [`GroupMember`](crate::GroupMember).
+    pub advertised: Option<String>,
     /// librdkafka settings for every client, such as TLS and SASL.
     pub common: BTreeMap<String, String>,
     /// librdkafka settings for consumers; they win over `common`.
@@ -31,6 +36,7 @@ impl fmt::Debug for KafkaSettings {
             .debug_struct("KafkaSettings")
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("client_id", &self.client_id)
+            .field("advertised", &self.advertised)
             .field("common", &self.common.keys())
             .field("consumer", &self.consumer.keys())
             .field("producer", &self.producer.keys())
@@ -154,7 +160,8 @@ impl KafkaSettings {
             config.set(name, value);
         }
         config.set("bootstrap.servers", &self.bootstrap_servers);
-        config.set("client.id", format!("{}-{purpose}", self.client_id));
+        let advertised = self.advertised.as_deref().filter(|_| role == Role::Member);
+        config.set("client.id", group::client_id(&format!("{}-{purpose}", self.client_id), advertised));
         config.set_log_level(RDKafkaLogLevel::Info);
         config
     }

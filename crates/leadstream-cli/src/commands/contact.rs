@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use leadstream_http::segment;
 use leadstream_http::view::{ContactView, LineView, MissingView, PlanView, Refusal};
 
 use crate::arguments::{ConfigurationArguments, ContactCommand};
@@ -22,7 +23,7 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> R
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => format!("http://{}", configuration(given)?.config.http.listen),
     };
-    let mut address = format!("{base}/v1/contacts/{}", encoded(id));
+    let mut address = format!("{base}/v1/contacts/{}", segment(id));
     if let Some(at) = at {
         let _ = write!(address, "?at={at}");
     }
@@ -52,19 +53,6 @@ fn ask(base: &str, address: &str) -> Result<String, Failure> {
     let reason = serde_json::from_str::<Refusal>(&body)
         .map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
     Err(Failure::NotDone(reason))
-}
-
-/// A path segment, every byte escaped that could mean something else.
-fn encoded(id: &str) -> String {
-    let mut encoded = String::with_capacity(id.len());
-    for byte in id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 /// The explanation as text.
@@ -165,12 +153,6 @@ fn render_rest(view: &ContactView, text: &mut String) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_of_any_letters_become_one_segment_of_a_path() {
-        assert_eq!(encoded("c1042"), "c1042");
-        assert_eq!(encoded("a/b?c d@ż"), "a%2Fb%3Fc%20d%40%C5%BC");
-    }
 
     #[test]
     fn what_is_missing_is_said_in_words() {

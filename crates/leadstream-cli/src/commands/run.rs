@@ -77,6 +77,7 @@ impl Service {
         let figures = ProcessFigures::register(&workforce.registry, config)?;
         let server = Server::start(ServerOptions {
             listen: config.http.listen,
+            application: config.application.id.to_string(),
             engine: Arc::new(workforce.directory()),
             plans: workforce.plans.clone(),
             registry: workforce.registry.clone(),

@@ -116,7 +116,7 @@ pub(super) fn worker_options(
     WorkerOptions {
         name: format!("worker-{number}"),
         group: config.application.id.to_string(),
-        instance_id: identity.clone(),
+        instance_id: member_name(&identity, config.http.reachable_at().as_deref()),
         transactional_id: identity,
         writer: start_number(number),
         tasks: config.topics.partitions,
@@ -164,6 +164,18 @@ pub(super) fn worker_options(
     }
 }
 
+/// The static identity of a member of the group. The coordinator keeps the address that a static member came with first, so that one with
+/// another address has to be another member; its tasks come to it when the session of the old one has ended.
+fn member_name(identity: &str, reachable_at: Option<&str>) -> String {
+    match reachable_at {
+        None => identity.to_owned(),
+        Some(address) => {
+            let hash = Hasher::new().text(address).finish();
+            format!("{identity}-{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3])
+        }
+    }
+}
+
 /// Kafka's own default for a topic that does not say is a day.
 fn delete_retention_ms(changelog: &TopicDescription) -> i64 {
     changelog.settings.get("delete.retention.ms").and_then(|value| value.parse().ok()).unwrap_or(86_400_000)
@@ -176,4 +188,18 @@ fn start_number(worker: u32) -> u64 {
     let instant = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
     let hash = Hasher::new().number(instant).number(u64::from(std::process::id())).number(u64::from(worker)).finish();
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_with_another_address_is_another_member() {
+        assert_eq!(member_name("scoring-a-0", None), "scoring-a-0");
+        let (here, there) = (member_name("scoring-a-0", Some("a:80")), member_name("scoring-a-0", Some("b:80")));
+        assert!(here != there && here == member_name("scoring-a-0", Some("a:80")));
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        assert!(here.starts_with("scoring-a-0-") && here.bytes().all(legal), "{here}");
+    }
 }

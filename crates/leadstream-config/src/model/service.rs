@@ -41,6 +41,16 @@ section! {
         /// Address and port to listen at. There is no authentication: beyond this machine, put a proxy in front.
         #[schemars(with = "String")]
         pub listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8090)),
+        /// `host:port` at which the other instances reach `listen`, to hand on questions about contacts that this one has. Default: `listen`, where that is one address of a network.
+        pub advertise: Option<String> = None,
+    }
+}
+
+impl Http {
+    /// Where other instances are told to ask: what is advertised, else where it listens, unless only this machine understands that.
+    pub fn reachable_at(&self) -> Option<String> {
+        let listen = Some(self.listen).filter(|listen| !listen.ip().is_loopback() && !listen.ip().is_unspecified());
+        self.advertise.clone().or_else(|| listen.filter(|listen| listen.port() != 0).map(|listen| listen.to_string()))
     }
 }
 

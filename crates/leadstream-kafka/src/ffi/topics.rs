@@ -1,7 +1,7 @@
 //! Asking the cluster what the safe binding cannot ask: the ids of topics, and whether anybody is there.
 
 use std::ffi::c_char;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::slice;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
+use super::answer::{DescribeError, Queue};
 use super::{c_name, log_level, text};
 use crate::brokers::ClientEvents;
 use crate::clock::timeout_ms;
@@ -29,14 +30,11 @@ pub(crate) fn probe<C: ClientContext>(client: &Client<C>, timeout: Duration) -> 
 
 /// Hands waiting errors and log lines of a client to its events. For clients that nobody polls: what they say would pile up.
 pub(crate) fn serve_events(client: &Client<ClientEvents>) {
-    // SAFETY: the client is valid; the queue is a reference of our own, given back by `Queue`.
-    let Some(queue) = NonNull::new(unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) }).map(Queue) else {
-        return;
-    };
+    let Some(queue) = Queue::main(client) else { return };
     // SAFETY: queue and event are valid; each event is ours, and what is read from it is copied before it is destroyed.
     unsafe {
-        while let Some(event) = NonNull::new(sys::rd_kafka_queue_poll(queue.0.as_ptr(), 0)).map(Event) {
-            let event = event.0.as_ptr();
+        while let Some(event) = queue.poll(Duration::ZERO) {
+            let event = event.as_ptr();
             match sys::rd_kafka_event_type(event) {
                 sys::RD_KAFKA_EVENT_LOG => {
                     let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
@@ -62,9 +60,6 @@ pub(crate) struct DescribedTopic {
     pub(crate) replication: u16,
 }
 
-/// A request or an answer that failed.
-pub(crate) type DescribeError = (RDKafkaErrorCode, String);
-
 /// Describes topics in their order; `None` where one does not exist.
 pub(crate) fn describe_topics<C: ClientContext>(
     client: &Client<C>,
@@ -88,11 +83,22 @@ pub(crate) fn describe_topics<C: ClientContext>(
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms(timeout), ptr::null_mut(), 0);
-        sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue.0.as_ptr());
+        sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue.as_ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
         sys::rd_kafka_TopicCollection_destroy(topics);
     }
-    let answers = queue.answer(timeout + Duration::from_secs(1))?;
+    let event = queue.answer(timeout + Duration::from_secs(1))?;
+    // SAFETY: the event lives to the end of this function, and everything read from it is copied.
+    let answers: Vec<Answer> = unsafe {
+        let result = sys::rd_kafka_event_DescribeTopics_result(event.as_ptr());
+        if result.is_null() {
+            return Err((RDKafkaErrorCode::Fail, "an answer to another request".to_owned()));
+        }
+        let mut count = 0;
+        let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        let topics = if topics.is_null() { &[][..] } else { slice::from_raw_parts(topics, count) };
+        topics.iter().map(|topic| described(*topic)).collect()
+    };
     // The answers come in an order of their own.
     names
         .iter()
@@ -107,59 +113,6 @@ pub(crate) fn describe_topics<C: ClientContext>(
 }
 
 type Answer = (String, Result<Option<DescribedTopic>, DescribeError>);
-
-/// A queue for the answer to one request.
-struct Queue(NonNull<sys::rd_kafka_queue_t>);
-
-impl Queue {
-    fn new<C: ClientContext>(client: &Client<C>) -> Result<Self, DescribeError> {
-        // SAFETY: the client is valid; the queue is ours.
-        NonNull::new(unsafe { sys::rd_kafka_queue_new(client.native_ptr()) })
-            .map(Self)
-            .ok_or_else(|| (RDKafkaErrorCode::Fail, "no queue for the answer".to_owned()))
-    }
-
-    fn answer(&self, timeout: Duration) -> Result<Vec<Answer>, DescribeError> {
-        // SAFETY: the queue is valid; the event is ours and destroyed by `Event`.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), timeout_ms(timeout)) };
-        let event = NonNull::new(event)
-            .map(Event)
-            .ok_or_else(|| (RDKafkaErrorCode::OperationTimedOut, "no answer in time".to_owned()))?;
-        // SAFETY: the event is valid until the end of this function, and everything read from it is copied.
-        unsafe {
-            let error = sys::rd_kafka_event_error(event.0.as_ptr());
-            if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err((error.into(), text(sys::rd_kafka_event_error_string(event.0.as_ptr()))));
-            }
-            let result = sys::rd_kafka_event_DescribeTopics_result(event.0.as_ptr());
-            if result.is_null() {
-                return Err((RDKafkaErrorCode::Fail, "an answer to another request".to_owned()));
-            }
-            let mut count = 0;
-            let topics = sys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-            if topics.is_null() {
-                return Ok(Vec::new());
-            }
-            Ok(slice::from_raw_parts(topics, count).iter().map(|topic| described(*topic)).collect())
-        }
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once, while the client is alive: the queue never outlives the function that borrowed it.
-        unsafe { sys::rd_kafka_queue_destroy(self.0.as_ptr()) };
-    }
-}
-
-struct Event(NonNull<sys::rd_kafka_event_t>);
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
-        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
-    }
-}
 
 /// # Safety
 /// `topic` is a description inside an event that lives until the call returns.
