@@ -5,7 +5,7 @@
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
 use leadstream_runtime::log::{Header, Record};
 use leadstream_runtime::{
-    DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, PlansInForce, Watermark,
+    DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
 };
 use leadstream_wire::out::{DataError, DataFormat, DerivedWriter, OutRecord, OutTopic, ScorecardWriter, topic_of};
 use leadstream_wire::{Decoder, InputRecord, envelope};
@@ -185,7 +185,6 @@ pub(crate) struct Encoders {
     topics: OutputTopics,
     derived: DerivedWriter,
     scorecards: ScorecardWriter,
-    fold: Fold,
     record: OutRecord,
 }
 
@@ -196,13 +195,11 @@ impl Encoders {
         source: &str,
         derived: DataFormat,
         scorecards: DataFormat,
-        plans: &PlansInForce,
     ) -> Result<Encoders, DataError> {
         Ok(Encoders {
             topics,
             derived: DerivedWriter::new(source, derived)?,
             scorecards: ScorecardWriter::new(scorecards)?,
-            fold: Fold::new(plans.timeline.clone(), plans.history),
             record: OutRecord::default(),
         })
     }
@@ -233,8 +230,8 @@ impl OutputEncoder for Encoders {
         }
     }
 
-    fn scorecard(&mut self, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
-        let card = self.fold.scorecard(contact);
+    fn scorecard(&mut self, fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
+        let card = fold.scorecard(contact);
         let Some(stepped) = card.at else { return };
         match self.scorecards.write(&cards::row(&card, stepped.max(clock)), &mut self.record) {
             Ok(()) => self.push(SCORES, out),

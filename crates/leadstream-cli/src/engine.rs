@@ -11,9 +11,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use leadstream_config::Config;
-use leadstream_core::id::Hasher;
-use leadstream_core::plan::PlanSet;
-use leadstream_core::{HistoryLimits, Timeline};
 use leadstream_http::{Engine, Owner};
 use leadstream_runtime::log::{TopicDescription, partition_for_key};
 use leadstream_runtime::metrics::Metrics;
@@ -28,7 +25,6 @@ use self::peers::Peers;
 use self::told::{encoders, input_codecs, worker_count, worker_options};
 use crate::codec::Decoders;
 use crate::failure::Failure;
-use crate::plans;
 use leadstream_kafka::KafkaLog;
 
 /// How long a question about a contact may wait for its answer.
@@ -45,14 +41,6 @@ pub(crate) struct Workforce {
     peers: Arc<Peers>,
     stores: StoreMemory,
     metrics: Metrics,
-}
-
-/// The plans in force under a configuration; equal plans and limits have equal ids.
-pub(crate) fn in_force(config: &Config, set: PlanSet) -> PlansInForce {
-    let history = HistoryLimits { horizon: plans::horizon(config), rows: config.history.rows as usize };
-    let hasher = Hasher::new().number(history.horizon.millis().unsigned_abs()).number(history.rows as u64);
-    let hasher = set.plans().iter().fold(hasher, |hasher, plan| hasher.text(&plan.id).bytes(&plan.version.0));
-    PlansInForce { timeline: Timeline::new(Arc::new(set)), id: hasher.finish(), history }
 }
 
 impl Workforce {
@@ -93,7 +81,7 @@ impl Workforce {
     fn start_worker(&mut self, log: &Arc<KafkaLog>, config: &Config, options: WorkerOptions) -> Result<(), Failure> {
         let (log, plans, metrics) = (Arc::clone(log), self.plans.clone(), self.metrics.clone());
         let decoders = Box::new(Decoders::new(input_codecs(config)?));
-        let encoders = Box::new(encoders(config, &self.plans)?);
+        let encoders = Box::new(encoders(config)?);
         let (sender, handles) = sync_channel(1);
         // A worker lives on its thread from the beginning: what it holds of the client library belongs to one thread.
         let thread = std::thread::Builder::new().name(options.name.clone()).spawn(move || {

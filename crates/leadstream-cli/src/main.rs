@@ -5,6 +5,7 @@
 //!
 //! Exit codes: 0 done; 1 it could not be done; 2 the command line, the configuration or a plan is wrong; 130 stopped by Ctrl-C before the end.
 
+mod agreement;
 mod arguments;
 mod cards;
 mod codec;

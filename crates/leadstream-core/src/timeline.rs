@@ -6,10 +6,10 @@ use crate::expr::Expr;
 use crate::plan::{OncePer, Plan, PlanSet, PointsOf};
 use crate::time::Timestamp;
 
-/// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning.
+/// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning. A copy is cheap.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    changes: Vec<Arc<InForce>>,
+    changes: Arc<[Arc<InForce>]>,
 }
 
 /// A plan set and since when it is in force, with what the fold wants to know of it in each step.
@@ -41,7 +41,7 @@ impl InForce {
 impl Timeline {
     /// One set, in force from the beginning.
     pub fn new(plans: Arc<PlanSet>) -> Timeline {
-        Timeline { changes: vec![InForce::new(Timestamp::MIN, plans)] }
+        Timeline { changes: Arc::new([InForce::new(Timestamp::MIN, plans)]) }
     }
 
     /// Puts another set in force from an instant on. Returns false, and changes nothing, unless the instant is after every earlier change.
@@ -49,9 +49,14 @@ impl Timeline {
     pub fn change(&mut self, from: Timestamp, plans: Arc<PlanSet>) -> bool {
         let later = self.latest().since < from;
         if later {
-            self.changes.push(InForce::new(from, plans));
+            self.changes = self.changes.iter().cloned().chain([InForce::new(from, plans)]).collect();
         }
         later
+    }
+
+    /// Whether two are the same one, not only alike.
+    pub(crate) fn is(&self, other: &Timeline) -> bool {
+        Arc::ptr_eq(&self.changes, &other.changes)
     }
 
     /// What is in force at an instant.

@@ -51,7 +51,8 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let status = shared.engine.status();
     let is_ready = !status.is_empty() && status.iter().all(|worker| worker.readiness == Readiness::Ready);
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(HealthView::of(is_ready, &status))).into_response()
+    let plans = shared.plans.book.newest();
+    (code, Json(HealthView::of(is_ready, plans.as_ref(), &status))).into_response()
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
@@ -111,11 +112,12 @@ fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
 }
 
 fn explain(shared: &Shared, id: &str, at: Option<Timestamp>, answer: QueryAnswer) -> Response {
-    let QueryAnswer { contact, clock, epoch, .. } = answer;
+    let QueryAnswer { contact, clock, epoch, timeline, .. } = answer;
     let Some(contact) = contact else {
         return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
     };
-    let mut fold = Fold::new(shared.plans.timeline.clone(), shared.plans.history);
+    // The task's own plans over time: a past instant is read under those of its time.
+    let mut fold = Fold::new(timeline, shared.plans.history);
     // S5: nobody can be asked beyond the last step and the clock of the task.
     let newest = contact.state.tau.max(Some(clock)).unwrap_or(clock);
     let at = at.map(|at| at.min(newest));

@@ -4,7 +4,7 @@ use leadstream_core::contact::{AttributeValue, LimitReason};
 use leadstream_core::event::Verdict;
 use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, MissingReason, PlanCard};
 use leadstream_core::{Points, Timestamp};
-use leadstream_runtime::{Lifecycle, Readiness, WorkerStatus};
+use leadstream_runtime::{Lifecycle, NumberedPlans, Readiness, WorkerStatus};
 use serde::{Deserialize, Serialize};
 
 /// Why there is no answer.
@@ -195,8 +195,29 @@ pub struct BookedView {
 pub struct HealthView {
     /// All workers score.
     pub ready: bool,
+    /// The newest set of plans; its tasks take it up within moments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plans: Option<PlanSetView>,
     /// Each worker.
     pub workers: Vec<WorkerView>,
+}
+
+/// A set of plans.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanSetView {
+    /// Its number.
+    pub set: u64,
+    /// Its plans.
+    pub versions: Vec<PlanVersionView>,
+}
+
+/// A plan in a version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanVersionView {
+    /// The plan.
+    pub plan: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// A worker.
@@ -222,6 +243,10 @@ pub struct TaskView {
     pub epoch: u64,
     /// Offsets of input still to read.
     pub lag: u64,
+    /// The number of the plan set that it is under; 0 before it is known.
+    pub plan_set: u64,
+    /// Contacts may still have to take that set up.
+    pub plan_change_pending: bool,
     /// How far its restore is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreView>,
@@ -242,8 +267,16 @@ pub struct RestoreView {
 
 impl HealthView {
     /// Of all workers.
-    pub fn of(ready: bool, status: &[WorkerStatus]) -> HealthView {
-        HealthView { ready, workers: status.iter().map(worker).collect() }
+    pub fn of(ready: bool, plans: Option<&NumberedPlans>, status: &[WorkerStatus]) -> HealthView {
+        let plans = plans.map(|set| PlanSetView {
+            set: set.ordinal(),
+            versions: set
+                .versions()
+                .iter()
+                .map(|plan| PlanVersionView { plan: plan.id.clone(), version: plan.version.to_string() })
+                .collect(),
+        });
+        HealthView { ready, plans, workers: status.iter().map(worker).collect() }
     }
 }
 
@@ -268,6 +301,8 @@ fn worker(status: &WorkerStatus) -> WorkerView {
         .to_owned(),
         epoch: task.epoch,
         lag: task.lag,
+        plan_set: task.plan_set,
+        plan_change_pending: task.plan_change_pending,
         restore: task.restore.map(|restore| RestoreView {
             records: restore.records,
             remaining: restore.remaining,

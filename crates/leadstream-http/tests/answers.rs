@@ -57,8 +57,24 @@ fn plan() -> Plan {
 }
 
 fn plans() -> PlansInForce {
-    let timeline = Timeline::new(Arc::new(PlanSet::new(vec![plan()])));
-    PlansInForce { timeline, id: [0; 16], history: HistoryLimits::default() }
+    PlansInForce::only(Arc::new(PlanSet::new(vec![plan()])), HistoryLimits::default())
+}
+
+fn timeline() -> Timeline {
+    plans().from_the_beginning().unwrap()
+}
+
+/// A task that runs, without lag.
+fn task(number: u32) -> TaskStatus {
+    TaskStatus {
+        task: number,
+        lifecycle: Lifecycle::Running,
+        epoch: 4,
+        lag: 0,
+        plan_set: 1,
+        plan_change_pending: false,
+        restore: None,
+    }
 }
 
 /// Knows `c/1 ż` with two visits, a second apart.
@@ -71,8 +87,7 @@ impl Engine for Known {
         let mut contact = None;
         match id {
             "c/1 ż" => {
-                let plans = plans();
-                let mut fold = Fold::new(plans.timeline, plans.history);
+                let mut fold = Fold::new(timeline(), HistoryLimits::default());
                 let mut visitor = Contact::new(id);
                 for second in [1, 2] {
                     let event = Event {
@@ -91,7 +106,7 @@ impl Engine for Known {
             "soon" => return Err(QueryRefusal::Restoring { task: 2 }),
             _ => {}
         }
-        Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000) })
+        Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000), timeline: timeline() })
     }
 
     fn owner(&self, _task: u32, _anew: bool) -> Result<Option<Owner>, String> {
@@ -167,18 +182,21 @@ fn what_cannot_be_answered_is_refused_in_words() {
 
 #[test]
 fn it_is_ready_when_every_worker_scores_and_says_how_far_a_restore_is() {
-    let task = TaskStatus { task: 1, lifecycle: Lifecycle::Running, epoch: 4, lag: 9, restore: None };
-    let worker = WorkerStatus { readiness: Readiness::Ready, waiting_for: None, tasks: vec![task] };
+    let worker = WorkerStatus { readiness: Readiness::Ready, waiting_for: None, tasks: vec![task(1)] };
     let (code, _) = get(&serve(vec![worker.clone()]), "/health/ready");
     assert_eq!(code, 200);
     let progress = RestoreProgress { records: 5_000, remaining: 20_000, elapsed_ms: 500 };
-    let task = TaskStatus { task: 2, lifecycle: Lifecycle::Restoring, epoch: 0, lag: 0, restore: Some(progress) };
+    let task = TaskStatus { lifecycle: Lifecycle::Restoring, restore: Some(progress), ..task(2) };
     let restoring = WorkerStatus { readiness: Readiness::Restoring, waiting_for: None, tasks: vec![task] };
     let server = serve(vec![worker, restoring]);
     let (code, body) = get(&server, "/health/ready");
     let view: HealthView = serde_json::from_str(&body).unwrap();
     assert_eq!((code, view.ready), (503, false));
     let restore = view.workers[1].tasks[0].restore.clone().unwrap();
+    let plans = view.plans.unwrap();
+    assert_eq!((plans.set, &*plans.versions[0].plan), (1, "p"));
+    assert_eq!(plans.versions[0].version, plan().version.to_string());
+    assert_eq!(view.workers[0].tasks[0].plan_set, 1);
     assert_eq!((restore.records_per_second, restore.seconds_left), (10_000, Some(2)));
     assert_eq!(get(&serve(Vec::new()), "/health/ready").0, 503, "without workers nothing is scored");
     assert_eq!(get(&server, "/health/live"), (200, "live\n".to_owned()));

@@ -38,6 +38,11 @@ impl Report {
         self.count(Severity::Error) > 0
     }
 
+    /// The files checked, in the order given.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// How many problems there are of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count()

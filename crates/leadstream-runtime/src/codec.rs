@@ -1,6 +1,6 @@
 //! What a worker needs of formats: records into events, derived events into records. Plugged in from above.
 
-use leadstream_core::{Contact, DerivedEvent, Event, Timestamp};
+use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
 
 use crate::log::Record;
 use crate::output::{OutputBuffer, OutputTopic};
@@ -94,8 +94,8 @@ pub trait OutputEncoder: Send {
     /// Appends the record of a derived event.
     fn derived(&mut self, event: &DerivedEvent, out: &mut OutputBuffer);
 
-    /// Appends the scorecard of a contact as of the task's clock, or nothing where none is wanted.
-    fn scorecard(&mut self, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer);
+    /// Appends the scorecard of a contact as of the task's clock, or nothing where none is wanted. `fold` is under the task's plans.
+    fn scorecard(&mut self, fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer);
 
     /// Appends the value of a record of the re-keyed topic that holds the event; its key is the contact's id.
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>);

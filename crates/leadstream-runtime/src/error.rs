@@ -139,6 +139,31 @@ pub enum WorkerError {
         /// The topic.
         topic: String,
     },
+    /// A task was under a plan set that the topic of plans does not hold.
+    #[error(
+        "task {task} has been under plan set {ordinal}, which the topic of plans does not hold: the topic was deleted or lost records; restore it, \
+         or reset the application"
+    )]
+    PlansLost {
+        /// The task.
+        task: u32,
+        /// The set.
+        ordinal: u64,
+    },
+    /// A plan set is not the one that a task was under.
+    #[error(
+        "task {task} has been under other plans than the topic of plans says (up to plan set {ordinal}): the topic was deleted and written anew; restore \
+         it, or reset the application"
+    )]
+    PlansDiffer {
+        /// The task.
+        task: u32,
+        /// The newest set that it was under.
+        ordinal: u64,
+    },
+    /// The plans in force are none that this program can follow.
+    #[error("{0}")]
+    Plans(String),
     /// A contact cannot be made small enough to be written.
     #[error(
         "contact {contact:?} needs {bytes} bytes, a record may have {limit}: raise the topic's max.message.bytes and record_bytes"

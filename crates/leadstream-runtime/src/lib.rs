@@ -12,6 +12,7 @@ mod memory;
 pub mod metrics;
 mod options;
 mod output;
+mod plans;
 mod query;
 mod restore;
 mod status;
@@ -23,10 +24,10 @@ pub use codec::{DeadLetter, Decoded, EventBatch, InputDecoder, OutputEncoder, Wa
 pub use error::WorkerError;
 pub use memory::{MemoryBudget, MemoryShares};
 pub use options::{
-    ClockMode, EpochLimits, InputKind, InputOptions, PlansInForce, StartPosition, Topics, WorkerOptions,
-    WriteBackLimits,
+    ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
 };
 pub use output::{OutputBuffer, OutputTopic};
+pub use plans::{NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, UnreadablePlans};
 pub use query::{Query, QueryAnswer, QueryRefusal};
 pub use status::{Readiness, RestoreProgress, TaskStatus, WorkerStatus};
 pub use task::Lifecycle;

@@ -47,6 +47,12 @@ pub struct Metrics {
     pub lost_records: IntCounter,
     /// Tasks running.
     pub running_tasks: IntGauge,
+    /// The number of the plan set in force, by task.
+    pub plan_set: IntGaugeVec,
+    /// Whether contacts still have to take it up, by task.
+    pub plan_change_pending: IntGaugeVec,
+    /// 1 for each plan of the newest set, with its version.
+    pub plans_info: IntGaugeVec,
 }
 
 impl Metrics {
@@ -70,6 +76,11 @@ impl Metrics {
             registry.register(Box::new(gauges.clone()))?;
             Ok(gauges)
         };
+        let plans_info = IntGaugeVec::new(
+            Opts::new("leadstream_plans_info", "1 for each plan in force, with its version"),
+            &["plan", "version"],
+        )?;
+        registry.register(Box::new(plans_info.clone()))?;
         let buckets = vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
         let commit_seconds = Histogram::with_opts(
             HistogramOpts::new("leadstream_commit_seconds", "Time of a commit, from its beginning to its outcome")
@@ -117,6 +128,12 @@ impl Metrics {
                 "Input records deleted before they were read",
             )?,
             running_tasks,
+            plan_set: by_task("leadstream_plan_set", "Number of the plan set in force")?,
+            plan_change_pending: by_task(
+                "leadstream_plan_change_pending",
+                "1 while contacts still have to take up the plan set in force",
+            )?,
+            plans_info,
         })
     }
 
@@ -130,6 +147,8 @@ impl Metrics {
             &self.cached_bytes,
             &self.lag_records,
             &self.restore_remaining_records,
+            &self.plan_set,
+            &self.plan_change_pending,
         ] {
             // A task that never got so far has no value to forget.
             let _ = gauges.remove_label_values(&[&label]);

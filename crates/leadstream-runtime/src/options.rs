@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leadstream_core::{HistoryLimits, Span, Timeline};
+use leadstream_core::Span;
 use leadstream_store::StoreMemory;
 
 /// Where a source is read from that this group has never read.
@@ -110,17 +110,6 @@ impl Default for WriteBackLimits {
     fn default() -> WriteBackLimits {
         WriteBackLimits { interval_ms: 10_000, events: 2_000_000, bytes: 256 << 20, contacts_per_commit: 20_000 }
     }
-}
-
-/// The plans in force, and what names them.
-#[derive(Clone, Debug)]
-pub struct PlansInForce {
-    /// The plan sets over time.
-    pub timeline: Timeline,
-    /// Names the timeline: equal timelines have equal ids.
-    pub id: [u8; 16],
-    /// How much history a contact keeps.
-    pub history: HistoryLimits,
 }
 
 /// Everything a worker is told.

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Sender;
 
-use leadstream_core::{Contact, Timestamp};
+use leadstream_core::{Contact, Timeline, Timestamp};
 
 /// A question. The answer comes within a step of the worker's loop.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct QueryAnswer {
     pub epoch: u64,
     /// The task's clock at that epoch.
     pub clock: Timestamp,
+    /// The plan sets that the task has been under.
+    pub timeline: Timeline,
 }
 
 /// Why there is no answer.

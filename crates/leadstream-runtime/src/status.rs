@@ -55,6 +55,10 @@ pub struct TaskStatus {
     pub epoch: u64,
     /// Offsets of input still to read, as far as known.
     pub lag: u64,
+    /// The number of the plan set that it is under; 0 before it is known.
+    pub plan_set: u64,
+    /// Contacts may still have to take that set up.
+    pub plan_change_pending: bool,
     /// Present while it is restored.
     pub restore: Option<RestoreProgress>,
 }

@@ -255,22 +255,29 @@ impl TaskStore {
         Ok(self.due(None, Timestamp::MAX, 1)?.first().map(|entry| entry.due))
     }
 
-    /// Visits every contact in the order of the ids' bytes, until the visitor says false.
+    /// Visits the contacts behind `after`, or all where it is not given, in the order of the ids' bytes, until the visitor says false. Returns
+    /// whether it came to the end.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn for_each(&self, mut visit: impl FnMut(&str, &[u8]) -> bool) -> Result<(), StoreError> {
+    pub fn for_each_behind(
+        &self,
+        after: Option<&str>,
+        mut visit: impl FnMut(&str, &[u8]) -> bool,
+    ) -> Result<bool, StoreError> {
         let mut options = ReadOptions::default();
         // A pass over everything must not push the hot blocks out of the cache.
         options.fill_cache(false);
-        for entry in self.db.iterator_opt(IteratorMode::Start, options) {
-            let (contact, value) = entry.map_err(|error| self.error("read all contacts", &error))?;
+        // The least key behind another one is that one with a zero byte at its end.
+        let start = after.map(|after| [after.as_bytes(), &[0]].concat()).unwrap_or_default();
+        for entry in self.db.iterator_opt(IteratorMode::From(&start, Direction::Forward), options) {
+            let (contact, value) = entry.map_err(|error| self.error("read contacts", &error))?;
             let contact = std::str::from_utf8(&contact).map_err(|_| self.rebuild("a contact's id is not text"))?;
             if !visit(contact, &value) {
-                break;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// About how many contacts there are.

@@ -90,7 +90,7 @@ fn due_entries_come_in_order_and_in_pages() {
 }
 
 #[test]
-fn every_contact_is_visited_in_order_until_the_visitor_has_enough() {
+fn contacts_are_visited_in_order_behind_any_one_until_the_visitor_has_enough() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = TaskStore::open(&options(folder.path())).unwrap();
     let mut batch = Batch::new();
@@ -99,14 +99,20 @@ fn every_contact_is_visited_in_order_until_the_visitor_has_enough() {
     }
     batch.delete("nobody");
     store.write(&batch, progress(1)).unwrap();
-    let mut seen = Vec::new();
-    store
-        .for_each(|contact, value| {
-            seen.push((contact.to_owned(), value.to_vec()));
-            contact != "b"
-        })
-        .unwrap();
-    assert_eq!(seen, [("a".to_owned(), b"a".to_vec()), ("b".to_owned(), b"b".to_vec())]);
+    let visit = |after: Option<&str>, last: &str| {
+        let mut seen = Vec::new();
+        let ended = store.for_each_behind(after, |contact, value| {
+            assert_eq!(contact.as_bytes(), value);
+            seen.push(contact.to_owned());
+            contact != last
+        });
+        (seen.concat(), ended.unwrap())
+    };
+    assert_eq!(visit(None, "b"), ("ab".to_owned(), false));
+    assert_eq!(visit(None, ""), ("abc".to_owned(), true));
+    assert_eq!(visit(Some("a"), ""), ("bc".to_owned(), true));
+    assert_eq!(visit(Some("aa"), "b"), ("b".to_owned(), false));
+    assert_eq!(visit(Some("c"), ""), (String::new(), true));
 }
 
 #[test]

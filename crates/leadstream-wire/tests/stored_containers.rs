@@ -3,15 +3,21 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "a helper of tests")]
 
-use leadstream_core::Timestamp;
+use leadstream_core::{PlanVersion, Span, Timestamp};
 use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, write_deleted, write_image_head};
-use leadstream_wire::stored::redo::{RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord};
+use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
+use leadstream_wire::stored::redo::{
+    PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord,
+};
 use proptest::prelude::*;
 
 const CHANGELOG_IMAGE: &[u8] = include_bytes!("golden/v1/changelog-image.bin");
 const CHANGELOG_DELETED: &[u8] = include_bytes!("golden/v1/changelog-deleted.bin");
-const REDO: &[u8] = include_bytes!("golden/v1/redo.bin");
+const REDO_1: &[u8] = include_bytes!("golden/v1/redo.bin");
+const REDO: &[u8] = include_bytes!("golden/v2/redo.bin");
+const PLAN_FILE: &[u8] = include_bytes!("golden/v1/plans-file.bin");
+const PLAN_SET: &[u8] = include_bytes!("golden/v1/plans-set.bin");
 
 fn head() -> RedoHead<'static> {
     RedoHead {
@@ -20,6 +26,10 @@ fn head() -> RedoHead<'static> {
         low: 297,
         clock: Timestamp::from_millis(1_700_000_000_000),
         plans: [7; 16],
+        plan_sets: vec![
+            PlanSetSince { ordinal: 1, since: Timestamp::MIN },
+            PlanSetSince { ordinal: 300, since: Timestamp::from_millis(1_699_999_999_999) },
+        ],
         offsets: vec![
             RedoOffset { topic: "leadstream.contacts", partition: 3, next_offset: 5 },
             RedoOffset { topic: "żółty", partition: 300, next_offset: 1 << 40 },
@@ -73,6 +83,44 @@ fn golden_records_of_version_1_are_read_and_written_to_the_byte() {
     assert_eq!(packed(1 << 19), [REDO]);
     let redo = RedoRecord::read(REDO).unwrap();
     assert_eq!(redo, RedoRecord { part: 1, parts: 1, head: head(), entries: entries() });
+    let before = RedoRecord::read(REDO_1).unwrap();
+    let head = RedoHead { plan_sets: Vec::new(), ..head() };
+    assert_eq!(before, RedoRecord { part: 1, parts: 1, head, entries: entries() });
+}
+
+fn plan_file() -> PlansRecord {
+    let text = "plan: cars\r\nrules: []\r\n# żółty\n".to_owned();
+    PlansRecord::Plan(PlanFile { id: "cars".to_owned(), file: "plans/cars.yaml".to_owned(), text })
+}
+
+fn plan_set() -> PlansRecord {
+    let plan = |id: &str, byte| PlanRef { id: id.to_owned(), version: PlanVersion([byte; 16]) };
+    PlansRecord::Set(PlanSetRecord {
+        ordinal: 300,
+        horizon: Span::days(400),
+        event_types: vec!["test_driven".to_owned()],
+        plans: vec![plan("bikes", 1), plan("cars", 2)],
+    })
+}
+
+#[test]
+fn golden_records_of_plans_are_read_and_written_to_the_byte() {
+    for (record, key, golden) in [
+        (plan_file(), PlanVersion::of("plan: cars\nrules: []\n# żółty\n").to_string(), PLAN_FILE),
+        (plan_set(), "set/00000000000000000300".to_owned(), PLAN_SET),
+    ] {
+        assert_eq!(record.key(), key);
+        assert_eq!(record.value(), golden);
+        assert_eq!(PlansRecord::read(key.as_bytes(), golden), Ok(record));
+        for length in 0..golden.len() {
+            assert!(PlansRecord::read(key.as_bytes(), &golden[..length]).is_err(), "{length}");
+        }
+        assert_eq!(
+            PlansRecord::read(b"set/00000000000000000301", golden),
+            Err(StoredError::Malformed("a record of plans under the key of another one"))
+        );
+    }
+    assert_eq!(PlansRecord::read(b"", &[2, 1]), Err(StoredError::UnknownVersion(2)));
 }
 
 #[test]
@@ -110,7 +158,7 @@ fn a_packer_starts_anew_after_clearing_and_an_empty_epoch_has_one_record() {
 #[test]
 fn a_newer_version_is_told_as_one() {
     assert_eq!(ChangelogRecord::read(&[2, 1, 0]), Err(StoredError::UnknownVersion(2)));
-    assert_eq!(RedoRecord::read(&[2, 1, 0]), Err(StoredError::UnknownVersion(2)));
+    assert_eq!(RedoRecord::read(&[3, 1, 0]), Err(StoredError::UnknownVersion(3)));
 }
 
 #[test]
@@ -128,6 +176,14 @@ proptest! {
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = ChangelogRecord::read(&bytes);
         let _ = RedoRecord::read(&bytes);
+        let _ = PlansRecord::read(b"set/00000000000000000300", &bytes);
+    }
+
+    #[test]
+    fn no_damage_makes_a_reader_of_plans_panic(at in 0..PLAN_SET.len(), byte in any::<u8>()) {
+        let mut damaged = PLAN_SET.to_vec();
+        damaged[at] = byte;
+        let _ = PlansRecord::read(b"set/00000000000000000300", &damaged);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use leadstream_core::{Contact, DerivedEvent, Event, Timestamp, Uid};
+use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp, Uid};
 use leadstream_runtime::log::Record;
 use leadstream_runtime::{
     DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
@@ -107,7 +107,7 @@ impl OutputEncoder for TinyEncoder {
         out.push(DERIVED, Some(event.contact.as_bytes()), Some(TinyEncoder::line(event).as_bytes()), &[], None);
     }
 
-    fn scorecard(&mut self, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
+    fn scorecard(&mut self, _fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
         let line = format!("{} rows={} clock={}", contact.id, contact.rows.len(), clock.millis());
         out.push(SCORES, Some(contact.id.as_bytes()), Some(line.as_bytes()), &[], None);
     }

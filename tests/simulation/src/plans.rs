@@ -7,7 +7,7 @@ use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{
     Limits, Pipeline, Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Stage, TagEffect, Trigger, VerdictPolicies,
 };
-use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term, Timeline};
+use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term};
 use leadstream_runtime::PlansInForce;
 
 /// Which plans are in force.
@@ -64,12 +64,9 @@ pub fn plans(which: Plans) -> PlansInForce {
         facts: Vec::new(),
         verdicts: VerdictPolicies::default(),
     };
-    PlansInForce {
-        timeline: Timeline::new(Arc::new(PlanSet::new(vec![plan]))),
-        id: [if timed { 2 } else { 1 }; 16],
-        // Short enough for rows to leave within a run.
-        history: HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 },
-    }
+    // Short enough for rows to leave within a run.
+    let history = HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 };
+    PlansInForce::only(Arc::new(PlanSet::new(vec![plan])), history)
 }
 
 fn rule(id: &str, event_type: &str, points: i64) -> Rule {

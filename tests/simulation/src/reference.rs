@@ -20,7 +20,8 @@ pub struct Expected {
 
 /// Folds the values of one partition after the other; contacts do not share partitions.
 pub fn expected(plans: &PlansInForce, values: impl IntoIterator<Item = String>, clock: Timestamp) -> Expected {
-    let mut fold = Fold::new(plans.timeline.clone(), plans.history);
+    let timeline = plans.from_the_beginning().unwrap_or_else(|| panic!("no plans"));
+    let mut fold = Fold::new(timeline, plans.history);
     let mut expected = Expected::default();
     let mut event = Event::default();
     let mut derived = Vec::new();

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadstream_config::Config;
-use leadstream_core::plan::PlanSet;
 use leadstream_http::{Server, ServerOptions};
 use prometheus::{IntGauge, Registry};
 
+use crate::agreement::{Follower, agree};
 use crate::arguments::ConfigurationArguments;
 use crate::commands::topics::await_topics;
 use crate::connection::connect;
-use crate::engine::{Workforce, in_force};
+use crate::engine::Workforce;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration;
@@ -40,6 +40,8 @@ pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
 /// Workers and HTTP of one process.
 pub(crate) struct Service {
     workforce: Workforce,
+    /// Brings newer plans; ends with the service.
+    _follower: Follower,
     /// The HTTP server.
     pub(crate) server: Server,
     figures: ProcessFigures,
@@ -61,7 +63,6 @@ impl Service {
             tracing::warn!(file = %warning.file, line = warning.line, column = warning.column, "{}", warning.message);
         }
         tracing::info!("{}", report.summary());
-        let plans = in_force(config, PlanSet::new(report.plans));
         let parts = config.memory.parts();
         tracing::info!(
             budget = %config.memory.budget,
@@ -73,7 +74,9 @@ impl Service {
             "memory"
         );
         let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
-        let workforce = Workforce::start(log, config, plans, &sources, &changelog)?;
+        let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
+        let workforce = Workforce::start(log, config, agreed.plans.clone(), &sources, &changelog)?;
+        let follower = agreed.follow()?;
         let figures = ProcessFigures::register(&workforce.registry, config)?;
         let server = Server::start(ServerOptions {
             listen: config.http.listen,
@@ -83,7 +86,7 @@ impl Service {
             registry: workforce.registry.clone(),
         });
         match server {
-            Ok(server) => Ok(Some(Service { workforce, server, figures })),
+            Ok(server) => Ok(Some(Service { workforce, _follower: follower, server, figures })),
             Err(error) => {
                 workforce.stop();
                 let advice = "choose another address with --set http.listen=127.0.0.1:PORT";

@@ -7,8 +7,7 @@ use leadstream_core::Span;
 use leadstream_core::id::Hasher;
 use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
-    ClockMode, EpochLimits, InputKind, InputOptions, PlansInForce, StartPosition, Topics, WorkerOptions,
-    WriteBackLimits,
+    ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
 };
 use leadstream_store::StoreMemory;
 use leadstream_wire::out::DataFormat;
@@ -75,7 +74,7 @@ fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Vec<InputOptio
 }
 
 /// What writes the outputs.
-pub(super) fn encoders(config: &Config, plans: &PlansInForce) -> Result<Encoders, Failure> {
+pub(super) fn encoders(config: &Config) -> Result<Encoders, Failure> {
     let format = |schema_id: Option<u32>| match (config.output.format, schema_id) {
         (OutputFormat::Json, _) => DataFormat::Json,
         (OutputFormat::Avro, None) => DataFormat::Avro,
@@ -92,7 +91,7 @@ pub(super) fn encoders(config: &Config, plans: &PlansInForce) -> Result<Encoders
     let source = format!("/leadstream/{}", config.application.id);
     let (derived, scorecards) =
         (format(config.output.derived_event_schema_id), format(config.output.scorecard_schema_id));
-    Encoders::new(topics, &source, derived, scorecards, plans)
+    Encoders::new(topics, &source, derived, scorecards)
         .map_err(|error| Failure::of("cannot write derived events", error))
 }
 

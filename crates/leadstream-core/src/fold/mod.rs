@@ -99,6 +99,13 @@ impl Fold {
         &self.timeline
     }
 
+    /// Goes on under other plan sets over time, as for the contacts of another task.
+    pub fn use_timeline(&mut self, timeline: &Timeline) {
+        if !self.timeline.is(timeline) {
+            self.timeline = timeline.clone();
+        }
+    }
+
     /// Puts another plan set in force from an instant on, at or after the task clock (S45). Returns false where the instant is not later than
     /// every earlier change.
     #[must_use]

@@ -3,15 +3,15 @@
 use leadstream_core::{Contact, Fold};
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::changelog::plans_tag;
 use leadstream_wire::stored::contact::{apply_change, read_image};
 
 use super::redo::{RedoChange, RedoEpoch};
-use super::{InputPartition, Restore, index};
+use super::{InputPartition, Restore};
 use crate::error::WorkerError;
 use crate::log::TopicPartition;
 use crate::metrics::Metrics;
 use crate::options::WorkerOptions;
+use crate::plans::{PlanBook, TaskPlans};
 use crate::task::cache::Slot;
 use crate::task::commit::parse_metadata;
 use crate::task::inputs::InputQueue;
@@ -22,14 +22,16 @@ impl Restore {
     /// Makes the task ready to run. Its clock, epoch and contacts are those of its last commit, whoever made it.
     pub(crate) fn finish(
         mut self,
-        fold: &Fold,
+        fold: &mut Fold,
+        book: &PlanBook,
         options: &WorkerOptions,
         metrics: &Metrics,
         now_ms: i64,
     ) -> Result<Task, WorkerError> {
         self.check_redo(options)?;
         self.task.inputs = self.queues(options, metrics)?;
-        self.index_anew(fold)?;
+        self.restore_plans(book)?;
+        fold.use_timeline(self.task.plans.timeline());
         self.mark_position()?;
         let Restore { mut task, tail, redo, .. } = self;
         if let Some((epoch, newest)) = tail.newest() {
@@ -115,33 +117,42 @@ impl Restore {
         Ok(queue(wanted.max(start)))
     }
 
-    /// Makes the index of due instants anew where it was made under other plans.
-    fn index_anew(&mut self, fold: &Fold) -> Result<(), WorkerError> {
-        let progress = self.task.store.progress();
-        if progress == Progress::default() || progress.plans == self.plans {
-            return Ok(());
+    /// A plan set that the task was under and that the book does not hold, as where another instance took it up just before.
+    pub(crate) fn unknown_set(&self, book: &PlanBook) -> Option<u64> {
+        let (_, newest) = self.tail.newest()?;
+        newest.plan_sets.iter().map(|set| set.ordinal).find(|ordinal| book.set(*ordinal).is_none())
+    }
+
+    /// The plan sets that the task was under at its last commit, whatever is in force now; what is newer it takes up once it runs.
+    fn restore_plans(&mut self, book: &PlanBook) -> Result<(), WorkerError> {
+        let task = self.task.id;
+        let Some((_, newest)) = self.tail.newest() else { return Ok(()) };
+        let restored = TaskPlans::restore(&newest.plan_sets, book);
+        match restored.map_err(|ordinal| WorkerError::PlansLost { task, ordinal })? {
+            Some(plans) if plans.id() == newest.plans => self.task.plans = plans,
+            Some(plans) => return Err(WorkerError::PlansDiffer { task, ordinal: plans.ordinal() }),
+            // A program that knew one set only wrote this.
+            None => {
+                if let Some(oldest) = book.oldest() {
+                    self.task.plans = TaskPlans::begin(oldest);
+                }
+            }
         }
-        let mut batch = Batch::new();
-        let mut failed = None;
-        self.task.store.for_each(|contact, value| {
-            failed = index(fold, contact, value, plans_tag(self.plans), &mut batch)
-                .err()
-                .map(|error| (contact.to_owned(), error));
-            failed.is_none()
-        })?;
-        if let Some((contact, error)) = failed {
-            let place = format!("contact {contact:?} in store {}", self.task.store.folder().display());
-            return Err(WorkerError::Stored { place, error });
-        }
-        Ok(self.task.store.write(&batch, Progress { plans: self.plans, ..progress })?)
+        Ok(())
     }
 
     /// Remembers that everything up to the end was read, even where nothing was there to write.
     fn mark_position(&mut self) -> Result<(), WorkerError> {
         let progress = self.task.store.progress();
-        let position = progress.changelog_position.max(self.changelog_end);
-        let progress =
-            Progress { changelog_position: position, written_at_ms: self.wall.millis(), plans: self.plans, ..progress };
+        let changelog_position = progress.changelog_position.max(self.changelog_end);
+        let (id, tag) = (self.task.plans.id(), self.task.plans.tag());
+        let swept = (self.rebuilds || progress.plans == id) && self.tags.iter().all(|found| *found == tag);
+        if !swept {
+            self.task.sweep.begin();
+        }
+        // Zeros name no plan sets.
+        let plans = if swept { id } else { [0; 16] };
+        let progress = Progress { changelog_position, written_at_ms: self.wall.millis(), plans, ..progress };
         Ok(self.task.store.write(&Batch::new(), progress)?)
     }
 }

@@ -10,10 +10,10 @@ pub(crate) use self::finish::accept_lost;
 
 use std::path::PathBuf;
 
-use leadstream_core::{Fold, Timestamp};
+use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Identity, OpenOptions, Progress, StoreError, TaskStore, wipe};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, PlansTag, plans_tag};
+use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, PlansTag};
 
 use self::redo::RedoTail;
 use crate::error::WorkerError;
@@ -21,6 +21,7 @@ use crate::log::{
     CommittedOffset, Log, LogError, PartitionBounds, ReadStart, ReaderPartition, Record, TopicIndex, TopicPartition,
 };
 use crate::options::{InputKind, StartPosition, WorkerOptions};
+use crate::plans::{NumberedPlans, TaskPlans};
 use crate::status::RestoreProgress;
 use crate::task::clock::TaskClock;
 use crate::task::{Lifecycle, Task};
@@ -29,6 +30,9 @@ use crate::task::{Lifecycle, Task};
 pub(crate) const CHANGELOG: TopicIndex = TopicIndex(0);
 /// Topic index of the redo topic in the reader of restores.
 pub(crate) const REDO: TopicIndex = TopicIndex(1);
+
+/// How long a restore waits for a plan set that another instance took up.
+const PLANS_WAIT_MS: i64 = 30_000;
 
 /// Bytes collected before they are written to the store.
 const BATCH_BYTES: usize = 4 << 20;
@@ -59,8 +63,10 @@ pub(crate) struct Restore {
     changelog_next: u64,
     tail: RedoTail,
     batch: Batch,
-    /// Under which plans the index is made.
-    plans: [u8; 16],
+    /// The store was empty, so that what it holds under which plans is known by what was read.
+    rebuilds: bool,
+    /// Under which plans the due instants of the records read were computed.
+    tags: Vec<PlansTag>,
     wall: Timestamp,
     records: u64,
     started_ms: i64,
@@ -114,7 +120,7 @@ impl Restore {
         log: &L,
         options: &WorkerOptions,
         task: u32,
-        plans: [u8; 16],
+        plans: NumberedPlans,
         wall: Timestamp,
         now_ms: i64,
         rebuilt: &mut bool,
@@ -142,7 +148,10 @@ impl Restore {
         let inputs = inputs.collect();
         let store = open_store(options, task, &changelog_bounds, wall, rebuilt)?;
         let changelog_next = store.progress().changelog_position.max(changelog_bounds.start_offset);
-        let mut task = Task::new(task, store, task_clock(options), options.redo_part_bytes, now_ms);
+        let rebuilds = store.progress() == Progress::default();
+        // Which ones the task was under is read from the redo log.
+        let plans = TaskPlans::begin(plans);
+        let mut task = Task::new(task, store, task_clock(options), plans, options.redo_part_bytes, now_ms);
         task.become_state(Lifecycle::Restoring);
         Ok(Restore {
             task,
@@ -156,7 +165,8 @@ impl Restore {
             changelog_next,
             tail: RedoTail::default(),
             batch: Batch::new(),
-            plans,
+            rebuilds,
+            tags: Vec::new(),
             wall,
             records: 0,
             started_ms: now_ms,
@@ -181,14 +191,14 @@ impl Restore {
     }
 
     /// Takes a record of the changelog or the redo topic. What is wrong with it shows in the next [`Restore::check`].
-    pub(crate) fn visit(&mut self, fold: &Fold, record: &Record<'_>) {
+    pub(crate) fn visit(&mut self, record: &Record<'_>) {
         if self.error.is_some() {
             return;
         }
         self.records += 1;
         let is_changelog = record.topic == CHANGELOG;
         let taken = if is_changelog {
-            self.visit_changelog(fold, record)
+            self.visit_changelog(record)
         } else {
             self.tail.add(record.offset, record.value.unwrap_or_default())
         };
@@ -198,13 +208,20 @@ impl Restore {
         }
     }
 
-    fn visit_changelog(&mut self, fold: &Fold, record: &Record<'_>) -> Result<(), StoredError> {
+    fn visit_changelog(&mut self, record: &Record<'_>) -> Result<(), StoredError> {
         let contact = std::str::from_utf8(record.key.unwrap_or_default())
             .map_err(|_| StoredError::Malformed("a contact's id that is not UTF-8"))?;
         match record.value {
             None => self.batch.delete(contact),
             Some(value) => {
-                index(fold, contact, value, plans_tag(self.plans), &mut self.batch)?;
+                if let ChangelogContent::Image { plans, due, .. } = ChangelogRecord::read(value)?.content {
+                    if let Some(due) = due {
+                        self.batch.add_due(due, contact);
+                    }
+                    if !self.tags.contains(&plans) {
+                        self.tags.push(plans);
+                    }
+                }
                 self.batch.put(contact, value);
             }
         }
@@ -230,9 +247,7 @@ impl Restore {
     fn write(&mut self, changelog_position: u64) -> Result<(), WorkerError> {
         let batch = std::mem::take(&mut self.batch);
         let before = self.task.store.progress();
-        // An index made under other plans before stays marked as such until it was made anew.
-        let plans = if before == Progress::default() { self.plans } else { before.plans };
-        let progress = Progress { changelog_position, epoch: before.epoch, written_at_ms: self.wall.millis(), plans };
+        let progress = Progress { changelog_position, written_at_ms: self.wall.millis(), ..before };
         Ok(self.task.store.write(&batch, progress)?)
     }
 
@@ -247,6 +262,11 @@ impl Restore {
             (&self.redo, self.seen.1, self.redo_end)
         };
         Some(WorkerError::HangingTransaction { partition: partition.clone(), position, end })
+    }
+
+    /// Whether everything has been read for longer than a plan set may take to become known.
+    pub(crate) fn waits_too_long(&self, now_ms: i64) -> bool {
+        now_ms - self.moved_ms > PLANS_WAIT_MS
     }
 
     /// What is read, by name.
@@ -297,24 +317,6 @@ fn first_offsets<L: Log>(
         }
     }
     Ok(firsts)
-}
-
-/// Adds what the due index has to say of a changelog record.
-fn index(fold: &Fold, contact: &str, value: &[u8], plans: PlansTag, batch: &mut Batch) -> Result<(), StoredError> {
-    let ChangelogContent::Image { plans: made_under, due, .. } = ChangelogRecord::read(value)?.content else {
-        return Ok(());
-    };
-    if let Some(due) = due {
-        batch.add_due(due, contact);
-    }
-    if made_under != plans {
-        // The record's own entry stays: whoever loads the contact takes it for granted.
-        let next_due = crate::task::decode_entry(fold, contact, value)?.contact.next_due;
-        if let Some(next_due) = next_due.filter(|next_due| due != Some(*next_due)) {
-            batch.add_due(next_due, contact);
-        }
-    }
-    Ok(())
 }
 
 /// Opens the store of a task; one that cannot be used is wiped.

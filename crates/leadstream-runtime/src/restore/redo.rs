@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use leadstream_core::Timestamp;
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::redo::{RedoContent, RedoRecord};
+use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoRecord};
 
 /// An epoch of the redo log.
 #[derive(Debug, Default)]
 pub(super) struct RedoEpoch {
     pub(super) low: u64,
     pub(super) clock: Timestamp,
+    /// The plan sets over time, and their name.
+    pub(super) plan_sets: Vec<PlanSetSince>,
+    pub(super) plans: [u8; 16],
     /// Topic, partition and next offset of each input.
     pub(super) offsets: Vec<(String, u32, u64)>,
     pub(super) entries: Vec<RedoChange>,
@@ -47,6 +50,8 @@ impl RedoTail {
             *epoch = RedoEpoch {
                 low: head.low,
                 clock: head.clock,
+                plan_sets: head.plan_sets,
+                plans: head.plans,
                 offsets: offsets.collect(),
                 parts: record.parts,
                 ..RedoEpoch::default()
@@ -100,7 +105,8 @@ mod tests {
             packer.push_image(&format!("c{number}"), |bytes| bytes.extend_from_slice(&[1; 20]));
         }
         let offsets = vec![RedoOffset { topic: "t", partition: 0, next_offset: epoch }];
-        let head = RedoHead { epoch, writer: 1, low, clock: Timestamp::from_millis(5), plans: [0; 16], offsets };
+        let clock = Timestamp::from_millis(5);
+        let head = RedoHead { epoch, writer: 1, low, clock, plans: [0; 16], plan_sets: Vec::new(), offsets };
         let mut offset = epoch * 100;
         packer
             .records(&head, |record| {
@@ -133,7 +139,8 @@ mod tests {
         let mut packer = RedoPacker::new(10);
         packer.push_image("a", |bytes| bytes.extend_from_slice(&[1; 20]));
         packer.push_image("b", |bytes| bytes.extend_from_slice(&[1; 20]));
-        let head = RedoHead { epoch: 1, writer: 1, low: 0, clock: Timestamp::MIN, plans: [0; 16], offsets: vec![] };
+        let (clock, plan_sets) = (Timestamp::MIN, Vec::new());
+        let head = RedoHead { epoch: 1, writer: 1, low: 0, clock, plans: [0; 16], plan_sets, offsets: vec![] };
         let mut records = Vec::new();
         let keep = |record: &[u8]| {
             records.push(record.to_vec());

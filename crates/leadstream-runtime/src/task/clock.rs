@@ -27,6 +27,14 @@ impl TaskClock {
         self.now
     }
 
+    /// The greatest time of an event folded that the wall clock has reached.
+    pub(crate) fn seen(&self, mode: ClockMode, wall: Timestamp) -> Timestamp {
+        match mode {
+            ClockMode::Wall { .. } => self.stream.min(wall),
+            ClockMode::Events => self.stream,
+        }
+    }
+
     /// Goes on from where an earlier owner was.
     pub(crate) fn restore(&mut self, clock: Timestamp) {
         self.now = self.now.max(clock);

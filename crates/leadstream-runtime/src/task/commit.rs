@@ -3,9 +3,9 @@
 //! In this order: the transaction commits; the state records of it go into the store with the changelog position behind them; their contacts are
 //! marked clean; the epoch is published. A failure before the first step undoes the epoch, one behind it restores the task.
 
-use leadstream_core::Timestamp;
+use leadstream_core::{Fold, Timestamp};
 use leadstream_store::{Batch, Progress};
-use leadstream_wire::stored::changelog::{plans_tag, write_image_head};
+use leadstream_wire::stored::changelog::write_image_head;
 use leadstream_wire::stored::contact::{write_change, write_image};
 use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
 
@@ -117,11 +117,11 @@ impl Task {
         let due = kept.or(next_due);
         let changed_in = if entry.undo.is_some() { epoch } else { entry.changed_in };
         let from = self.records.bytes.len();
-        write_image_head(changed_in, plans_tag(tools.plans), due, &mut self.records.bytes);
+        write_image_head(changed_in, self.plans.tag(), due, &mut self.records.bytes);
         write_image(&entry.contact, &mut self.records.bytes);
         let to = self.records.bytes.len();
         self.records.changelog.push(StateRecord { slot, from, to, due });
-        tools.encoder.scorecard(&entry.contact, clock, &mut self.open.outputs);
+        tools.encoder.scorecard(tools.fold, &entry.contact, clock, &mut self.open.outputs);
         Ok(())
     }
 
@@ -179,12 +179,7 @@ impl Task {
     }
 
     /// Adds everything to the open transaction.
-    pub(crate) fn produce<P: Producer>(
-        &mut self,
-        producer: &mut P,
-        options: &WorkerOptions,
-        plans: [u8; 16],
-    ) -> Result<(), LogError> {
+    pub(crate) fn produce<P: Producer>(&mut self, producer: &mut P, options: &WorkerOptions) -> Result<(), LogError> {
         self.open.outputs.produce(producer, COUNT)?;
         for record in &self.records.changelog {
             let Some(entry) = self.contacts.get(record.slot) else { continue };
@@ -202,12 +197,14 @@ impl Task {
             partition: queue.partition,
             next_offset: queue.next_offset,
         });
+        let plans = self.open.plans.as_ref().unwrap_or(&self.plans);
         let head = RedoHead {
             epoch: self.epoch + 1,
             writer: options.writer,
             low: self.records.low,
             clock: self.clock.now(),
-            plans,
+            plans: plans.id(),
+            plan_sets: plans.changes(),
             offsets: offsets.collect(),
         };
         let task = self.id;
@@ -237,14 +234,14 @@ impl Task {
     /// last redo record; `None` where the log did not say.
     pub(crate) fn published(
         &mut self,
+        fold: &mut Fold,
         changelog_position: Option<u64>,
         redo_last: Option<u64>,
         wall: Timestamp,
-        plans: [u8; 16],
         now_ms: i64,
     ) -> Result<EpochCounts, WorkerError> {
         let epoch = self.epoch + 1;
-        self.store_records(changelog_position, epoch, wall, plans)?;
+        self.store_records(changelog_position, epoch, wall)?;
         self.mark_clean();
         for slot in std::mem::take(&mut self.open.touched) {
             self.publish_contact(slot, epoch, now_ms);
@@ -257,6 +254,11 @@ impl Task {
             queue.commit();
         }
         self.keep_clock();
+        self.sweep.committed();
+        if let Some(plans) = self.open.plans.take() {
+            self.adopt(fold, plans);
+        }
+        self.end_sweep()?;
         let counts = std::mem::take(&mut self.open.counts);
         self.open.clear();
         self.records.clear();
@@ -268,7 +270,6 @@ impl Task {
         changelog_position: Option<u64>,
         epoch: u64,
         wall: Timestamp,
-        plans: [u8; 16],
     ) -> Result<(), WorkerError> {
         if self.records.changelog.is_empty() {
             return Ok(());
@@ -302,7 +303,7 @@ impl Task {
             changelog_position: changelog_position.unwrap_or(before.changelog_position),
             epoch,
             written_at_ms: wall.millis(),
-            plans,
+            plans: before.plans,
         };
         self.store.write(&batch, progress)?;
         Ok(())

@@ -4,6 +4,7 @@ use leadstream_core::Outcome;
 
 use super::cache::Slot;
 use crate::output::OutputBuffer;
+use crate::plans::TaskPlans;
 
 /// What became of the deliveries of an epoch (L5); they count once it is committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,12 +75,14 @@ pub(crate) struct OpenEpoch {
     pub(crate) counts: EpochCounts,
     /// Records were consumed.
     pub(crate) consumed: bool,
+    /// The plan sets that the task is under once the epoch is committed, where it takes one up; then it does nothing else.
+    pub(crate) plans: Option<TaskPlans>,
 }
 
 impl OpenEpoch {
     /// Whether there is anything to commit.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.consumed && self.touched.is_empty() && self.outputs.is_empty()
+        !self.consumed && self.touched.is_empty() && self.outputs.is_empty() && self.plans.is_none()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -87,5 +90,6 @@ impl OpenEpoch {
         self.outputs.clear();
         self.counts = EpochCounts::default();
         self.consumed = false;
+        self.plans = None;
     }
 }

@@ -215,7 +215,8 @@ impl Task {
         Ok(())
     }
 
-    fn fire(&mut self, tools: &mut Tools<'_>, slot: Slot) {
+    /// Fires what is due of a contact; one that is not due is written back with its entry where it belongs.
+    pub(super) fn fire(&mut self, tools: &mut Tools<'_>, slot: Slot) {
         let Some(entry) = self.contacts.get(slot) else { return };
         let clock = self.clock.now();
         let is_dirty = entry.dirty_since.is_some() || entry.undo.is_some();

@@ -10,6 +10,7 @@ pub(crate) mod epoch;
 mod fold;
 pub(crate) mod inputs;
 mod lifecycle;
+mod plan_change;
 mod timers;
 pub(crate) mod undo;
 pub(crate) mod write_back;
@@ -27,12 +28,14 @@ use self::clock::TaskClock;
 use self::commit::StateRecords;
 use self::epoch::OpenEpoch;
 use self::inputs::{InputOrder, InputQueue};
+use self::plan_change::SweepState;
 use self::timers::Timers;
 use self::write_back::WriteBack;
 use crate::codec::OutputEncoder;
 use crate::error::WorkerError;
 use crate::options::WorkerOptions;
 use crate::output::OutputTopic;
+use crate::plans::TaskPlans;
 
 /// What a worker lends its tasks.
 pub(crate) struct Tools<'a> {
@@ -43,8 +46,6 @@ pub(crate) struct Tools<'a> {
     pub(crate) value: &'a mut Vec<u8>,
     /// The re-keyed topic, behind the encoder's topics.
     pub(crate) rekeyed_topic: OutputTopic,
-    /// Names the plans in force.
-    pub(crate) plans: [u8; 16],
     /// Monotonic, in milliseconds.
     pub(crate) now_ms: i64,
 }
@@ -57,6 +58,9 @@ pub(crate) struct Task {
     pub(crate) contacts: ContactCache,
     pub(crate) timers: Timers,
     pub(crate) clock: TaskClock,
+    /// The plan sets that the contacts are under, as of the last commit.
+    pub(crate) plans: TaskPlans,
+    pub(crate) sweep: SweepState,
     /// The clock as of the last commit: an epoch that is undone takes back how far it had moved it.
     clock_committed: TaskClock,
     pub(crate) inputs: Vec<InputQueue>,
@@ -77,7 +81,14 @@ pub(crate) struct Task {
 
 impl Task {
     /// A task whose store is open.
-    pub(crate) fn new(id: u32, store: TaskStore, clock: TaskClock, redo_part_bytes: usize, now_ms: i64) -> Task {
+    pub(crate) fn new(
+        id: u32,
+        store: TaskStore,
+        clock: TaskClock,
+        plans: TaskPlans,
+        redo_part_bytes: usize,
+        now_ms: i64,
+    ) -> Task {
         Task {
             id,
             lifecycle: Lifecycle::Created,
@@ -86,6 +97,8 @@ impl Task {
             timers: Timers::default(),
             clock_committed: clock.clone(),
             clock,
+            plans,
+            sweep: SweepState::default(),
             inputs: Vec::new(),
             order: InputOrder::default(),
             chosen: Vec::new(),
@@ -174,6 +187,7 @@ impl Task {
         }
         self.open.clear();
         self.timers.undone();
+        self.sweep.undone();
         // Events that are folded again must not find a clock that they have moved already: they would come as late ones.
         self.clock = self.clock_committed.clone();
         for queue in &mut self.inputs {

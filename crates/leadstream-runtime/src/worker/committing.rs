@@ -67,20 +67,13 @@ impl<L: Log> Worker<L> {
 
     fn prepare(&mut self, numbers: &[u32], now_ms: i64, pressed: bool) -> Result<(), WorkerError> {
         let budget = self.contacts_budget();
-        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, plans, .. } = self;
-        let mut tools = Tools {
-            fold,
-            encoder: encoder.as_mut(),
-            options,
-            derived,
-            value,
-            rekeyed_topic: *rekeyed_topic,
-            plans: *plans,
-            now_ms,
-        };
+        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
+        let mut tools =
+            Tools { fold, encoder: encoder.as_mut(), options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms };
         for number in numbers {
             if let Some(task) = tasks.get_mut(number) {
                 let pressed = pressed || task.is_pressed(budget);
+                tools.fold.use_timeline(task.plans.timeline());
                 task.prepare(&mut tools, pressed)?;
             }
         }
@@ -88,12 +81,12 @@ impl<L: Log> Worker<L> {
     }
 
     fn transact(&mut self, numbers: &[u32], token: &L::Token) -> Result<Committed, LogError> {
-        let Worker { tasks, producer, options, plans, .. } = self;
+        let Worker { tasks, producer, options, .. } = self;
         let Some(producer) = producer else { return Ok(Committed::default()) };
         let mut offsets: Vec<InputOffset> = Vec::new();
         for number in numbers {
             let Some(task) = tasks.get_mut(number) else { continue };
-            task.produce(producer, options, *plans)?;
+            task.produce(producer, options)?;
             offsets.extend(task.offsets(options));
         }
         producer.commit(token, &offsets)
@@ -118,7 +111,7 @@ impl<L: Log> Worker<L> {
         for number in numbers {
             let Some(task) = self.tasks.get_mut(number) else { continue };
             let changelog_position = last(CHANGELOG, *number).map(|offset| offset + 1);
-            let counts = task.published(changelog_position, last(REDO, *number), wall, self.plans, now_ms)?;
+            let counts = task.published(&mut self.fold, changelog_position, last(REDO, *number), wall, now_ms)?;
             self.count(&counts);
         }
         Ok(())

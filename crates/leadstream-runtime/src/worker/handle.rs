@@ -60,6 +60,10 @@ impl<L: Log> Worker<L> {
     /// Answers what was asked, from committed epochs.
     pub(super) fn answer_queries(&mut self) {
         while let Ok(query) = self.queries.try_recv() {
+            let number = partition_for_key(query.contact.as_bytes(), self.options.tasks);
+            if let Some(task) = self.tasks.get(&number) {
+                self.fold.use_timeline(task.plans.timeline());
+            }
             let answer = self.answer(&query.contact);
             // Who asked may have given up.
             let _ = query.reply.send(answer);
@@ -78,12 +82,27 @@ impl<L: Log> Worker<L> {
         };
         let contact =
             task.committed_contact(&self.fold, contact).map_err(|reason| QueryRefusal::Unavailable { reason })?;
-        Ok(QueryAnswer { contact: contact.map(Box::new), task: number, epoch: task.epoch, clock: task.clock.now() })
+        Ok(QueryAnswer {
+            contact: contact.map(Box::new),
+            task: number,
+            epoch: task.epoch,
+            clock: task.clock.now(),
+            timeline: task.plans.timeline().clone(),
+        })
     }
 
     /// Publishes status and gauges.
-    pub(super) fn report(&self, now_ms: i64) {
-        let status = |task: u32, lifecycle, restore| TaskStatus { task, lifecycle, epoch: 0, lag: 0, restore };
+    pub(super) fn report(&mut self, now_ms: i64) {
+        self.show_plans();
+        let status = |task: u32, lifecycle, restore| TaskStatus {
+            task,
+            lifecycle,
+            epoch: 0,
+            lag: 0,
+            plan_set: 0,
+            plan_change_pending: false,
+            restore,
+        };
         let mut tasks: Vec<TaskStatus> =
             self.waiting.iter().map(|task| status(*task, Lifecycle::Created, None)).collect();
         for (number, restore) in &self.restores {
@@ -99,6 +118,8 @@ impl<L: Log> Worker<L> {
                 lifecycle: task.lifecycle(),
                 epoch: task.epoch,
                 lag: task.lag(),
+                plan_set: task.plans.ordinal(),
+                plan_change_pending: task.sweep.is_pending(),
                 restore: None,
             });
             self.report_task(task);
@@ -124,5 +145,17 @@ impl<L: Log> Worker<L> {
         set(&self.metrics.cached_contacts, task.contacts.len() as u64);
         set(&self.metrics.cached_bytes, task.contacts.bytes() as u64);
         set(&self.metrics.lag_records, task.lag());
+        set(&self.metrics.plan_set, task.plans.ordinal());
+        set(&self.metrics.plan_change_pending, u64::from(task.sweep.is_pending()));
+    }
+
+    /// Shows the versions of the newest set, and no others.
+    fn show_plans(&mut self) {
+        let Some(newest) = self.plans.newest().filter(|newest| newest.ordinal() != self.plans_shown) else { return };
+        self.plans_shown = newest.ordinal();
+        self.metrics.plans_info.reset();
+        for plan in newest.versions() {
+            self.metrics.plans_info.with_label_values(&[&plan.id, &plan.version.to_string()]).set(1);
+        }
     }
 }

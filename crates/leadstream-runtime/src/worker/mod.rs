@@ -24,8 +24,9 @@ use crate::codec::{EventBatch, InputDecoder, OutputEncoder};
 use crate::error::WorkerError;
 use crate::log::{Isolation, Log, LogError, Membership, MembershipOptions, ProducerOptions, ReaderOptions, TopicIndex};
 use crate::metrics::Metrics;
-use crate::options::{InputKind, PlansInForce, WorkerOptions};
+use crate::options::{InputKind, WorkerOptions};
 use crate::output::OutputTopic;
+use crate::plans::{PlanBook, PlansInForce};
 use crate::query::Query;
 use crate::restore::Restore;
 use crate::status::Readiness;
@@ -77,8 +78,11 @@ enum Phase {
 pub struct Worker<L: Log> {
     log: Arc<L>,
     options: WorkerOptions,
-    plans: [u8; 16],
+    plans: PlanBook,
+    /// Under the plans of the task that is worked on.
     fold: Fold,
+    /// The number of the set that the figures show.
+    plans_shown: u64,
     decoder: Box<dyn InputDecoder>,
     encoder: Box<dyn OutputEncoder>,
     clock: Arc<dyn Clock>,
@@ -115,7 +119,7 @@ impl<L: Log> Worker<L> {
     /// A worker that has joined its group and owns nothing yet, and the handle by which other threads speak with it.
     ///
     /// # Errors
-    /// [`WorkerError::Log`] where the log refuses the settings.
+    /// [`WorkerError::Log`] where the log refuses the settings, [`WorkerError::Plans`] where there are no plans.
     pub fn new(
         log: Arc<L>,
         options: WorkerOptions,
@@ -126,6 +130,8 @@ impl<L: Log> Worker<L> {
         metrics: Metrics,
     ) -> Result<(Worker<L>, WorkerHandle), WorkerError> {
         let refused = |error: LogError| WorkerError::of_log(&options.instance_id, &error);
+        let timeline =
+            plans.from_the_beginning().ok_or_else(|| WorkerError::Plans("there are no plans in force".to_owned()))?;
         let membership = log
             .join(&MembershipOptions {
                 group: options.group.clone(),
@@ -147,8 +153,9 @@ impl<L: Log> Worker<L> {
         let encoder_topics = u16::try_from(encoder.topics().len()).unwrap_or(u16::MAX);
         let now_ms = clock.monotonic_ms();
         let worker = Worker {
-            plans: plans.id,
-            fold: Fold::new(plans.timeline, plans.history),
+            plans: plans.book,
+            fold: Fold::new(timeline, plans.history),
+            plans_shown: 0,
             rekeyed_topic: OutputTopic(encoder_topics),
             log,
             decoder,
@@ -198,6 +205,9 @@ impl<L: Log> Worker<L> {
         let now_ms = self.clock.monotonic_ms();
         if self.shared.is_stopping() {
             return self.stop(now_ms);
+        }
+        if let Some(reason) = self.plans.failure() {
+            return Err(WorkerError::Plans(reason));
         }
         let backing_off = now_ms < self.retry_at_ms;
         if self.producer.is_none() && !backing_off && self.check_topics(now_ms)? {
@@ -274,24 +284,27 @@ impl<L: Log> Worker<L> {
     fn fold(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
         let wall = self.clock.wall();
         let budget = self.contacts_budget();
+        let newest = self.plans.newest();
         let mut worked = false;
-        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, plans, .. } = self;
-        let mut tools = Tools {
-            fold,
-            encoder: encoder.as_mut(),
-            options,
-            derived,
-            value,
-            rekeyed_topic: *rekeyed_topic,
-            plans: *plans,
-            now_ms,
-        };
+        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
+        let mut tools =
+            Tools { fold, encoder: encoder.as_mut(), options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms };
         let timers_limit = tools.options.epoch.timers;
         for task in tasks.values_mut().filter(|task| task.is_running()) {
+            if let Some(newest) = newest.as_ref().filter(|newest| newest.ordinal() > task.plans.ordinal()) {
+                task.take_up(newest.clone(), tools.options, wall);
+            }
+            // An epoch that takes plans up does nothing else.
+            if task.open.plans.is_some() {
+                continue;
+            }
+            tools.fold.use_timeline(task.plans.timeline());
             let room = tools.options.epoch.events.saturating_sub(task.open.counts.records as usize);
             worked |= task.fold_ready(&mut tools, room)? > 0;
             task.tick(tools.options, wall);
             worked |= task.fire_timers(&mut tools, timers_limit)? > 0;
+            let pressed = task.is_pressed(budget);
+            worked |= task.sweep(&mut tools, pressed)?;
             task.write_watermarks(&mut tools, wall);
             let timers = &mut task.timers;
             task.contacts.shrink_to(budget, |slot, entry| timers.evicted(slot, entry));

@@ -16,11 +16,11 @@ impl<L: Log> Worker<L> {
             self.restore_reader = None;
             return Ok(begun);
         }
-        let Worker { restore_reader, restores, fold, options, .. } = self;
+        let Worker { restore_reader, restores, options, .. } = self;
         let Some(reader) = restore_reader else { return Ok(begun) };
         let summary = reader.read(options.read_records, Duration::ZERO, &mut |record| {
             if let Some(restore) = restores.get_mut(&record.partition) {
-                restore.visit(fold, record);
+                restore.visit(record);
             }
         });
         let summary = summary.map_err(|error| WorkerError::of_log(&self.options.name, &error))?;
@@ -46,7 +46,8 @@ impl<L: Log> Worker<L> {
         while let Some(number) = self.waiting.first().copied() {
             let mut rebuilt = false;
             let wall = self.clock.wall();
-            let restore = Restore::begin(&*self.log, &self.options, number, self.plans, wall, now_ms, &mut rebuilt);
+            let Some(plans) = self.plans.oldest() else { break };
+            let restore = Restore::begin(&*self.log, &self.options, number, plans, wall, now_ms, &mut rebuilt);
             self.metrics.stores_rebuilt.inc_by(u64::from(rebuilt));
             let restore = match restore {
                 Ok(restore) => restore,
@@ -95,7 +96,14 @@ impl<L: Log> Worker<L> {
             };
             let positions = (position(usize::from(CHANGELOG.0)), position(usize::from(REDO.0)));
             if restore.check(positions, now_ms)? {
-                done.push(*number);
+                match restore.unknown_set(&self.plans) {
+                    None => done.push(*number),
+                    Some(ordinal) if restore.waits_too_long(now_ms) => {
+                        return Err(WorkerError::PlansLost { task: *number, ordinal });
+                    }
+                    // Somebody took it up just now; the reader of plans will have it in a moment.
+                    Some(_) => {}
+                }
             } else if stuck.is_none() {
                 stuck = restore.stuck(timeout_ms, now_ms).map(|error| (*number, error));
             }
@@ -128,7 +136,7 @@ impl<L: Log> Worker<L> {
             reader.stop(&restore.partitions()).map_err(|error| WorkerError::of_log(&self.options.name, &error))?;
         }
         let progress = restore.progress(now_ms);
-        let task = restore.finish(&self.fold, &self.options, &self.metrics, now_ms)?;
+        let task = restore.finish(&mut self.fold, &self.plans, &self.options, &self.metrics, now_ms)?;
         tracing::info!(
             task = number,
             records = progress.records,

@@ -7,6 +7,7 @@ mod bytes;
 pub mod changelog;
 pub mod contact;
 mod history;
+pub mod plans;
 pub mod redo;
 mod state;
 

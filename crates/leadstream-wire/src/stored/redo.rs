@@ -1,15 +1,17 @@
 //! Redo records: what one epoch of a task changed, packed.
 //!
-//! Layout, version 1: version (1 byte), epoch, part (from 1), parts (numbers), writer (8 bytes), low (number), clock (signed number), id of the
-//! plan set (16 bytes); the offsets: how many, then topic, partition, next offset for each; the entries: how many, then kind (1 byte), contact,
-//! body for each. Each part repeats what stands before the entries, so that any one of them tells where its epoch stands.
+//! Layout, version 2: version (1 byte), epoch, part (from 1), parts (numbers), writer (8 bytes), low (number), clock (signed number), name of the
+//! plan sets over time (16 bytes); these: how many, then number and first instant (signed number) for each; the offsets: how many, then topic,
+//! partition, next offset for each; the entries: how many, then kind (1 byte), contact, body for each. Each part repeats what stands before the
+//! entries, so that any one of them tells where its epoch stands. Version 1 has no list of plan sets.
 
 use leadstream_core::Timestamp;
 
 use super::StoredError;
 use super::bytes::{ByteReader, put_bytes, put_number, put_signed};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_WITHOUT_PLAN_SETS: u8 = 1;
 const KIND_IMAGE: u8 = 1;
 const KIND_CHANGE: u8 = 2;
 const KIND_DELETED: u8 = 3;
@@ -25,10 +27,21 @@ pub struct RedoHead<'a> {
     pub low: u64,
     /// The task's clock.
     pub clock: Timestamp,
-    /// The plan set in force.
+    /// Names the plan sets over time: equal ones have equal names.
     pub plans: [u8; 16],
+    /// The plan sets that the task has been under, oldest first; empty where an older program wrote the record.
+    pub plan_sets: Vec<PlanSetSince>,
     /// The inputs' next offsets, committed in the same transaction.
     pub offsets: Vec<RedoOffset<'a>>,
+}
+
+/// A plan set and since when a task has been under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanSetSince {
+    /// The number of the set.
+    pub ordinal: u64,
+    /// Its first instant.
+    pub since: Timestamp,
 }
 
 /// The next offset to read of an input.
@@ -85,9 +98,9 @@ impl<'a> RedoRecord<'a> {
     /// [`StoredError`] for bytes that no released version wrote.
     pub fn read(bytes: &'a [u8]) -> Result<RedoRecord<'a>, StoredError> {
         let mut reader = ByteReader::new(bytes);
-        match reader.byte()? {
-            VERSION => {}
-            version => return Err(StoredError::UnknownVersion(version)),
+        let version = reader.byte()?;
+        if !matches!(version, VERSION | VERSION_WITHOUT_PLAN_SETS) {
+            return Err(StoredError::UnknownVersion(version));
         }
         let epoch = reader.number()?;
         let part = reader.number_u32()?;
@@ -99,6 +112,7 @@ impl<'a> RedoRecord<'a> {
         let low = reader.number()?;
         let clock = Timestamp::from_millis(reader.signed()?);
         let plans = reader.array()?;
+        let plan_sets = if version == VERSION { read_plan_sets(&mut reader)? } else { Vec::new() };
         let mut offsets = Vec::new();
         for _ in 0..reader.number()? {
             let topic = reader.text()?;
@@ -111,8 +125,20 @@ impl<'a> RedoRecord<'a> {
         if !reader.is_empty() {
             return Err(StoredError::Malformed("bytes behind the end of a redo record"));
         }
-        Ok(RedoRecord { part, parts, head: RedoHead { epoch, writer, low, clock, plans, offsets }, entries })
+        Ok(RedoRecord { part, parts, head: RedoHead { epoch, writer, low, clock, plans, plan_sets, offsets }, entries })
     }
+}
+
+fn read_plan_sets(reader: &mut ByteReader<'_>) -> Result<Vec<PlanSetSince>, StoredError> {
+    let mut sets: Vec<PlanSetSince> = Vec::new();
+    for _ in 0..reader.number()? {
+        let set = PlanSetSince { ordinal: reader.number()?, since: Timestamp::from_millis(reader.signed()?) };
+        if sets.last().is_some_and(|last| last.ordinal >= set.ordinal || last.since >= set.since) {
+            return Err(StoredError::Malformed("plan sets out of order"));
+        }
+        sets.push(set);
+    }
+    Ok(sets)
 }
 
 fn read_entry<'a>(reader: &mut ByteReader<'a>) -> Result<RedoEntry<'a>, StoredError> {
@@ -231,6 +257,11 @@ fn write_head(head: &RedoHead<'_>, part: u64, parts: u64, record: &mut Vec<u8>) 
     put_number(record, head.low);
     put_signed(record, head.clock.millis());
     record.extend_from_slice(&head.plans);
+    put_number(record, head.plan_sets.len() as u64);
+    for set in &head.plan_sets {
+        put_number(record, set.ordinal);
+        put_signed(record, set.since.millis());
+    }
     put_number(record, head.offsets.len() as u64);
     for offset in &head.offsets {
         put_bytes(record, offset.topic.as_bytes());

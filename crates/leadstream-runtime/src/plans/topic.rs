@@ -1,0 +1,266 @@
+//! The topic of plans: read to its end, and written by whoever puts a set in force.
+//!
+//! Owns the order of sets: a set is registered in a transaction of the application's one registrar, whose opening fences any other, and only where
+//! the newest set is still the one that was looked at. So of two that register at once one wins, and the other looks again. It never judges
+//! whether a change is wanted, and never compiles.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leadstream_core::Span;
+use leadstream_core::plan::PlanSet;
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
+use thiserror::Error;
+
+use super::book::{NumberedPlans, PlanBook};
+use crate::log::{
+    Destination, Failure, Isolation, Log, LogError, OutputRecord, Producer, ProducerOptions, ReadStart, Reader,
+    ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
+};
+
+/// The one partition of the topic.
+const PARTITION: ReaderPartition = ReaderPartition { topic: TopicIndex(0), partition: 0 };
+const READ_RECORDS: usize = 1_000;
+const BUFFER_BYTES: usize = 4 << 20;
+/// How long one look for more waits, and how often a reader looks that does not come to the end: longer than a transaction may last.
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+const READ_ROUNDS: usize = 400;
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes of a plan file in the topic: what brokers take by default, less room for names and framing.
+const PLAN_FILE_BYTES_MAX: usize = 1_000_000 - 10_000;
+
+/// Why the topic of plans cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PlansError {
+    /// The log fails; [`LogError::Retry`] passes by itself.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A record cannot be read.
+    #[error("{topic} offset {offset}: {error}")]
+    Stored {
+        /// The topic.
+        topic: String,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        error: StoredError,
+    },
+    /// A set names a version that the topic does not hold.
+    #[error(
+        "{topic}: plan set {ordinal} names version {version} of plan {plan}, which is not there: restore the topic, or reset the application"
+    )]
+    VersionLost {
+        /// The topic.
+        topic: String,
+        /// The set.
+        ordinal: u64,
+        /// The plan.
+        plan: String,
+        /// Its version.
+        version: String,
+    },
+    /// A plan file is too large for a record.
+    #[error("{file} has {bytes} bytes, a plan file in force may have {PLAN_FILE_BYTES_MAX}: split the plan")]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its size.
+        bytes: usize,
+    },
+}
+
+/// Makes plan sets of texts.
+pub trait PlanCompiler {
+    /// Compiles the files of a set under what it was registered with. The error says why not, for a person.
+    ///
+    /// # Errors
+    /// What is wrong with the texts.
+    fn compile(&self, set: &PlanSetRecord, files: &[&PlanFile]) -> Result<PlanSet, String>;
+}
+
+/// A set that was in force once and cannot be compiled any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadablePlans {
+    /// The set.
+    pub ordinal: u64,
+    /// The set that stands for it; none where it is the newest.
+    pub stands: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The topic of plans, as far as it was read.
+pub struct PlansTopic<L: Log> {
+    log: Arc<L>,
+    topic: String,
+    transactional_id: String,
+    reader: L::Reader,
+    files: BTreeMap<String, PlanFile>,
+    sets: BTreeMap<u64, PlanSetRecord>,
+}
+
+impl<L: Log> PlansTopic<L> {
+    /// Opens the topic; nothing is read yet. `transactional_id` is the registrar's, the same for all instances of the application.
+    ///
+    /// # Errors
+    /// As the log says.
+    pub fn open(log: Arc<L>, topic: &str, transactional_id: &str) -> Result<PlansTopic<L>, PlansError> {
+        let mut reader = log.open_reader(&ReaderOptions {
+            topics: vec![topic.to_owned()],
+            isolation: Isolation::ReadCommitted,
+            buffer_bytes: BUFFER_BYTES,
+            name: "plans".to_owned(),
+        })?;
+        let start = log.bounds(&[TopicPartition::new(topic, 0)])?.first().map_or(0, |bounds| bounds.start_offset);
+        reader.start(&[ReadStart { partition: PARTITION, offset: start }])?;
+        let (topic, transactional_id) = (topic.to_owned(), transactional_id.to_owned());
+        Ok(PlansTopic { log, topic, transactional_id, reader, files: BTreeMap::new(), sets: BTreeMap::new() })
+    }
+
+    /// Reads what is there, waiting for at most `timeout` for more. Returns how many records there were.
+    ///
+    /// # Errors
+    /// [`PlansError`].
+    pub fn read(&mut self, timeout: Duration) -> Result<usize, PlansError> {
+        let (mut found, mut unreadable) = (Vec::new(), None);
+        let summary = self.reader.read(READ_RECORDS, timeout, &mut |record| match PlansRecord::read(
+            record.key.unwrap_or_default(),
+            record.value.unwrap_or_default(),
+        ) {
+            Ok(read) => found.push(read),
+            Err(error) => unreadable = unreadable.or(Some((record.offset, error))),
+        })?;
+        if let Some(problem) = summary.problems.first() {
+            return Err(LogError::Fatal(Failure::new("read plans", problem.reason.clone())).into());
+        }
+        if let Some((offset, error)) = unreadable {
+            return Err(PlansError::Stored { topic: self.topic.clone(), offset, error });
+        }
+        for record in found {
+            match record {
+                PlansRecord::Plan(file) => drop(self.files.insert(file.version().to_string(), file)),
+                PlansRecord::Set(set) => drop(self.sets.insert(set.ordinal, set)),
+            }
+        }
+        Ok(summary.records)
+    }
+
+    /// Reads everything that was committed when it was called.
+    ///
+    /// # Errors
+    /// [`PlansError`]; [`LogError::Retry`] where the end does not come near.
+    pub fn read_to_end(&mut self) -> Result<(), PlansError> {
+        let bounds = self.log.bounds(&[TopicPartition::new(&self.topic, 0)])?;
+        let end = bounds.first().map_or(0, |bounds| bounds.end_offset);
+        for _ in 0..READ_ROUNDS {
+            if self.reader.progress(PARTITION).is_some_and(|progress| progress.position >= end) {
+                return Ok(());
+            }
+            self.read(READ_TIMEOUT)?;
+        }
+        let reason = format!("{} cannot be read up to its end, {end}", self.topic);
+        Err(LogError::Retry(Failure::new("read plans", reason)).into())
+    }
+
+    /// The set in force, as far as read.
+    pub fn newest(&self) -> Option<&PlanSetRecord> {
+        self.sets.last_key_value().map(|(_, set)| set)
+    }
+
+    /// Registers files as the next set, where the newest is still the one read last. Whether it succeeded shows in what is read afterwards, by this
+    /// one and by everybody.
+    ///
+    /// # Errors
+    /// [`PlansError`]; another one that registers at the same time is none.
+    pub fn register(&mut self, files: &[PlanFile], horizon: Span, event_types: &[String]) -> Result<(), PlansError> {
+        if let Some(file) = files.iter().find(|file| file.text.len() > PLAN_FILE_BYTES_MAX) {
+            return Err(PlansError::TooLarge { file: file.file.clone(), bytes: file.text.len() });
+        }
+        let looked_at = self.newest().map_or(0, |set| set.ordinal);
+        let mut producer = self.log.open_producer(&ProducerOptions {
+            transactional_id: self.transactional_id.clone(),
+            topics: vec![self.topic.clone()],
+            transaction_timeout: TRANSACTION_TIMEOUT,
+            queue_records: 10_000,
+        })?;
+        // Whoever registered before is fenced now, and what they committed can be seen.
+        self.read_to_end()?;
+        if self.newest().map_or(0, |set| set.ordinal) != looked_at {
+            return Ok(());
+        }
+        let mut plans: Vec<PlanRef> =
+            files.iter().map(|file| PlanRef { id: file.id.clone(), version: file.version() }).collect();
+        plans.sort();
+        let set = PlanSetRecord { ordinal: looked_at + 1, horizon, event_types: event_types.to_vec(), plans };
+        let unknown = files.iter().filter(|file| !self.files.contains_key(&file.version().to_string())).cloned();
+        let records = unknown.map(PlansRecord::Plan).chain([PlansRecord::Set(set)]);
+        match write(&mut producer, records) {
+            Ok(()) => {}
+            Err(LogError::AbortAndRewind(failure)) => {
+                tracing::warn!(reason = %failure, "the plans were not registered, trying again");
+                producer.abort()?;
+            }
+            // Which way it went shows once the transaction is settled.
+            Err(LogError::UnknownOutcome(_)) => producer.reopen()?,
+            // Somebody else registers.
+            Err(LogError::Fenced(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.read_to_end()?)
+    }
+
+    /// Compiles the sets that the book does not hold. One that cannot be compiled any more is replaced by the next later one that can; where the
+    /// newest cannot be compiled, the book is left as it is. Returns those that cannot.
+    ///
+    /// # Errors
+    /// [`PlansError::VersionLost`].
+    pub fn fill(&self, book: &PlanBook, compiler: &dyn PlanCompiler) -> Result<Vec<UnreadablePlans>, PlansError> {
+        let known = book.newest().map_or(0, |set| set.ordinal());
+        let mut later: Option<NumberedPlans> = None;
+        let (mut unreadable, mut compiled) = (Vec::new(), Vec::new());
+        for (ordinal, set) in self.sets.range(known + 1..).rev() {
+            let files = set.plans.iter().map(|plan| self.file(*ordinal, plan)).collect::<Result<Vec<_>, _>>()?;
+            let plans = match (compiler.compile(set, &files), &later) {
+                (Ok(plans), _) => Arc::new(plans),
+                (Err(reason), later) => {
+                    let stands = later.as_ref().map(NumberedPlans::ordinal);
+                    unreadable.push(UnreadablePlans { ordinal: *ordinal, stands, reason });
+                    let Some(later) = later else { return Ok(unreadable) };
+                    Arc::clone(later.plans())
+                }
+            };
+            let numbered = NumberedPlans::standing_for(*ordinal, set.plans.clone(), plans);
+            compiled.push(numbered.clone());
+            later = Some(numbered);
+        }
+        // Oldest first: a worker that looks meanwhile never sees a set without those before it.
+        compiled.into_iter().rev().for_each(|set| book.add(set));
+        Ok(unreadable)
+    }
+
+    fn file(&self, ordinal: u64, plan: &PlanRef) -> Result<&PlanFile, PlansError> {
+        self.files.get(&plan.version.to_string()).ok_or_else(|| PlansError::VersionLost {
+            topic: self.topic.clone(),
+            ordinal,
+            plan: plan.id.clone(),
+            version: plan.version.to_string(),
+        })
+    }
+}
+
+fn write<P: Producer>(producer: &mut P, records: impl Iterator<Item = PlansRecord>) -> Result<(), LogError> {
+    producer.begin()?;
+    for record in records {
+        producer.produce(&OutputRecord {
+            topic: TopicIndex(0),
+            destination: Destination::Partition(0),
+            key: Some(record.key().as_bytes()),
+            value: Some(&record.value()),
+            headers: &[],
+            timestamp_ms: None,
+        })?;
+    }
+    producer.commit_without_offsets().map(drop)
+}
