@@ -12,7 +12,7 @@ mod world;
 
 pub use codec::{TinyDecoder, TinyEncoder, event_line};
 pub use crash::{CrashLog, CrashPlan, Moment};
-pub use plans::{Plans, plans};
+pub use plans::{Plans, later_set, plans};
 pub use random::Random;
-pub use reference::{Expected, expected};
+pub use reference::{Expected, expected, expected_under};
 pub use world::{Settings, Told, World};

@@ -8,7 +8,7 @@ use leadstream_core::plan::{
     Limits, Pipeline, Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Stage, TagEffect, Trigger, VerdictPolicies,
 };
 use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term};
-use leadstream_runtime::PlansInForce;
+use leadstream_runtime::{NumberedPlans, PlansInForce};
 
 /// Which plans are in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,20 @@ pub enum Plans {
 
 /// The plans, as a worker takes them.
 pub fn plans(which: Plans) -> PlansInForce {
+    // Short enough for rows to leave within a run.
+    let history = HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 };
+    PlansInForce::only(Arc::new(PlanSet::new(vec![plan(which, 10, 50)])), history)
+}
+
+/// A set that comes later: those of even numbers give 11 points for a view and qualify from 15 on, those of odd ones are as the first.
+pub fn later_set(which: Plans, ordinal: u64) -> NumberedPlans {
+    let (view, at) = if ordinal.is_multiple_of(2) { (11, 15) } else { (10, 50) };
+    NumberedPlans::of(ordinal, Arc::new(PlanSet::new(vec![plan(which, view, at)])))
+}
+
+fn plan(which: Plans, view: i64, at: i64) -> Plan {
     let timed = which == Plans::Timed;
-    let mut rules = vec![rule("view", "viewed", 10), rule("buy", "bought", 35), rule("complain", "complained", -25)];
+    let mut rules = vec![rule("view", "viewed", view), rule("buy", "bought", 35), rule("complain", "complained", -25)];
     rules[1].tags = vec![TagEffect { tag: Arc::from("customer"), points: None }];
     if timed {
         let mut idle = rule("away", "", -5);
@@ -39,10 +51,10 @@ pub fn plans(which: Plans) -> PlansInForce {
         leave_idle: None,
         is_final: false,
     };
-    let plan = Plan {
+    Plan {
         id: Arc::from("p"),
         key: Name::of("p"),
-        version: PlanVersion::of("simulation"),
+        version: PlanVersion::of(&format!("simulation {view} {at}")),
         members: None,
         global: true,
         time_zone: TimeZone::UTC,
@@ -51,8 +63,8 @@ pub fn plans(which: Plans) -> PlansInForce {
         limits: Limits { floor: Some(Points::ZERO), ceiling: None },
         qualify: Some(Qualify {
             score: ScoreRef::Plan(None),
-            at: Points::whole(50),
-            release: Points::whole(30),
+            at: Points::whole(at),
+            release: Points::whole(at.min(30)),
             rearm: Rearm::OnRelease,
             cooldown: if timed { Span::from_millis(30_000) } else { Span::ZERO },
             when: None,
@@ -63,10 +75,7 @@ pub fn plans(which: Plans) -> PlansInForce {
         }),
         facts: Vec::new(),
         verdicts: VerdictPolicies::default(),
-    };
-    // Short enough for rows to leave within a run.
-    let history = HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 };
-    PlansInForce::only(Arc::new(PlanSet::new(vec![plan])), history)
+    }
 }
 
 fn rule(id: &str, event_type: &str, points: i64) -> Rule {

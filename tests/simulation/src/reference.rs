@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_core::{Contact, Event, Fold, Timestamp};
+use leadstream_core::{Contact, Event, Fold, HistoryLimits, Timeline, Timestamp};
 use leadstream_runtime::PlansInForce;
 
 use crate::codec::{TinyDecoder, TinyEncoder};
@@ -21,7 +21,17 @@ pub struct Expected {
 /// Folds the values of one partition after the other; contacts do not share partitions.
 pub fn expected(plans: &PlansInForce, values: impl IntoIterator<Item = String>, clock: Timestamp) -> Expected {
     let timeline = plans.from_the_beginning().unwrap_or_else(|| panic!("no plans"));
-    let mut fold = Fold::new(timeline, plans.history);
+    expected_under(timeline, plans.history, values, clock)
+}
+
+/// The same under several plan sets over time.
+pub fn expected_under(
+    timeline: Timeline,
+    history: HistoryLimits,
+    values: impl IntoIterator<Item = String>,
+    clock: Timestamp,
+) -> Expected {
+    let mut fold = Fold::new(timeline, history);
     let mut expected = Expected::default();
     let mut event = Event::default();
     let mut derived = Vec::new();

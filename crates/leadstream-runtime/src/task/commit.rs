@@ -108,6 +108,12 @@ impl Task {
     /// Encodes a contact's changelog record, and its scorecard.
     fn write_state(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
         self.fit(tools, slot)?;
+        // A contact may have been touched and left as it was, as by a duplicate, before the sweep of a plan change came to it.
+        if self.sweep.is_pending()
+            && let Some(entry) = self.contacts.get_mut(slot)
+        {
+            tools.fold.refresh(&mut entry.contact);
+        }
         let epoch = self.epoch + 1;
         let clock = self.clock.now();
         let Some(entry) = self.contacts.get(slot) else { return Ok(()) };

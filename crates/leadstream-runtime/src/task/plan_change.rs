@@ -29,8 +29,11 @@ pub(crate) enum Sweep {
     /// No contact of the store waits for a plan change.
     #[default]
     Done,
-    /// The contacts up to this one are done.
-    Behind(Option<String>),
+    /// The task's clock has not come to the change yet.
+    Waiting,
+    /// The contacts up to this one are done. A pass that begins before the clock has come to the change is for earlier changes only, and is
+    /// followed by another one.
+    Behind { last: Option<String>, is_early: bool },
     /// All are, and the store does not say so yet.
     AtEnd,
 }
@@ -43,10 +46,20 @@ pub(crate) struct SweepState {
 }
 
 impl SweepState {
-    /// Begins anew.
+    /// Begins anew; contacts may lack earlier changes too.
     pub(crate) fn begin(&mut self) {
-        self.now = Sweep::Behind(None);
-        self.committed = Sweep::Behind(None);
+        self.now = Sweep::Behind { last: None, is_early: true };
+        self.committed = self.now.clone();
+    }
+
+    /// Another change follows.
+    fn follow(&mut self) {
+        if self.is_pending() {
+            self.begin();
+        } else {
+            self.now = Sweep::Waiting;
+            self.committed = Sweep::Waiting;
+        }
     }
 
     /// Whether contacts may wait.
@@ -91,9 +104,16 @@ impl Task {
     pub(crate) fn is_sweeping(&self) -> bool {
         self.is_running()
             && self.open.plans.is_none()
-            && matches!(self.sweep.now, Sweep::Behind(_))
-            && self.clock.now() >= self.plans.since()
             && self.open.touched.len() < TOUCHED_MAX
+            && match self.sweep.now {
+                Sweep::Behind { .. } => true,
+                Sweep::Waiting => self.has_come_to_the_change(),
+                Sweep::Done | Sweep::AtEnd => false,
+            }
+    }
+
+    fn has_come_to_the_change(&self) -> bool {
+        self.clock.now() >= self.plans.since()
     }
 
     /// Goes on with the sweep, a page further. Returns whether there was anything to do.
@@ -101,8 +121,12 @@ impl Task {
         if !self.is_sweeping() || pressed {
             return Ok(false);
         }
-        let Sweep::Behind(after) = std::mem::take(&mut self.sweep.now) else { return Ok(false) };
+        let (after, is_early) = match std::mem::take(&mut self.sweep.now) {
+            Sweep::Behind { last: Some(last), is_early } => (Some(last), is_early),
+            _ => (None, !self.has_come_to_the_change()),
+        };
         let (page, last) = self.page_of_old_records(after.as_deref())?;
+        let clock = self.clock.now();
         for (contact, value) in page {
             let slot = match self.contacts.find(&contact) {
                 Some(slot) => slot,
@@ -112,12 +136,17 @@ impl Task {
                     self.contacts.insert(entry)
                 }
             };
-            if let Some(entry) = self.contacts.get_mut(slot) {
-                tools.fold.refresh(&mut entry.contact);
+            let Some(entry) = self.contacts.get_mut(slot) else { continue };
+            tools.fold.refresh(&mut entry.contact);
+            if !is_early || entry.contact.next_due.is_some_and(|due| due <= clock) {
+                self.fire(tools, slot);
             }
-            self.fire(tools, slot);
         }
-        self.sweep.now = last.map_or(Sweep::AtEnd, |last| Sweep::Behind(Some(last)));
+        self.sweep.now = match last {
+            Some(last) => Sweep::Behind { last: Some(last), is_early },
+            None if is_early => Sweep::Waiting,
+            None => Sweep::AtEnd,
+        };
         if self.open.is_empty() {
             self.sweep.committed();
             self.end_sweep()?;
@@ -173,6 +202,6 @@ impl Task {
                 self.timers.follow(slot, entry);
             }
         }
-        self.sweep.begin();
+        self.sweep.follow();
     }
 }

@@ -47,8 +47,11 @@ impl<L: Log> Worker<L> {
 
     /// The membership has said which tasks are owned.
     fn spoken(&mut self) {
-        if matches!(self.phase, Phase::AwaitingAssignment) {
-            self.phase = Phase::Active;
+        match &mut self.phase {
+            Phase::AwaitingAssignment => self.phase = Phase::Active,
+            // What would be waited for once the outcome is known has come already.
+            Phase::Settling(settling) => settling.assignment_came(),
+            Phase::Active => {}
         }
     }
 

@@ -16,6 +16,11 @@ pub(super) struct Settling {
 }
 
 impl Settling {
+    /// The membership has spoken meanwhile.
+    pub(super) fn assignment_came(&mut self) {
+        self.awaits_assignment = false;
+    }
+
     /// A task was lost; its outcome does not matter any more.
     pub(super) fn forget(&mut self, task: u32) {
         self.tasks.retain(|number| *number != task);
