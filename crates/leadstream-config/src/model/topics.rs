@@ -21,7 +21,7 @@ section! {
         pub contacts_changelog: Option<TopicName> = None,
         /// Internal: what each commit changed.
         pub redo: Option<TopicName> = None,
-        /// Internal: plan versions.
+        /// Internal: plan versions and which were in force when.
         pub plans: Option<TopicName> = None,
         /// Out: qualified, disqualified.
         pub qualifications: Option<TopicName> = None,
@@ -47,7 +47,7 @@ pub struct TopicNames {
     pub contacts_changelog: TopicName,
     /// Internal: what each commit changed.
     pub redo: TopicName,
-    /// Internal: plan versions.
+    /// Internal: plan versions and which were in force when.
     pub plans: TopicName,
     /// Out: qualified, disqualified.
     pub qualifications: TopicName,

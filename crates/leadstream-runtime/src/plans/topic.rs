@@ -218,22 +218,19 @@ impl<L: Log> PlansTopic<L> {
     /// [`PlansError::VersionLost`].
     pub fn fill(&self, book: &PlanBook, compiler: &dyn PlanCompiler) -> Result<Vec<UnreadablePlans>, PlansError> {
         let known = book.newest().map_or(0, |set| set.ordinal());
-        let mut later: Option<NumberedPlans> = None;
+        let mut later: Option<(u64, Arc<PlanSet>)> = None;
         let (mut unreadable, mut compiled) = (Vec::new(), Vec::new());
         for (ordinal, set) in self.sets.range(known + 1..).rev() {
             let files = set.plans.iter().map(|plan| self.file(*ordinal, plan)).collect::<Result<Vec<_>, _>>()?;
-            let plans = match (compiler.compile(set, &files), &later) {
-                (Ok(plans), _) => Arc::new(plans),
-                (Err(reason), later) => {
-                    let stands = later.as_ref().map(NumberedPlans::ordinal);
+            match compiler.compile(set, &files) {
+                Ok(plans) => later = Some((*ordinal, Arc::new(plans))),
+                Err(reason) => {
+                    let stands = later.as_ref().map(|(stands, _)| *stands);
                     unreadable.push(UnreadablePlans { ordinal: *ordinal, stands, reason });
-                    let Some(later) = later else { return Ok(unreadable) };
-                    Arc::clone(later.plans())
                 }
-            };
-            let numbered = NumberedPlans::standing_for(*ordinal, set.plans.clone(), plans);
-            compiled.push(numbered.clone());
-            later = Some(numbered);
+            }
+            let Some((_, plans)) = &later else { return Ok(unreadable) };
+            compiled.push(NumberedPlans::standing_for(*ordinal, set.plans.clone(), Arc::clone(plans)));
         }
         // Oldest first: a worker that looks meanwhile never sees a set without those before it.
         compiled.into_iter().rev().for_each(|set| book.add(set));

@@ -1,0 +1,163 @@
+//! Another plan in the running service (S45): put in force by a restart, followed by every instance, refused where instances disagree.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
+)]
+
+use std::time::{Duration, Instant};
+
+use leadstream_system::Application;
+use leadstream_test_support::{Broker, Process};
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const PEOPLE: usize = 12;
+
+fn plan(view: u32, at: u32) -> String {
+    format!(
+        "plan: cars\nrules:\n  - {{ id: view, on: page_viewed, points: {view} }}\nqualify: {{ score: engagement, at: {at}, release: 5 }}\n"
+    )
+}
+
+/// An application whose plan files are its own.
+fn application(id: &str) -> Application {
+    let application = Application::new(Broker::shared(), id, true);
+    let path = application.path("leadstream.yaml");
+    let configuration = std::fs::read_to_string(&path).expect("the configuration can be read");
+    let lines =
+        configuration.lines().map(|line| if line.starts_with("plans:") { "plans: [ 'plans/*.yaml' ]" } else { line });
+    std::fs::write(&path, lines.collect::<Vec<_>>().join("\n")).expect("the configuration can be written");
+    std::fs::create_dir(application.path("plans")).expect("a folder can be made");
+    application
+}
+
+fn write_plan(application: &Application, name: &str, text: &str) {
+    std::fs::write(application.path("plans").join(name), text).expect("a plan can be written");
+}
+
+fn view(person: usize, id: &str, time: &str) -> String {
+    format!(
+        "{{\"type\":\"page\",\"messageId\":\"{id}-{person}\",\"userId\":\"p{person}\",\"timestamp\":\"2026-04-{time}Z\"}}\n"
+    )
+}
+
+fn shown(application: &Application, url: &str, person: usize, at: Option<&str>) -> Value {
+    let contact = format!("p{person}");
+    let mut arguments = vec!["contact", "show", &contact, "--json", "--url", url];
+    arguments.extend(at.iter().flat_map(|at| ["--at", *at]));
+    serde_json::from_str(&application.done(&arguments)).expect("an answer is JSON")
+}
+
+/// Waits for the score of a person.
+fn await_score(application: &Application, url: &str, person: usize, score: f64) -> Value {
+    let began = Instant::now();
+    loop {
+        let output = application.run(&["contact", "show", &format!("p{person}"), "--json", "--url", url]);
+        if let Ok(shown) = serde_json::from_slice::<Value>(&output.stdout)
+            && shown["plans"][0]["score"].as_f64() == Some(score)
+        {
+            return shown;
+        }
+        assert!(began.elapsed() < LIMIT, "p{person} has not {score}: {output:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Where the process serves that was started as the `start`-th one: they all append to one log.
+fn url(process: &Process, start: usize) -> String {
+    let began = Instant::now();
+    loop {
+        let log = process.output();
+        let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut addresses = said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned()));
+        if let Some(address) = addresses.nth(start - 1) {
+            return format!("http://{address}");
+        }
+        assert!(began.elapsed() < LIMIT, "no address in {log}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan_of_their_time_s45() {
+    let application = application("plan-change");
+    write_plan(&application, "cars.yaml", &plan(10, 100));
+    let process = application.start();
+    let at_first = url(&process, 1);
+    let days = ["01T10:00:00", "01T11:00:00", "01T12:00:00"];
+    let views = |person| days.iter().map(move |time| view(person, time, time));
+    application.produce(&(0..PEOPLE).flat_map(views).collect::<String>());
+    for person in 0..PEOPLE {
+        await_score(&application, &at_first, person, 30.0);
+    }
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+
+    // The same plan under another name and with other line ends is no change.
+    std::fs::remove_file(application.path("plans").join("cars.yaml")).unwrap();
+    write_plan(&application, "renamed.yaml", &plan(10, 100).replace('\n', "\r\n"));
+    let process = application.start();
+    let same = url(&process, 2);
+    let old = await_score(&application, &same, 0, 30.0)["plans"][0]["version"].clone();
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+
+    write_plan(&application, "renamed.yaml", &plan(11, 25));
+    let process = application.start();
+    let changed = url(&process, 3);
+    let derived = application.derived(PEOPLE, LIMIT);
+    for event in &derived {
+        assert_eq!((&event["type"], &event["n"]), (&"lead.qualified".into(), &1.into()), "{event}");
+        assert_eq!(event["marks"], serde_json::json!(["plan"]), "{event}");
+        assert_ne!(event["version"], old, "{event}");
+    }
+    assert_eq!(derived.len(), PEOPLE);
+
+    application.produce(&(view(0, "late", "01T11:30:00") + &view(0, "later", "02T12:00:00")));
+    let now = await_score(&application, &changed, 0, 51.0);
+    assert_eq!(now["plans"][0]["version"], derived[0]["version"]);
+    let past = shown(&application, &changed, 0, Some("2026-04-01T11:45:00Z"));
+    assert_eq!((&past["plans"][0]["version"], &past["plans"][0]["qualified"]), (&old, &false.into()), "{past}");
+    assert_eq!(past["plans"][0]["score"], 30.0);
+
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+    let _ = std::fs::remove_dir_all(application.path("state"));
+    let process = application.start();
+    let restored = url(&process, 4);
+    await_score(&application, &restored, 0, 51.0);
+    let past = shown(&application, &restored, 0, Some("2026-04-01T11:45:00Z"));
+    assert_eq!(past["plans"][0]["version"], old, "a restored task knows since when it is under which plans");
+    assert_eq!(application.derived(PEOPLE, LIMIT).len(), PEOPLE, "nobody is told twice");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+#[test]
+fn an_instance_with_other_plans_than_those_at_work_refuses_and_says_how_they_differ() {
+    let application = application("plan-quarrel");
+    write_plan(&application, "cars.yaml", &plan(10, 100));
+    let mut process = application.start();
+    url(&process, 1);
+    let second = ["run", "--set", "application.instance=second", "--set", "storage.directory=second"];
+    write_plan(&application, "cars.yaml", &plan(11, 25));
+    write_plan(&application, "bikes.yaml", &plan(10, 50).replace("cars", "bikes"));
+    let refused = application.run(&second);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    for part in [
+        "other instances of plan-quarrel are at work under other plans (plan set 1; members plan-quarrel-",
+        "plan bikes: added, not in force, ",
+        "plan cars: changed, ",
+        "stop every instance, change the files of all, and start them",
+    ] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+
+    // The one that was there goes on; one with the plans in force may join.
+    assert!(!process.has_ended().unwrap());
+    std::fs::remove_file(application.path("plans").join("bikes.yaml")).unwrap();
+    write_plan(&application, "cars.yaml", &plan(10, 100));
+    let mut joined = application.begin(&second);
+    url(&joined, 2);
+    assert!(!joined.has_ended().unwrap(), "{}", joined.output());
+    assert!(joined.terminate(Duration::from_secs(5)).unwrap().success());
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
