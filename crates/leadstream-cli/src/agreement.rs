@@ -48,7 +48,7 @@ impl PlanCompiler for Compiler {
 struct Mine {
     files: Vec<PlanFile>,
     options: Options,
-    /// Its static ids in the group begin so; a number follows.
+    /// Its static ids in the group begin so; a number follows, and where it can be reached, hashed, if it can.
     members: String,
     group: String,
 }
@@ -71,9 +71,11 @@ impl Mine {
     }
 
     fn is_own_member(&self, member: &str) -> bool {
-        member
-            .strip_prefix(&self.members)
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+        let Some(rest) = member.strip_prefix(&self.members) else { return false };
+        let (number, address) = rest.split_once('-').map_or((rest, None), |(number, address)| (number, Some(address)));
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let is_hash = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_number && address.is_none_or(is_hash)
     }
 
     /// How the files differ from a set, a line for each plan; none where they are the same, whatever the files are called.
@@ -363,7 +365,8 @@ mod tests {
     #[test]
     fn members_of_this_instance_are_no_others() {
         let mine = mine(Vec::new());
-        assert!(mine.is_own_member("shop-a-0") && mine.is_own_member("shop-a-12"));
+        let own = ["shop-a-0", "shop-a-12", "shop-a-0-12ab34cd"];
+        assert!(own.iter().all(|member| mine.is_own_member(member)));
         assert!(!mine.is_own_member("shop-a-1-0") && !mine.is_own_member("shop-b-0") && !mine.is_own_member("shop-a-"));
     }
 

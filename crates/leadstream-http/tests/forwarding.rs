@@ -38,7 +38,8 @@ impl Engine for Instance {
             return Err(QueryRefusal::NotOwned { task: 3 });
         }
         let contact = (id == "c/1 ż").then(|| Box::new(Contact::new(id)));
-        Ok(QueryAnswer { contact, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000) })
+        let timeline = Timeline::new(Arc::new(PlanSet::default()));
+        Ok(QueryAnswer { contact, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000), timeline })
     }
 
     fn owner(&self, task: u32, anew: bool) -> Result<Option<Owner>, String> {
@@ -54,12 +55,11 @@ impl Engine for Instance {
 }
 
 fn serve_as(application: &str, instance: &Arc<Instance>) -> Server {
-    let timeline = Timeline::new(Arc::new(PlanSet::new(Vec::new())));
     Server::start(ServerOptions {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         application: application.to_owned(),
         engine: Arc::clone(instance) as Arc<dyn Engine>,
-        plans: PlansInForce { timeline, id: [0; 16], history: HistoryLimits::default() },
+        plans: PlansInForce::only(Arc::new(PlanSet::default()), HistoryLimits::default()),
         registry: Registry::new(),
     })
     .unwrap()

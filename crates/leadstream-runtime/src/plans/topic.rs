@@ -208,7 +208,7 @@ impl<L: Log> PlansTopic<L> {
             Err(LogError::Fenced(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.read_to_end()?)
+        self.read_to_end()
     }
 
     /// Compiles the sets that the book does not hold. One that cannot be compiled any more is replaced by the next later one that can; where the
