@@ -194,7 +194,7 @@ fn it_is_ready_when_every_worker_scores_and_says_how_far_a_restore_is() {
     assert_eq!((code, view.ready), (503, false));
     let restore = view.workers[1].tasks[0].restore.clone().unwrap();
     let plans = view.plans.unwrap();
-    assert_eq!((plans.set, &*plans.versions[0].plan), (1, "p"));
+    assert_eq!((plans.set, &*plans.versions[0].plan), (1, &*plan().id));
     assert_eq!(plans.versions[0].version, plan().version.to_string());
     assert_eq!(view.workers[0].tasks[0].plan_set, 1);
     assert_eq!((restore.records_per_second, restore.seconds_left), (10_000, Some(2)));
