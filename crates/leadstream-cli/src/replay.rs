@@ -8,6 +8,7 @@ mod avro;
 mod blocks;
 mod decoding;
 mod folding;
+mod packing;
 mod summary;
 mod tally;
 mod writing;

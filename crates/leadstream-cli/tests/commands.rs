@@ -322,53 +322,6 @@ fn csv_is_mapped_by_the_names_in_its_first_line_and_quotes_may_hold_line_breaks(
 }
 
 #[test]
-fn avro_containers_are_read_with_their_own_schema_and_cut_ones_refused() {
-    let place = Place::new();
-    #[derive(serde::Serialize)]
-    struct Row {
-        who: String,
-        page: String,
-        at: i64,
-    }
-    let schema: serde_avro_fast::Schema = r#"{"type":"record","name":"Row","fields":[{"name":"who","type":"string"},{"name":"page","type":"string"},{"name":"at","type":"long"}]}"#
-        .parse()
-        .unwrap();
-    let rows: Vec<Row> = (0..5000)
-        .map(|n| Row { who: format!("c{}", n % 7), page: "/pricing".to_owned(), at: 1_767_225_600_000 + n })
-        .collect();
-    let file = serde_avro_fast::object_container_file_encoding::write_all(
-        &schema,
-        serde_avro_fast::object_container_file_encoding::Compression::Null,
-        Vec::new(),
-        rows.iter(),
-    )
-    .unwrap();
-    place.write("rows.avro", &file);
-    place.write("other.avsc", r#"{"type":"string"}"#);
-    place.write(
-        "leadstream.yaml",
-        "sources:
-  - topic: rows
-    format: avro
-    contact: record.who
-    avro: { schema: other.avsc }
-    mapping: { type: \"'page_viewed'\", time: record.at, time_format: unix_ms, properties: { path: record.page } }
-",
-    );
-    let replayed = place.run(&["replay", "rows.avro", "--scorecards", "cards.jsonl"]).code(0);
-    assert!(replayed.out().contains("5,000 records") && replayed.out().contains("7 contacts"), "{}", replayed.out());
-    assert!(!replayed.out().contains("dead ("), "{}", replayed.out());
-    for cut in [file.len() - 1, file.len() / 2, 40, 3] {
-        place.write("cut.avro", &file[..cut]);
-        let refused = place.run(&["replay", "cut.avro"]).code(1);
-        assert!(refused.err().contains("cut off"), "{cut}: {}", refused.err());
-    }
-    place.write("text.avro", "{}\n{}\n");
-    let refused = place.run(&["replay", "text.avro"]).code(1);
-    assert!(refused.err().contains("no avro container file"), "{}", refused.err());
-}
-
-#[test]
 fn replay_refuses_unknown_sources_missing_files_and_results_without_a_place() {
     let place = Place::new();
     place.write("events.jsonl", journey());

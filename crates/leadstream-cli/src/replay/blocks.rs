@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use leadstream_wire::{Encoding, EventBatch, Shape, SourceFormat};
 
 use super::Input;
-use super::avro::Container;
+use super::avro::{Container, Damage, Part};
 use crate::failure::Failure;
 use crate::files;
 use crate::interrupt::Interrupt;
@@ -64,6 +64,8 @@ pub(super) struct Slot {
     pub(super) bytes: Vec<u8>,
     /// Start and end of each record, for files whose records no line break ends.
     pub(super) spans: Vec<(usize, usize)>,
+    /// What could not be read behind these records.
+    pub(super) damage: Option<Damage>,
     /// The events.
     pub(super) events: EventBatch,
     /// For each folder its events, in order: the hash of the contact, and the place in the batch.
@@ -78,6 +80,7 @@ impl Slot {
             first: 0,
             bytes: Vec::new(),
             spans: Vec::new(),
+            damage: None,
             events: EventBatch::new(),
             shares: vec![Vec::new(); shares],
         }
@@ -99,9 +102,10 @@ pub(super) fn read(
         let mut bytes = files::open(&input.path, read_bytes)?;
         let format = input.format.as_ref().clone();
         match &format.shape {
-            Shape::Interactions(Encoding::Avro(_))
-            | Shape::Contacts(Encoding::Avro(_))
-            | Shape::Mapped(Encoding::Avro(_), _) => {
+            // A file of records in frames is one of bare records, and both have ends in a container only.
+            Shape::Interactions(Encoding::Avro(_) | Encoding::ConfluentAvro(_))
+            | Shape::Contacts(Encoding::Avro(_) | Encoding::ConfluentAvro(_))
+            | Shape::Mapped(Encoding::Avro(_) | Encoding::ConfluentAvro(_), _) => {
                 reader.container(bytes, place, name, format)?;
             }
             Shape::Mapped(Encoding::Csv(_), _) => {
@@ -178,6 +182,7 @@ impl BlockReader<'_> {
         let mut slot = self.free.recv().map_err(|_| stopped())?;
         slot.bytes.clear();
         slot.spans.clear();
+        slot.damage = None;
         Ok(slot)
     }
 
@@ -229,10 +234,12 @@ impl BlockReader<'_> {
         let mut record = 0;
         loop {
             let mut slot = self.slot()?;
-            if !container.next_block(&mut slot.bytes, &mut slot.spans).map_err(failed)? {
-                return Ok(());
+            match container.next_part(&mut slot.bytes, &mut slot.spans).map_err(failed)? {
+                Part::Block(damage) => slot.damage = damage,
+                Part::End => return Ok(()),
             }
-            let records = slot.spans.len() as u64;
+            let damaged = slot.damage.as_ref().map_or(0, |damage| damage.records);
+            let records = slot.spans.len() as u64 + damaged;
             self.send(slot, &file, record);
             record += records;
         }

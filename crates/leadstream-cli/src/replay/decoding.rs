@@ -37,7 +37,7 @@ pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep
 }
 
 fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut Decoder, tally: &mut Tally) {
-    let Slot { first, bytes, spans, events, .. } = slot;
+    let Slot { first, bytes, spans, damage, events, .. } = slot;
     events.clear();
     let mut take = |value: &[u8], offset: u64, line: Option<u64>| {
         let record = InputRecord {
@@ -71,6 +71,9 @@ fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut Decoder, tally:
         }),
     }
     tally.dropped.add(events.dropped);
+    if let Some(damage) = damage {
+        tally.lose(file, *first + spans.len() as u64, damage);
+    }
 }
 
 /// Deals the events to the folders by contact: all of one contact to one folder, in order.

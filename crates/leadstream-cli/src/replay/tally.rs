@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leadstream_core::{Outcome, Timestamp};
 use leadstream_wire::{DeadLetter, DeadLetterCode, Dropped};
 
+use super::avro::Damage;
 use super::blocks::InputFile;
 use super::folding::{Folder, RuleTotal};
 
@@ -77,6 +78,20 @@ impl Tally {
                 value: if self.keep_dead { value.to_vec() } else { Vec::new() },
             });
         }
+    }
+
+    /// Counts records that lie in a damaged block; `first` is the number of the first of them, from 0.
+    #[cold]
+    pub(super) fn lose(&mut self, file: &InputFile, first: u64, damage: &Damage) {
+        self.records += damage.records;
+        *self.dead.entry(DeadLetterCode::Malformed).or_default() += damage.records;
+        self.dead_records.push(DeadRecord {
+            file_place: file.place,
+            line: first + 1,
+            file: file.name.clone(),
+            letter: DeadLetter::new(DeadLetterCode::Malformed, damage.reason.clone()),
+            value: Vec::new(),
+        });
     }
 
     /// Adds the counts of another thread.
