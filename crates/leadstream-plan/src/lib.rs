@@ -16,6 +16,7 @@ mod sink;
 mod suggest;
 mod yaml;
 
+pub use catalogue::preset_event_types;
 pub use code::Code;
 pub use compile::{Compilation, Need, Options, Reference, compile};
 pub use diagnostic::{Diagnostic, Severity, Style};

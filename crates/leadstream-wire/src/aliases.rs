@@ -11,6 +11,11 @@ pub(crate) fn published(name: &str) -> &str {
     }
 }
 
+/// The published names that stand for another type, in snake_case, each with that type.
+pub fn published_names() -> &'static [(&'static str, &'static str)] {
+    PUBLISHED
+}
+
 /// Name, type; ordered by name.
 const PUBLISHED: &[(&str, &str)] = &[
     ("added_product", "product_added"),

@@ -31,6 +31,7 @@ pub mod stored;
 mod text;
 mod tree;
 
+pub use aliases::published_names;
 pub use batch::{Decoded, Dropped, EventBatch, SkipReason};
 pub use dead_letter::{DeadLetter, DeadLetterCode, DeadLetterRecord};
 pub use decoder::Decoder;
