@@ -3,7 +3,7 @@
 //! Nothing here does I/O, reads a clock, draws a random number or runs asynchronously; the state of a contact is a function of its set of
 //! events, the plans in force and the instants it is told (L1, L7).
 
-mod canonical;
+pub mod canonical;
 pub mod contact;
 pub mod derived;
 pub mod event;
@@ -17,7 +17,6 @@ mod scores;
 pub mod time;
 mod timeline;
 
-pub use canonical::canonical_bytes;
 pub use contact::Contact;
 pub use derived::DerivedEvent;
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};

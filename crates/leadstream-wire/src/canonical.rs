@@ -1,7 +1,8 @@
 //! The canonical form of JSON (RFC 8785): the identity of a record that carries none, and the size of what is kept (S3, S58).
 //!
-//! Numbers are binary64 and written as ECMAScript writes them; members are in the order of their names' UTF-16 units.
+//! The form itself is written by core; here are trees, and sizes that can be had for less than the exact one.
 
+use leadstream_core::canonical::{name_order, text_bytes, value_bytes, write_text, write_value};
 use leadstream_core::{Hasher, Uid, Value};
 use serde_json::Value as Tree;
 
@@ -10,13 +11,7 @@ const NUMBER_MAX_BYTES: usize = 25;
 
 /// The bytes of the member `"name":value`.
 pub fn member_bytes(name: &str, value: Value<'_>) -> usize {
-    let value_bytes = match value {
-        Value::Null | Value::Bool(true) => 4,
-        Value::Bool(false) => 5,
-        Value::Number(number) => format_number(number, &mut ryu_js::Buffer::new()).len(),
-        Value::Text(text) => text_bytes(text),
-    };
-    text_bytes(name) + 1 + value_bytes
+    text_bytes(name) + 1 + value_bytes(value)
 }
 
 /// No fewer bytes than [`member_bytes`], found without formatting a number or looking at each escape.
@@ -35,104 +30,51 @@ pub(crate) fn member_bytes_by_length(name: &str, value: Value<'_>) -> usize {
     6 * (name.len() + text_bytes) + NUMBER_MAX_BYTES + 5
 }
 
-/// The bytes of a text with its quotes and escapes.
-fn text_bytes(text: &str) -> usize {
-    2 + text.bytes().map(|byte| usize::from(ESCAPED_BYTES[usize::from(byte)])).sum::<usize>()
-}
-
 /// As if every escape were a long one: comparisons without a table run over many bytes at once.
 fn text_bytes_at_most(text: &str) -> usize {
     let escapes = text.bytes().filter(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\').count();
     2 + text.len() + 5 * escapes
 }
 
-/// The bytes that each byte of a text takes: RFC 8785 escapes quotes, backslashes and control characters only.
-const ESCAPED_BYTES: [u8; 256] = {
-    let mut bytes = [1; 256];
-    let mut control = 0;
-    while control < 0x20 {
-        bytes[control] = 6;
-        control += 1;
-    }
-    let short = [b'"', b'\\', 0x08, b'\t', b'\n', 0x0c, b'\r'];
-    let mut at = 0;
-    while at < short.len() {
-        bytes[short[at] as usize] = 2;
-        at += 1;
-    }
-    bytes
-};
-
-fn format_number(number: f64, buffer: &mut ryu_js::Buffer) -> &str {
-    buffer.format(number)
-}
-
 /// The id of a record that carries none: a hash of its canonical form, in hexadecimal (S3).
 pub(crate) fn identity(tree: &Tree) -> String {
-    let mut canonical = String::new();
+    let mut canonical = Vec::new();
     write_tree(tree, &mut canonical);
-    Uid(Hasher::new().bytes(canonical.as_bytes()).finish()).to_string()
+    Uid(Hasher::new().bytes(&canonical).finish()).to_string()
 }
 
 /// Writes a tree in RFC 8785 form.
-pub(crate) fn write_tree(tree: &Tree, into: &mut String) {
+pub(crate) fn write_tree(tree: &Tree, into: &mut Vec<u8>) {
     match tree {
-        Tree::Null => into.push_str("null"),
-        Tree::Bool(true) => into.push_str("true"),
-        Tree::Bool(false) => into.push_str("false"),
-        Tree::Number(number) => {
-            into.push_str(format_number(number.as_f64().unwrap_or(f64::NAN), &mut ryu_js::Buffer::new()));
-        }
+        Tree::Null => write_value(Value::Null, into),
+        Tree::Bool(value) => write_value(Value::Bool(*value), into),
+        Tree::Number(number) => write_value(Value::Number(number.as_f64().unwrap_or(f64::NAN)), into),
         Tree::String(text) => write_text(text, into),
         Tree::Array(items) => {
-            into.push('[');
+            into.push(b'[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
-                    into.push(',');
+                    into.push(b',');
                 }
                 write_tree(item, into);
             }
-            into.push(']');
+            into.push(b']');
         }
         Tree::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
-            into.push('{');
+            members.sort_by(|(one, _), (other, _)| name_order(one, other));
+            into.push(b'{');
             for (at, (name, value)) in members.into_iter().enumerate() {
                 if at > 0 {
-                    into.push(',');
+                    into.push(b',');
                 }
                 write_text(name, into);
-                into.push(':');
+                into.push(b':');
                 write_tree(value, into);
             }
-            into.push('}');
+            into.push(b'}');
         }
     }
-}
-
-/// Writes a text in RFC 8785 form.
-fn write_text(text: &str, into: &mut String) {
-    into.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => into.push_str("\\\""),
-            '\\' => into.push_str("\\\\"),
-            '\u{8}' => into.push_str("\\b"),
-            '\t' => into.push_str("\\t"),
-            '\n' => into.push_str("\\n"),
-            '\u{c}' => into.push_str("\\f"),
-            '\r' => into.push_str("\\r"),
-            control if control < ' ' => {
-                into.push_str("\\u00");
-                for shift in [4, 0] {
-                    into.push(char::from(b"0123456789abcdef"[(control as usize >> shift) & 15]));
-                }
-            }
-            other => into.push(other),
-        }
-    }
-    into.push('"');
 }
 
 #[cfg(test)]
@@ -142,9 +84,9 @@ mod tests {
     use super::*;
 
     fn written(tree: &Tree) -> String {
-        let mut text = String::new();
+        let mut text = Vec::new();
         write_tree(tree, &mut text);
-        text
+        String::from_utf8(text).unwrap()
     }
 
     #[test]
@@ -162,7 +104,7 @@ mod tests {
         #[test]
         fn the_size_of_a_member_is_the_size_of_its_text(name in ".*", text in ".*", number in any::<f64>()) {
             let number = if number.is_finite() { number } else { 0.5 };
-            let mut key = String::new();
+            let mut key = Vec::new();
             write_text(&name, &mut key);
             for (value, tree) in [
                 (Value::Text(&text), Tree::from(text.clone())),

@@ -1,6 +1,6 @@
 //! What must hold of any record in any format: no panic, sound events, an untouched batch where the record is refused, the same again.
 
-use leadstream_core::canonical_bytes;
+use leadstream_core::canonical::canonical_bytes;
 use leadstream_core::{EventKind, Value};
 use leadstream_wire::limits::{CONTACT_MAX_BYTES, KEPT_PROPERTIES_MAX_BYTES, NAME_MAX_BYTES};
 use leadstream_wire::{Decoded, Decoder, EventBatch, InputRecord};
