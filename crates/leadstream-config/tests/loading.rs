@@ -52,11 +52,11 @@ fn the_shipped_file_loads_without_a_warning_and_says_the_defaults() {
 #[test]
 fn the_schema_in_the_repository_is_the_one_the_types_make() {
     let path = repository("schemas/leadstream-config.schema.json");
-    if std::env::var_os("LEADSTREAM_UPDATE_SCHEMAS").is_some() {
+    if std::env::var_os("LEADSTREAM_WRITE_GENERATED").is_some() {
         std::fs::write(&path, schema_text()).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap();
-    assert!(kept == schema_text(), "stale schema; run this test with LEADSTREAM_UPDATE_SCHEMAS=1");
+    assert!(kept == schema_text(), "stale schema; run this test with LEADSTREAM_WRITE_GENERATED=1");
 }
 
 #[test]

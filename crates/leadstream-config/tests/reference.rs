@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-const BEGIN: &str = "<!-- keys: made from the types; LEADSTREAM_UPDATE_SCHEMAS=1 cargo test -p leadstream-config -->\n";
+const BEGIN: &str =
+    "<!-- keys: made from the types; LEADSTREAM_WRITE_GENERATED=1 cargo test -p leadstream-config -->\n";
 const END: &str = "<!-- end of keys -->";
 
 /// The definition a schema refers to, directly or as one of several.
@@ -66,9 +67,9 @@ fn the_table_of_keys_in_the_documentation_is_the_one_the_types_make() {
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("the page has the beginning of the table");
     let (kept, after) = rest.split_once(END).expect("the page has the end of the table");
-    if std::env::var_os("LEADSTREAM_UPDATE_SCHEMAS").is_some() {
+    if std::env::var_os("LEADSTREAM_WRITE_GENERATED").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
     } else {
-        assert!(kept == table, "stale table of keys; run this test with LEADSTREAM_UPDATE_SCHEMAS=1");
+        assert!(kept == table, "stale table of keys; run this test with LEADSTREAM_WRITE_GENERATED=1");
     }
 }
