@@ -5,20 +5,18 @@
 
 use std::fmt;
 
-use leadstream_core::{EventKind, Properties, Term, Uid, Value};
+use leadstream_core::{Event, EventKind, Properties, Term, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::members::{Members, MembersSeed, complete, own_id};
 use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
-use crate::canonical;
 use crate::clock::Clock;
 use crate::contact_id::ContactIds;
 use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::encoding::RecordReader;
-use crate::expression::Inputs;
 use crate::record::InputRecord;
-use crate::scalar::{Empty, KeySeed, PropertiesSeed, Scalar, ScalarSeed, set_property};
+use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
-use crate::tree::TreeSeed;
 
 /// Commands with a meaning that this version does not carry out.
 const LATER_COMMANDS: &[&str] = &["adjust", "enrol", "erase", "feedback", "merge", "reinstate", "split", "verdict"];
@@ -57,8 +55,8 @@ impl ContactDecoder {
         let mut dropped = Dropped::default();
         self.objects.attributes.clear();
         self.objects.tags.clear();
-        let seed = FieldsSeed { objects: &mut self.objects, dropped: &mut dropped };
-        let fields = self.reader.read(record, seed)?;
+        let reading = Reading { fields: Fields::default(), objects: &mut self.objects, dropped: &mut dropped };
+        let Reading { fields, .. } = self.reader.read(record, MembersSeed::new(reading))?;
         let event = out.add();
         match fields.command.text() {
             Some(word @ ("attributes" | "snapshot")) => {
@@ -87,25 +85,11 @@ impl ContactDecoder {
         if !self.contacts.has_expression() {
             event.contact.push_str(&contact(&fields, record, &self.contacts)?);
         }
-        let has_id = match fields.id.identifier() {
-            Some(id) => {
-                event.uid = Uid::of(self.source.as_str(), &id);
-                true
-            }
-            None => false,
-        };
+        let own_id = own_id(self.source.as_str(), &fields.id);
         event.source.set(self.source.as_str());
-        if !has_id || self.contacts.has_expression() {
-            let tree = self.reader.read(record, TreeSeed::default())?;
-            if !has_id {
-                // The key is part of the command where it names the contact.
-                let id = format!("{}:{}", event.contact, canonical::identity(&tree));
-                event.uid = Uid::of(self.source.as_str(), &id);
-            }
-            if self.contacts.has_expression() {
-                event.contact.push_str(&self.contacts.of_inputs(&Inputs { record: &tree, ..Inputs::of(record) })?);
-            }
-        }
+        // The key is part of the command where it names the contact.
+        let prefix = |event: &Event| format!("{}:", event.contact);
+        complete(event, own_id, prefix, &self.contacts, &mut self.reader, record)?;
         let is_empty = event.properties.is_empty() && event.kind != EventKind::Snapshot;
         out.dropped.add(dropped);
         if is_empty {
@@ -152,51 +136,37 @@ fn contact(fields: &Fields<'_>, record: &InputRecord<'_>, contacts: &ContactIds)
     contacts.checked(id).map(|id| id.into_owned())
 }
 
-struct FieldsSeed<'a> {
+/// Takes the members of a command.
+struct Reading<'a, 'de> {
+    fields: Fields<'de>,
     objects: &'a mut Objects,
     dropped: &'a mut Dropped,
 }
 
-impl<'de> DeserializeSeed<'de> for FieldsSeed<'_> {
-    type Value = Fields<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
+impl<'de> Members<'de> for Reading<'_, 'de> {
+    const EXPECTED: &'static str = "a command";
 
-impl<'de> Visitor<'de> for FieldsSeed<'_> {
-    type Value = Fields<'de>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a command")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
-        let FieldsSeed { objects, dropped } = self;
-        let mut fields = Fields::default();
-        while let Some(key) = members.next_key_seed(KeySeed)? {
-            let slot = match &*key {
-                "command" => &mut fields.command,
-                "id" => &mut fields.id,
-                "contact" => &mut fields.contact,
-                "time" => &mut fields.time,
-                "consent" => &mut fields.consent,
-                "attributes" => {
-                    let seed = PropertiesSeed::new(&mut objects.attributes, &mut objects.prefix, Empty::Unset, dropped);
-                    members.next_value_seed(seed)?;
-                    continue;
-                }
-                "add" | "remove" => {
-                    let seed = TagsSeed { tags: &mut objects.tags, is_added: &*key == "add", dropped };
-                    members.next_value_seed(seed)?;
-                    continue;
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *slot = members.next_value_seed(ScalarSeed)?;
-        }
-        Ok(fields)
+    fn take<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
+        let objects = &mut *self.objects;
+        let slot = match name {
+            "command" => &mut self.fields.command,
+            "id" => &mut self.fields.id,
+            "contact" => &mut self.fields.contact,
+            "time" => &mut self.fields.time,
+            "consent" => &mut self.fields.consent,
+            "attributes" => {
+                let seed =
+                    PropertiesSeed::new(&mut objects.attributes, &mut objects.prefix, Empty::Unset, self.dropped);
+                return members.next_value_seed(seed).map(drop);
+            }
+            "add" | "remove" => {
+                let seed = TagsSeed { tags: &mut objects.tags, is_added: name == "add", dropped: self.dropped };
+                return members.next_value_seed(seed);
+            }
+            _ => return members.next_value::<IgnoredAny>().map(drop),
+        };
+        *slot = members.next_value_seed(ScalarSeed)?;
+        Ok(())
     }
 }
 

@@ -1,25 +1,21 @@
 //! Leadstream's own interactions (`schemas/interaction.avsc`).
 
-use std::fmt;
+use leadstream_core::{EventKind, Term, Verdict};
+use serde::de::{IgnoredAny, MapAccess};
 
-use leadstream_core::{EventKind, Term, Uid, Verdict};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-
+use super::members::{Members, MembersSeed, complete, own_id};
 use super::verdict_of;
 use crate::batch::{Decoded, Dropped, EventBatch, exchange};
-use crate::canonical;
 use crate::clock::Clock;
 use crate::contact_id::ContactIds;
 use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::encoding::RecordReader;
 use crate::event_types::EventTypes;
-use crate::expression::Inputs;
 use crate::fields;
 use crate::limits::keep_within_limit;
 use crate::record::InputRecord;
-use crate::scalar::{Empty, KeySeed, PropertiesSeed, Scalar, ScalarSeed};
+use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed};
 use crate::text::utf8;
-use crate::tree::TreeSeed;
 
 /// Decodes one source of own interactions.
 pub(crate) struct InteractionDecoder {
@@ -58,8 +54,13 @@ impl InteractionDecoder {
     pub(crate) fn decode(&mut self, record: &InputRecord<'_>, out: &mut EventBatch) -> Result<Decoded, DeadLetter> {
         let mut dropped = Dropped::default();
         self.properties.clear();
-        let seed = FieldsSeed { properties: &mut self.properties, prefix: &mut self.prefix, dropped: &mut dropped };
-        let fields = self.reader.read(record, seed)?;
+        let reading = Reading {
+            fields: Fields::default(),
+            properties: &mut self.properties,
+            prefix: &mut self.prefix,
+            dropped: &mut dropped,
+        };
+        let Reading { fields, .. } = self.reader.read(record, MembersSeed::new(reading))?;
         let event = out.add();
         event.kind = EventKind::Interaction;
         let name = fields.event_type.text().ok_or_else(|| match fields.event_type {
@@ -88,72 +89,44 @@ impl InteractionDecoder {
             };
             event.contact.push_str(&self.contacts.checked(id)?);
         }
-        let has_id = match fields.id.identifier() {
-            Some(id) => {
-                event.uid = Uid::of(self.source.as_str(), &id);
-                true
-            }
-            None => false,
-        };
+        let own_id = own_id(self.source.as_str(), &fields.id);
         event.source.set(self.source.as_str());
         exchange(&mut self.properties, &mut event.properties);
         fields::complete_path(&mut event.properties);
         fields::complete_value(&mut event.properties);
         keep_within_limit(event, &mut dropped);
-        if !has_id || self.contacts.has_expression() {
-            let tree = self.reader.read(record, TreeSeed::default())?;
-            if !has_id {
-                event.uid = Uid::of(self.source.as_str(), &canonical::identity(&tree));
-            }
-            if self.contacts.has_expression() {
-                event.contact.push_str(&self.contacts.of_inputs(&Inputs { record: &tree, ..Inputs::of(record) })?);
-            }
-        }
+        complete(event, own_id, |_| String::new(), &self.contacts, &mut self.reader, record)?;
         out.dropped.add(dropped);
         Ok(Decoded::Events(1))
     }
 }
 
-struct FieldsSeed<'a> {
+/// Takes the members of an interaction.
+struct Reading<'a, 'de> {
+    fields: Fields<'de>,
     properties: &'a mut leadstream_core::Properties,
     prefix: &'a mut String,
     dropped: &'a mut Dropped,
 }
 
-impl<'de> DeserializeSeed<'de> for FieldsSeed<'_> {
-    type Value = Fields<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fields<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
+impl<'de> Members<'de> for Reading<'_, 'de> {
+    const EXPECTED: &'static str = "an interaction";
 
-impl<'de> Visitor<'de> for FieldsSeed<'_> {
-    type Value = Fields<'de>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an interaction")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(key) = members.next_key_seed(KeySeed)? {
-            let slot = match &*key {
-                "id" => &mut fields.id,
-                "type" => &mut fields.event_type,
-                "contact" => &mut fields.contact,
-                "time" => &mut fields.time,
-                "received" => &mut fields.received,
-                "verdict" => &mut fields.verdict,
-                "properties" => {
-                    let seed = PropertiesSeed::new(self.properties, self.prefix, Empty::Drop, self.dropped);
-                    members.next_value_seed(seed)?;
-                    continue;
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *slot = members.next_value_seed(ScalarSeed)?;
-        }
-        Ok(fields)
+    fn take<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
+        let slot = match name {
+            "id" => &mut self.fields.id,
+            "type" => &mut self.fields.event_type,
+            "contact" => &mut self.fields.contact,
+            "time" => &mut self.fields.time,
+            "received" => &mut self.fields.received,
+            "verdict" => &mut self.fields.verdict,
+            "properties" => {
+                let seed = PropertiesSeed::new(self.properties, self.prefix, Empty::Drop, self.dropped);
+                return members.next_value_seed(seed).map(drop);
+            }
+            _ => return members.next_value::<IgnoredAny>().map(drop),
+        };
+        *slot = members.next_value_seed(ScalarSeed)?;
+        Ok(())
     }
 }

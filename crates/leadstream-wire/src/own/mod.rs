@@ -5,6 +5,7 @@
 
 mod contact;
 mod interaction;
+mod members;
 
 use leadstream_core::Verdict;
 
