@@ -3,7 +3,6 @@
 use super::{Phase, Worker};
 use crate::error::WorkerError;
 use crate::log::{Committed, InputOffset, Log, LogError, Membership, Producer, TopicIndex, TopicPartition};
-use crate::task::Tools;
 use crate::task::epoch::EpochCounts;
 use crate::worker::internal_topics::{CHANGELOG, REDO};
 
@@ -67,9 +66,7 @@ impl<L: Log> Worker<L> {
 
     fn prepare(&mut self, numbers: &[u32], now_ms: i64, pressed: bool) -> Result<(), WorkerError> {
         let budget = self.contacts_budget();
-        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
-        let mut tools =
-            Tools { fold, encoder: encoder.as_mut(), options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms };
+        let (tasks, mut tools) = self.tasks_and_tools(now_ms);
         for number in numbers {
             if let Some(task) = tasks.get_mut(number) {
                 let pressed = pressed || task.is_pressed(budget);

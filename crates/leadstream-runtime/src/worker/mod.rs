@@ -286,9 +286,7 @@ impl<L: Log> Worker<L> {
         let budget = self.contacts_budget();
         let newest = self.plans.newest();
         let mut worked = false;
-        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
-        let mut tools =
-            Tools { fold, encoder: encoder.as_mut(), options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms };
+        let (tasks, mut tools) = self.tasks_and_tools(now_ms);
         let timers_limit = tools.options.epoch.timers;
         for task in tasks.values_mut().filter(|task| task.is_running()) {
             if let Some(newest) = newest.as_ref().filter(|newest| newest.ordinal() > task.plans.ordinal()) {
@@ -310,6 +308,13 @@ impl<L: Log> Worker<L> {
             task.contacts.shrink_to(budget, |slot, entry| timers.evicted(slot, entry));
         }
         Ok(worked)
+    }
+
+    /// The tasks, and what they work with at this instant.
+    fn tasks_and_tools(&mut self, now_ms: i64) -> (&mut BTreeMap<u32, Task>, Tools<'_>) {
+        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
+        let encoder = encoder.as_mut();
+        (tasks, Tools { fold, encoder, options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms })
     }
 
     /// Bytes of decoded contacts that each task may hold.
