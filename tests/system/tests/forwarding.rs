@@ -23,19 +23,24 @@ fn free_address() -> SocketAddr {
 
 /// An instance that tells the others where it is.
 fn start(application: &Application, name: &str, address: SocketAddr, advertises: bool) -> Process {
+    start_in(application, &format!("state-{name}"), name, address, advertises)
+}
+
+/// The same with its state in a folder of its own.
+fn start_in(application: &Application, state: &str, name: &str, address: SocketAddr, advertises: bool) -> Process {
     let mut command = Command::new(leadstream_binary());
     command.arg("run").current_dir(application.folder.path()).env_remove("LEADSTREAM_CONFIG");
     let advertise = if advertises { address.to_string() } else { String::new() };
     for (key, value) in [
         ("application.instance", name),
-        ("storage.directory", &format!("state-{name}")),
+        ("storage.directory", state),
         ("engine.workers", "1"),
         ("http.listen", &address.to_string()),
         ("http.advertise", &advertise),
     ] {
         command.args(["--set", &format!("{key}={value}")]);
     }
-    Process::spawn(&mut command, &application.path(&format!("log-{name}"))).unwrap()
+    Process::spawn(&mut command, &application.path(&format!("log-of-{state}"))).unwrap()
 }
 
 /// Asks an instance for a contact. A question may be marked as one that another instance handed on.
@@ -161,4 +166,30 @@ fn an_instance_that_comes_back_at_another_address_is_found_there() {
     for process in [first, second] {
         assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
     }
+}
+
+#[test]
+fn of_two_processes_with_one_name_at_different_addresses_the_older_stops() {
+    let application = Application::new(Broker::shared(), "namesakes", true);
+    produce_visits(&application);
+    let (first_address, second_address) = (free_address(), free_address());
+    let mut first = start(&application, "a", first_address, true);
+    until_shared(&application, &[first_address]);
+    let second = start_in(&application, "other-state", "a", second_address, true);
+    let began = Instant::now();
+    let mut number = 0;
+    while !first.has_ended().unwrap() {
+        assert!(began.elapsed() < LIMIT, "both go on: {}", first.output());
+        number += 1;
+        let line = format!(
+            "{{\"type\":\"page\",\"messageId\":\"n-{number}\",\"userId\":\"c{}\",\"timestamp\":\"2026-03-15T09:26:53Z\"}}\n",
+            number % CONTACTS
+        );
+        application.produce(&line);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let said = first.output();
+    assert!(said.contains("another process"), "{said}");
+    until_shared(&application, &[second_address]);
+    assert!(second.terminate(Duration::from_secs(5)).unwrap().success());
 }
