@@ -351,6 +351,27 @@ mod tests {
     }
 
     #[test]
+    fn whatever_byte_is_changed_what_lies_before_it_is_read_and_reading_ends() {
+        let blocks: [&[&str]; 4] = [&["a", "b"], &["c", "d", "e"], &["f"], &["g", "h"]];
+        let whole = file(&blocks);
+        let ends: Vec<usize> = (0..=blocks.len()).map(|count| file(&blocks[..count]).len()).collect();
+        for at in ends[0]..whole.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut broken = whole.clone();
+                broken[at] ^= change;
+                let mut container = open(&broken).unwrap();
+                let (mut bytes, mut spans, mut parts) = (Vec::new(), Vec::new(), 0);
+                while container.next_part(&mut bytes, &mut spans).unwrap() != Part::End {
+                    let is_before = ends[parts + 1] <= at;
+                    assert!(!is_before || spans.len() == blocks[parts].len(), "{at} {change} {parts}");
+                    parts += 1;
+                }
+                assert!(parts <= blocks.len(), "{at} {change}");
+            }
+        }
+    }
+
+    #[test]
     fn a_file_that_was_cut_off_keeps_what_is_whole() {
         let whole = file(&[&["a", "b"], &["c"]]);
         let first = file(&[&["a", "b"]]).len();

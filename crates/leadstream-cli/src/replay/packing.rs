@@ -8,6 +8,8 @@ use flate2::read::DeflateDecoder;
 
 /// An unpacked block of more bytes is taken for damage.
 pub(super) const UNPACKED_MAX_BYTES: usize = 1 << 30;
+/// Three bytes of a block packed with snappy stand for at most 64.
+const SNAPPY_MAX_RATIO: usize = 22;
 /// Bytes of the checksum that follows a block packed with snappy.
 const CHECKSUM_BYTES: usize = 4;
 
@@ -66,7 +68,7 @@ fn unpack_snappy(packed: &[u8], bytes: &mut Vec<u8>) -> Result<(), String> {
     let broken = |error: snap::Error| format!("it cannot be unpacked ({error})");
     let (body, checksum) = packed.split_last_chunk::<CHECKSUM_BYTES>().ok_or("it has no checksum")?;
     let length = snap::raw::decompress_len(body).map_err(broken)?;
-    if length > UNPACKED_MAX_BYTES {
+    if length > UNPACKED_MAX_BYTES.min(body.len().saturating_mul(SNAPPY_MAX_RATIO)) {
         return Err("it is unpacked to an absurd size".to_owned());
     }
     bytes.resize(length, 0);
@@ -97,6 +99,14 @@ mod tests {
         assert_eq!(unpacked(Codec::Snappy, b"abc"), "it has no checksum");
         // Five bytes of length that say four gigabytes.
         assert_eq!(unpacked(Codec::Snappy, b"\xff\xff\xff\xff\x0f\0\0\0\0\0"), "it is unpacked to an absurd size");
+        // A megabyte, in three bytes: a length that is believed is memory that is taken.
+        assert_eq!(unpacked(Codec::Snappy, b"\x80\x80\x40\0\0\0\0"), "it is unpacked to an absurd size");
+        let zeros = vec![0; 1 << 20];
+        let mut packed = snap::raw::Encoder::new().compress_vec(&zeros).unwrap();
+        packed.extend(crc32fast::hash(&zeros).to_be_bytes());
+        let mut bytes = Vec::new();
+        Codec::Snappy.unpack(&mut packed, &mut bytes).unwrap();
+        assert!(bytes == zeros, "the most that snappy packs");
         let mut packed = snap::raw::Encoder::new().compress_vec(b"some text").unwrap();
         packed.extend(crc32fast::hash(b"other text").to_be_bytes());
         assert_eq!(unpacked(Codec::Snappy, &packed), "its checksum does not match");
