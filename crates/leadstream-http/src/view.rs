@@ -145,6 +145,9 @@ pub struct LineView {
     /// The rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The version of the plan that booked it, which may not be in force any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// When it was booked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
@@ -434,6 +437,7 @@ fn line_view(line: &LedgerLine) -> LineView {
         LedgerLine::Booked(line) => LineView {
             plan: Some(line.plan.to_string()),
             rule: Some(line.rule.to_string()),
+            version: Some(line.version.to_string()),
             time: Some(line.time.to_string()),
             event: line.event_type.as_ref().map(ToString::to_string),
             uid: line.uid.map(|uid| uid.to_string()),

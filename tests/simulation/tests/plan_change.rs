@@ -4,7 +4,10 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
-use leadstream_core::{Fold, Timeline, Timestamp};
+use std::sync::Arc;
+
+use leadstream_core::plan::{Plan, PlanSet};
+use leadstream_core::{Fold, Name, Points, Timeline, Timestamp};
 use leadstream_runtime::log::model::{Call, Fate, Fault, FaultRates, Scripted};
 use leadstream_runtime::{NumberedPlans, PlansInForce, WorkerError};
 use leadstream_simulation::{Plans, Settings, World, event_line, expected_under, later_set, plans};
@@ -229,6 +232,43 @@ fn plans_taken_back_switch_off_who_they_had_qualified() {
     go_on(&mut world, 100);
     for (contact, lines) in world.told().derived {
         assert!(lines.len() == 2 && lines[1].contains("lead.disqualified n=2"), "{contact}: {lines:#?}");
+    }
+}
+
+#[test]
+fn a_plan_that_is_gone_is_switched_off_and_what_it_booked_stays_explained_s47() {
+    let mut world = world();
+    change(&mut world, 2);
+    go_on(&mut world, 100);
+    let before_ms = world.ask("c1").unwrap().timeline.latest().since.millis() - 1;
+    let mut other: Plan = (*later_set(Plans::Timeless, 2).plans().plans()[0]).clone();
+    (other.id, other.key) = ("q".into(), Name::of("q"));
+    for rule in &mut other.rules {
+        rule.key = Name::of(&format!("q/{}", rule.id));
+    }
+    world.settings_mut().plans.book.add(NumberedPlans::of(3, Arc::new(PlanSet::new(vec![other]))));
+    go_on(&mut world, 100);
+    for (contact, lines) in world.told().derived {
+        let off = lines.iter().filter(|line| line.contains("lead.disqualified n=2") && line.contains("marks=[Plan]"));
+        assert_eq!(off.count(), 1, "{contact}: {lines:#?}");
+    }
+    world.produce("c1", &event_line("c1", "late", "viewed", before_ms));
+    world.produce("c1", &event_line("c1", "later", "viewed", world.log.now_ms()));
+    world.settle(0).unwrap();
+    let answer = world.ask("c1").unwrap();
+    let fold = Fold::new(answer.timeline.clone(), plans(Plans::Timeless).history);
+    let explanation = fold.explain(&answer.contact.unwrap());
+    let booked: Vec<String> = explanation
+        .history
+        .iter()
+        .flat_map(|line| line.booked.iter().map(|(plan, rule, points)| format!("{plan}/{rule} {}", points.as_number())))
+        .collect();
+    assert_eq!(booked, ["p/view 10", "p/view 10", "p/view 10", "q/view 11"]);
+    let scored: Vec<_> =
+        explanation.scorecard.plans.iter().map(|plan| (plan.plan.to_string(), plan.score.as_number())).collect();
+    assert_eq!(scored, [("q".to_owned(), 11.0)]);
+    for ledger in &explanation.ledgers {
+        assert_eq!(ledger.lines.iter().map(|line| line.value()).sum::<Points>(), ledger.score, "{:?}", ledger.of);
     }
 }
 

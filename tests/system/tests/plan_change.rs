@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use leadstream_system::Application;
-use leadstream_test_support::{Broker, Process};
+use leadstream_test_support::{Broker, NewRecord, Process, foreign, topics};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ const PEOPLE: usize = 12;
 
 fn plan(view: u32, at: u32) -> String {
     format!(
-        "plan: cars\nrules:\n  - {{ id: view, on: page_viewed, points: {view} }}\nqualify: {{ score: engagement, at: {at}, release: 5 }}\n"
+        "plan: cars\nrules:\n  - {{ id: view, on: page_viewed, points: {view} }}\nqualify: {{ score: engagement, at: {at}, release: {at} }}\n"
     )
 }
 
@@ -79,6 +79,18 @@ fn url(process: &Process, start: usize) -> String {
     }
 }
 
+/// Writes the first plan set into the topic of plans once more, as the third one: nothing else is needed for a running instance to follow.
+fn put_in_force_again(application: &Application) {
+    let (bootstrap, topic) = (Broker::shared().bootstrap(), format!("{}.plans", application.id));
+    let records = foreign::read_committed(&bootstrap, &topic).expect("the plans can be read");
+    let first = records.iter().find(|record| record.key.as_deref() == Some(b"set/00000000000000000001"));
+    let mut value = first.and_then(|record| record.value.clone()).expect("the first set is there");
+    // Behind the version and the kind stands the number.
+    assert_eq!(std::mem::replace(&mut value[2], 3), 1);
+    let third = NewRecord::keyed("set/00000000000000000003", value);
+    topics::produce(&bootstrap, &topic, &[third]).expect("the broker takes the set");
+}
+
 #[test]
 fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan_of_their_time_s45() {
     let application = application("plan-change");
@@ -115,6 +127,11 @@ fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan
     application.produce(&(view(0, "late", "01T11:30:00") + &view(0, "later", "02T12:00:00")));
     let now = await_score(&application, &changed, 0, 51.0);
     assert_eq!(now["plans"][0]["version"], derived[0]["version"]);
+    let lines =
+        now["ledgers"].as_array().unwrap().iter().find(|ledger| ledger["of"] == "plan:cars").unwrap()["lines"].clone();
+    let of_version =
+        |version: &Value| lines.as_array().unwrap().iter().filter(|line| line["version"] == *version).count();
+    assert_eq!((of_version(&old), of_version(&derived[0]["version"])), (4, 1), "each line says which plan booked it");
     let past = shown(&application, &changed, 0, Some("2026-04-01T11:45:00Z"));
     assert_eq!((&past["plans"][0]["version"], &past["plans"][0]["qualified"]), (&old, &false.into()), "{past}");
     assert_eq!(past["plans"][0]["score"], 30.0);
@@ -127,6 +144,12 @@ fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan
     let past = shown(&application, &restored, 0, Some("2026-04-01T11:45:00Z"));
     assert_eq!(past["plans"][0]["version"], old, "a restored task knows since when it is under which plans");
     assert_eq!(application.derived(PEOPLE, LIMIT).len(), PEOPLE, "nobody is told twice");
+
+    put_in_force_again(&application);
+    let derived = application.derived(2 * PEOPLE, LIMIT);
+    let withdrawn: Vec<&Value> = derived.iter().filter(|event| event["type"] == "lead.disqualified").collect();
+    assert_eq!((derived.len(), withdrawn.len()), (2 * PEOPLE, PEOPLE));
+    assert!(withdrawn.iter().all(|event| event["marks"] == serde_json::json!(["plan"]) && event["version"] == old));
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }
 

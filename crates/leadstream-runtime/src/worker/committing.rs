@@ -60,7 +60,7 @@ impl<L: Log> Worker<L> {
     }
 
     /// Whether a task holds more contacts than it may: only writing back lets it throw some out.
-    fn is_over_budget(&self, task: &crate::task::Task) -> bool {
+    pub(super) fn is_over_budget(&self, task: &crate::task::Task) -> bool {
         task.is_pressed(self.contacts_budget())
     }
 

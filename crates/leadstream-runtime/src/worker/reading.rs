@@ -58,7 +58,7 @@ impl<L: Log> Worker<L> {
     /// Waits where there is nothing to do, but never beyond the end of an open epoch.
     fn read_timeout(&self, now_ms: i64) -> Duration {
         let decoded = self.tasks.values().any(|task| task.inputs.iter().any(|queue| !queue.items.is_empty()));
-        let sweeping = self.tasks.values().any(crate::task::Task::is_sweeping);
+        let sweeping = self.tasks.values().any(|task| task.is_sweeping() && !self.is_over_budget(task));
         if decoded || sweeping || !self.restores.is_empty() || !self.waiting.is_empty() {
             return Duration::ZERO;
         }
