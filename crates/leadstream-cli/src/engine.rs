@@ -5,6 +5,7 @@
 mod peers;
 mod told;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 use std::thread::JoinHandle;
@@ -41,6 +42,8 @@ pub(crate) struct Workforce {
     peers: Arc<Peers>,
     stores: StoreMemory,
     metrics: Metrics,
+    /// The workers of which it was said that they hang.
+    stalled: BTreeSet<usize>,
 }
 
 impl Workforce {
@@ -65,8 +68,16 @@ impl Workforce {
         });
         let count = worker_count(config);
         let peers = Arc::new(Peers::new(Arc::clone(log), config));
-        let mut workforce =
-            Workforce { workers: Vec::new(), registry, plans, tasks: config.topics.partitions, peers, stores, metrics };
+        let mut workforce = Workforce {
+            workers: Vec::new(),
+            registry,
+            plans,
+            tasks: config.topics.partitions,
+            peers,
+            stores,
+            metrics,
+            stalled: BTreeSet::new(),
+        };
         for number in 0..count {
             let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores);
             let started = workforce.start_worker(log, config, options);
@@ -114,6 +125,25 @@ impl Workforce {
             Ok(Ok(())) => Failure::NotDone("a worker ended without being told to".to_owned()),
             Err(_) => Failure::NotDone("a worker ended by a mistake of the program, which is said above".to_owned()),
         })
+    }
+
+    /// Says once of each worker that it hangs, and again when it goes on. Only another start helps one that does not.
+    pub(crate) fn look_for_stalls(&mut self) {
+        for (number, (handle, _)) in self.workers.iter().enumerate() {
+            let stalled_ms = handle.status().stalled_ms;
+            let was_known = self.stalled.contains(&number);
+            match stalled_ms {
+                Some(milliseconds) if !was_known => {
+                    tracing::error!(worker = number, milliseconds, "a step does not end: a call does not come back");
+                    self.stalled.insert(number);
+                }
+                None if was_known => {
+                    tracing::info!(worker = number, "the step has ended after all");
+                    self.stalled.remove(&number);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Tells all workers to commit and stop.

@@ -188,6 +188,10 @@ fn broken_yaml_and_what_we_do_not_take_of_it_are_told_with_their_places() {
             "c.yaml:1:19: error: memory.budget: \"512MB\" is not allowed; allowed is a whole number with B, KiB",
         ),
         (
+            "engine: { stalled_after: 10s }\n",
+            "error: engine.stalled_after: 10s is below 1m, four times kafka.transaction_timeout (15s)",
+        ),
+        (
             "engine: { accept_lost_input: yes }\n",
             "error: engine.accept_lost_input: \"yes\" is not allowed; allowed is true or false",
         ),

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use leadstream_core::{Fold, Timestamp};
-use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness};
+use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness, WorkerStatus};
 use prometheus::{Registry, TextEncoder};
 use serde::Deserialize;
 
@@ -43,13 +43,26 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-async fn live() -> &'static str {
-    "live\n"
+/// A process of which a worker hangs is not alive, though it answers: nothing but a new start helps it.
+async fn live(State(shared): State<Arc<Shared>>) -> Response {
+    let stalled = shared.engine.status().into_iter().enumerate();
+    let stalled: Vec<String> = stalled
+        .filter_map(|(number, worker)| Some((number, worker.stalled_ms?)))
+        .map(|(number, ms)| {
+            format!("worker {number} has been in one step for {} s: a call does not come back\n", ms / 1_000)
+        })
+        .collect();
+    if stalled.is_empty() {
+        "live\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, stalled.concat()).into_response()
+    }
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let status = shared.engine.status();
-    let is_ready = !status.is_empty() && status.iter().all(|worker| worker.readiness == Readiness::Ready);
+    let works = |worker: &WorkerStatus| worker.readiness == Readiness::Ready && worker.stalled_ms.is_none();
+    let is_ready = !status.is_empty() && status.iter().all(works);
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let plans = shared.plans.book.newest();
     (code, Json(HealthView::of(is_ready, plans.as_ref(), &status))).into_response()

@@ -231,6 +231,9 @@ pub struct WorkerView {
     /// What it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// For how long it has been in one step, where that is longer than a step may last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled_seconds: Option<i64>,
     /// Its tasks.
     pub tasks: Vec<TaskView>,
 }
@@ -313,7 +316,12 @@ fn worker(status: &WorkerStatus) -> WorkerView {
             seconds_left: restore.remaining_ms().map(|milliseconds| milliseconds / 1000),
         }),
     });
-    WorkerView { state: state.to_owned(), waiting_for: status.waiting_for.clone(), tasks: tasks.collect() }
+    WorkerView {
+        state: state.to_owned(),
+        waiting_for: status.waiting_for.clone(),
+        stalled_seconds: status.stalled_ms.map(|milliseconds| milliseconds / 1_000),
+        tasks: tasks.collect(),
+    }
 }
 
 impl ContactView {

@@ -182,12 +182,12 @@ fn what_cannot_be_answered_is_refused_in_words() {
 
 #[test]
 fn it_is_ready_when_every_worker_scores_and_says_how_far_a_restore_is() {
-    let worker = WorkerStatus { readiness: Readiness::Ready, waiting_for: None, tasks: vec![task(1)] };
+    let worker = WorkerStatus { readiness: Readiness::Ready, tasks: vec![task(1)], ..WorkerStatus::default() };
     let (code, _) = get(&serve(vec![worker.clone()]), "/health/ready");
     assert_eq!(code, 200);
     let progress = RestoreProgress { records: 5_000, remaining: 20_000, elapsed_ms: 500 };
     let task = TaskStatus { lifecycle: Lifecycle::Restoring, restore: Some(progress), ..task(2) };
-    let restoring = WorkerStatus { readiness: Readiness::Restoring, waiting_for: None, tasks: vec![task] };
+    let restoring = WorkerStatus { readiness: Readiness::Restoring, tasks: vec![task], ..WorkerStatus::default() };
     let server = serve(vec![worker, restoring]);
     let (code, body) = get(&server, "/health/ready");
     let view: HealthView = serde_json::from_str(&body).unwrap();
@@ -200,6 +200,18 @@ fn it_is_ready_when_every_worker_scores_and_says_how_far_a_restore_is() {
     assert_eq!((restore.records_per_second, restore.seconds_left), (10_000, Some(2)));
     assert_eq!(get(&serve(Vec::new()), "/health/ready").0, 503, "without workers nothing is scored");
     assert_eq!(get(&server, "/health/live"), (200, "live\n".to_owned()));
+}
+
+#[test]
+fn a_process_of_which_a_worker_hangs_is_not_alive_and_says_why() {
+    let healthy = WorkerStatus { readiness: Readiness::Ready, ..WorkerStatus::default() };
+    let stalled = WorkerStatus { stalled_ms: Some(185_250), ..healthy.clone() };
+    let server = serve(vec![healthy, stalled]);
+    let reason = "worker 1 has been in one step for 185 s: a call does not come back\n";
+    assert_eq!(get(&server, "/health/live"), (503, reason.to_owned()));
+    let (code, body) = get(&server, "/health/ready");
+    let view: HealthView = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, view.ready, view.workers[1].stalled_seconds), (503, false, Some(185)));
 }
 
 #[test]

@@ -161,6 +161,8 @@ pub struct WorkerOptions {
     pub trim_interval_ms: i64,
     /// How long a transaction may take.
     pub transaction_timeout: Duration,
+    /// A worker whose step lasts longer counts as stalled, in milliseconds.
+    pub stalled_after_ms: i64,
     /// Go on where input was deleted before it was read; counted. Otherwise it is an error.
     pub accept_lost_input: bool,
 }

@@ -22,7 +22,7 @@ pub struct QueryAnswer {
     pub task: u32,
     /// The task's last committed epoch.
     pub epoch: u64,
-    /// The task's clock at that epoch.
+    /// The instant as of which the answer holds: the task's clock, or its clock at that epoch where the contact has been changed since.
     pub clock: Timestamp,
     /// The plan sets that the task has been under.
     pub timeline: Timeline,

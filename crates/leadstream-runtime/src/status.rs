@@ -70,6 +70,9 @@ pub struct WorkerStatus {
     pub readiness: Readiness,
     /// Why it waits, where it does.
     pub waiting_for: Option<String>,
+    /// For how long its present step has lasted, in milliseconds, where that is longer than a step may last: a call that does not come back.
+    /// Everything else is as of the last report before it.
+    pub stalled_ms: Option<i64>,
     /// Its tasks.
     pub tasks: Vec<TaskStatus>,
 }

@@ -82,7 +82,7 @@ impl TinyEncoder {
             let _ = write!(id, "{byte:02x}");
         }
         format!(
-            "{} seq={} {} n={} time={} since={} {:?} -> {:?} score={:?} marks={:?} corrects={} id={id}",
+            "{} seq={} {} n={} time={} since={} {:?} -> {:?} score={:?} marks={:?} corrects={} subject={}/{} id={id}",
             event.contact,
             event.seq,
             event.kind.as_str(),
@@ -94,6 +94,8 @@ impl TinyEncoder {
             event.score,
             event.marks,
             event.corrects.is_some(),
+            event.plan.as_deref().unwrap_or_default(),
+            event.subject,
         )
     }
 }

@@ -1,11 +1,14 @@
 //! A log whose producer dies at a chosen call: what a process that is killed at that moment has done, and has not.
 //!
 //! Every call of the producer counts twice, before and after it reached the cluster. At the chosen moment the call and every later one fails
-//! as fatal, so the worker gives up without doing anything more; the test drops it then.
+//! as fatal, so the worker gives up without doing anything more; the test drops it then. Or the process only stalls at the chosen moment, for
+//! longer than a transaction may last.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use leadstream_runtime::ManualClock;
 use leadstream_runtime::log::model::{ModelLog, ModelMembership, ModelProducer, ModelReader, ModelToken};
 use leadstream_runtime::log::{
     Committed, CommittedOffset, Failure, InputOffset, Log, LogError, MembershipOptions, OutputRecord, PartitionBounds,
@@ -21,15 +24,20 @@ pub enum Moment {
     After,
 }
 
-/// When to die. Clones share the count.
+/// How long a process stalls: longer than a transaction may last.
+const STALL: Duration = Duration::from_millis(11_000);
+
+/// When to die, and when to stall. Clones share the counts.
 #[derive(Clone, Debug)]
 pub struct CrashPlan {
     moments_left: Arc<AtomicI64>,
+    moments_to_stall: Arc<AtomicI64>,
 }
 
 impl Default for CrashPlan {
     fn default() -> CrashPlan {
-        CrashPlan { moments_left: Arc::new(AtomicI64::new(i64::MAX)) }
+        let never = || Arc::new(AtomicI64::new(i64::MAX));
+        CrashPlan { moments_left: never(), moments_to_stall: never() }
     }
 }
 
@@ -39,9 +47,19 @@ impl CrashPlan {
         self.moments_left.store(moments, Ordering::Relaxed);
     }
 
-    /// Does not die.
+    /// Stalls once after so many moments.
+    pub fn stall_after(&self, moments: i64) {
+        self.moments_to_stall.store(moments, Ordering::Relaxed);
+    }
+
+    /// Neither dies nor stalls.
     pub fn never(&self) {
         self.after(i64::MAX);
+        self.stall_after(i64::MAX);
+    }
+
+    fn stalls(&self) -> bool {
+        self.moments_to_stall.fetch_sub(1, Ordering::Relaxed) == 0
     }
 
     fn pass(&self, operation: &'static str, moment: Moment) -> Result<(), LogError> {
@@ -56,13 +74,21 @@ impl CrashPlan {
 #[derive(Clone, Debug)]
 pub struct CrashLog {
     log: ModelLog,
+    clock: ManualClock,
     plan: CrashPlan,
 }
 
 impl CrashLog {
     /// The log of one process.
-    pub fn new(log: ModelLog, plan: CrashPlan) -> CrashLog {
-        CrashLog { log, plan }
+    pub fn new(log: ModelLog, clock: ManualClock, plan: CrashPlan) -> CrashLog {
+        CrashLog { log, clock, plan }
+    }
+
+    fn stall(&self) {
+        if self.plan.stalls() {
+            self.clock.advance(STALL.as_millis() as i64);
+            self.log.advance(STALL);
+        }
     }
 }
 
@@ -70,7 +96,7 @@ impl CrashLog {
 #[derive(Debug)]
 pub struct CrashProducer {
     producer: ModelProducer,
-    plan: CrashPlan,
+    log: CrashLog,
 }
 
 impl CrashProducer {
@@ -79,9 +105,10 @@ impl CrashProducer {
         operation: &'static str,
         call: impl FnOnce(&mut ModelProducer) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
-        self.plan.pass(operation, Moment::Before)?;
+        self.log.stall();
+        self.log.plan.pass(operation, Moment::Before)?;
         let result = call(&mut self.producer);
-        self.plan.pass(operation, Moment::After)?;
+        self.log.plan.pass(operation, Moment::After)?;
         result
     }
 }
@@ -129,7 +156,7 @@ impl Log for CrashLog {
     }
 
     fn open_producer(&self, options: &ProducerOptions) -> Result<CrashProducer, LogError> {
-        Ok(CrashProducer { producer: self.log.open_producer(options)?, plan: self.plan.clone() })
+        Ok(CrashProducer { producer: self.log.open_producer(options)?, log: self.clone() })
     }
 
     fn committed(&self, group: &str, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, LogError> {

@@ -81,7 +81,7 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
 fn rule(id: &str, event_type: &str, points: i64) -> Rule {
     Rule {
         id: Arc::from(id),
-        key: Name::of(&format!("p/{id}")),
+        key: Name::of_pair("p", id),
         trigger: Trigger::Event(vec![Term::new(event_type)]),
         when: None,
         points: PointsOf::Fixed(Points::whole(points)),

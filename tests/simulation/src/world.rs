@@ -1,7 +1,7 @@
 //! The world: a cluster in memory, instances with workers and state folders, and input that keeps coming.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -9,13 +9,11 @@ use std::time::Duration;
 use leadstream_core::{Span, Timestamp};
 use leadstream_runtime::log::model::{ModelLog, ModelOptions};
 use leadstream_runtime::log::{
-    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
-    TopicSpec, partition_for_key,
+    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition, partition_for_key,
 };
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
-    ClockMode, EpochLimits, InputKind, InputOptions, ManualClock, PlansInForce, Query, QueryAnswer, QueryRefusal,
-    StartPosition, Topics, Worker, WorkerError, WorkerHandle, WorkerOptions, WriteBackLimits,
+    ClockMode, Lifecycle, ManualClock, Query, QueryAnswer, QueryRefusal, Worker, WorkerError, WorkerHandle,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::stored::redo::RedoRecord;
@@ -23,58 +21,17 @@ use leadstream_wire::stored::redo::RedoRecord;
 use crate::codec::{TinyDecoder, TinyEncoder, event_line};
 use crate::crash::{CrashLog, CrashPlan};
 use crate::random::Random;
+use crate::setup::{RAW_PARTITIONS, Settings, TASKS, copy_folder, options, temporary_folder, topics};
 
-/// Tasks of the application.
-pub(crate) const TASKS: u32 = 2;
-/// Partitions of the source that is re-keyed.
-pub(crate) const RAW_PARTITIONS: u32 = 3;
 const START_MS: i64 = 1_700_000_000_000;
-
-/// What differs between runs.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The plans in force.
-    pub plans: PlansInForce,
-    /// Events come through the re-keyed topic instead of a keyed one.
-    pub rekeyed: bool,
-    /// How long contacts stay dirty.
-    pub write_back_ms: i64,
-    /// Bytes of decoded contacts.
-    pub contacts_bytes: usize,
-    /// Bytes of one part of a redo record.
-    pub redo_part_bytes: usize,
-    /// The largest changelog record.
-    pub record_bytes: usize,
-    /// Where the source is begun that nobody has read.
-    pub start: StartPosition,
-    /// Go on where input is gone.
-    pub accept_lost_input: bool,
-    /// Where the clock of timers comes from.
-    pub clock: ClockMode,
-}
-
-impl Settings {
-    /// Settings that let much happen within a short run.
-    pub fn new(plans: PlansInForce) -> Settings {
-        Settings {
-            plans,
-            rekeyed: false,
-            write_back_ms: 500,
-            contacts_bytes: 40_000,
-            redo_part_bytes: 600,
-            record_bytes: 900_000,
-            start: StartPosition::Earliest,
-            accept_lost_input: false,
-            clock: ClockMode::Events,
-        }
-    }
-}
 
 /// An instance: a process that may be dead.
 struct Instance {
     worker: Option<(Worker<CrashLog>, WorkerHandle)>,
     folder: PathBuf,
     crash: CrashPlan,
+    /// The store as it was when the instance died some time ago.
+    old_store: Option<PathBuf>,
 }
 
 /// What readers see in the end.
@@ -98,12 +55,15 @@ pub struct World {
     pub metrics: Metrics,
     settings: Settings,
     instances: Vec<Instance>,
+    /// Processes that live on while others have taken their identities.
+    zombies: Vec<Worker<CrashLog>>,
+    had_zombies: bool,
     store_memory: StoreMemory,
     /// Every value produced, by partition of the input.
     produced: Vec<Vec<String>>,
     ids: u64,
     starts: u64,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -119,6 +79,7 @@ impl World {
             worker: None,
             folder: folder.path().join(format!("instance-{number}")),
             crash: CrashPlan::default(),
+            old_store: None,
         });
         World {
             log,
@@ -127,11 +88,13 @@ impl World {
             metrics: Metrics::register(&prometheus::Registry::new()).unwrap_or_else(|error| panic!("metrics: {error}")),
             settings,
             instances: instances.collect(),
+            zombies: Vec::new(),
+            had_zombies: false,
             store_memory: StoreMemory::new(StoreBudget::of(8 << 20)),
             produced: vec![Vec::new(); RAW_PARTITIONS.max(TASKS) as usize],
             ids: 0,
             starts: 0,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -156,9 +119,24 @@ impl World {
         assert!(appended.is_some(), "{name} does not exist");
     }
 
+    /// A contact of a task for each partition of the source that is re-keyed.
+    ///
+    /// # Panics
+    /// Where there are none, which their names exclude.
+    pub fn contacts_of(&self, task: u32) -> Vec<String> {
+        let source = |contact: &str| partition_for_key(format!("other {contact}").as_bytes(), RAW_PARTITIONS);
+        let first = |partition: u32| {
+            (0..1_000)
+                .map(|number| format!("p{number}"))
+                .find(|contact| source(contact) == partition && partition_for_key(contact.as_bytes(), TASKS) == task)
+                .unwrap_or_else(|| panic!("no contact in partition {partition}"))
+        };
+        (0..RAW_PARTITIONS).map(first).collect()
+    }
+
     /// Produces a record drawn from the seed: mostly new events, some late, some duplicates, some unreadable.
     pub fn produce_something(&mut self) {
-        let contact = format!("c{}", self.random.below(12));
+        let contact = format!("c{}", self.random.below(self.settings.contacts));
         let now_ms = self.log.now_ms();
         if self.random.chance(30) {
             return self.produce(&contact, "nonsense");
@@ -254,10 +232,11 @@ impl World {
         }
         self.starts += 1;
         self.instances[number].crash.never();
-        let log = Arc::new(CrashLog::new(self.log.clone(), self.instances[number].crash.clone()));
+        let crash = self.instances[number].crash.clone();
+        let log = Arc::new(CrashLog::new(self.log.clone(), self.clock.clone(), crash));
         let worker = Worker::new(
             log,
-            self.options(number, folder),
+            options(&self.settings, self.store_memory.clone(), number, self.starts, folder),
             self.settings.plans.clone(),
             Box::new(TinyDecoder),
             Box::new(TinyEncoder),
@@ -266,59 +245,6 @@ impl World {
         )?;
         self.instances[number].worker = Some(worker);
         Ok(())
-    }
-
-    fn options(&self, number: usize, folder: PathBuf) -> WorkerOptions {
-        let input = |topic: &str, kind, partitions| InputOptions {
-            topic: topic.to_owned(),
-            kind,
-            partitions,
-            start: if topic == self.source() { self.settings.start } else { StartPosition::Earliest },
-        };
-        let mut inputs = vec![input("contacts", InputKind::Keyed, TASKS)];
-        if self.settings.rekeyed {
-            inputs.push(input("raw", InputKind::ToRekey, RAW_PARTITIONS));
-            inputs.push(input("interactions", InputKind::Rekeyed, TASKS));
-        } else {
-            inputs.push(input("events", InputKind::Keyed, TASKS));
-        }
-        WorkerOptions {
-            name: format!("worker-{number}"),
-            group: "scoring".to_owned(),
-            instance_id: format!("instance-{number}"),
-            transactional_id: format!("scoring-{number}"),
-            writer: self.starts,
-            tasks: TASKS,
-            inputs,
-            topics: Topics {
-                membership: "contacts".to_owned(),
-                changelog: "changelog".to_owned(),
-                changelog_id: None,
-                changelog_delete_retention_ms: 86_400_000,
-                redo: "redo".to_owned(),
-                rekeyed: self.settings.rekeyed.then(|| "interactions".to_owned()),
-            },
-            state_folder: folder,
-            store_memory: self.store_memory.clone(),
-            contacts_bytes: self.settings.contacts_bytes,
-            reader_bytes: 1 << 20,
-            read_records: 7,
-            decoded_records: 5,
-            epoch: EpochLimits { interval_ms: 50, ..EpochLimits::default() },
-            write_back: WriteBackLimits {
-                interval_ms: self.settings.write_back_ms,
-                contacts_per_commit: 4,
-                ..WriteBackLimits::default()
-            },
-            redo_part_bytes: self.settings.redo_part_bytes,
-            record_bytes: self.settings.record_bytes,
-            order_wait_ms: 100,
-            clock: self.settings.clock,
-            watermark_interval_ms: 200,
-            trim_interval_ms: 300,
-            transaction_timeout: Duration::from_secs(10),
-            accept_lost_input: self.settings.accept_lost_input,
-        }
     }
 
     /// One step of an instance. One that was killed in it, or lost its identity to itself, is dead afterwards.
@@ -333,8 +259,93 @@ impl World {
                 self.kill(number);
                 Ok(())
             }
+            // A zombie may take the identity back once, while it finds out the outcome of its last commit.
+            Err(WorkerError::Fenced { .. }) if self.had_zombies => {
+                self.kill(number);
+                Ok(())
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Lets a process live on while its identity is taken by another one, which finds no store.
+    ///
+    /// # Errors
+    /// What the new worker says.
+    pub fn replace(&mut self, number: usize) -> Result<(), WorkerError> {
+        let Some((zombie, _)) = self.instances[number].worker.take() else { return Ok(()) };
+        self.zombies.push(zombie);
+        self.had_zombies = true;
+        self.instances[number].folder = self.folder.path().join(format!("instance-{number}-{}", self.starts));
+        // A zombie shares nothing with its successor, not even when it dies.
+        self.instances[number].crash = CrashPlan::default();
+        self.instances[number].old_store = None;
+        self.start(number, true)
+    }
+
+    /// One step of each process whose identity was taken. They end as soon as they hear of it.
+    ///
+    /// # Errors
+    /// What a worker says, where that is not that its identity was taken.
+    pub fn step_zombies(&mut self) -> Result<(), WorkerError> {
+        for mut zombie in std::mem::take(&mut self.zombies) {
+            match zombie.step() {
+                Ok(_) => self.zombies.push(zombie),
+                Err(WorkerError::Fenced { .. }) => {}
+                Err(WorkerError::Log(reason)) if reason.contains("the process was killed") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// How many processes live on whose identity was taken.
+    pub fn zombies(&self) -> usize {
+        self.zombies.len()
+    }
+
+    /// Remembers the store of an instance that is dead, or gives it back in place of the present one where one is remembered: a disk that is
+    /// some time behind.
+    ///
+    /// # Panics
+    /// Where the files cannot be copied.
+    pub fn swap_store(&mut self, number: usize) {
+        let instance = &mut self.instances[number];
+        if instance.worker.is_some() || !instance.folder.exists() {
+            return;
+        }
+        let Some(old) = instance.old_store.take() else {
+            let old = self.folder.path().join(format!("old-{number}-{}", self.starts));
+            copy_folder(&instance.folder, &old).unwrap_or_else(|error| panic!("{}: {error}", old.display()));
+            instance.old_store = Some(old);
+            return;
+        };
+        let swapped = std::fs::remove_dir_all(&instance.folder).and_then(|()| std::fs::rename(&old, &instance.folder));
+        swapped.unwrap_or_else(|error| panic!("{}: {error}", old.display()));
+    }
+
+    /// The folder of an instance's stores.
+    pub fn store_folder(&self, number: usize) -> &Path {
+        &self.instances[number].folder
+    }
+
+    /// The memory of all stores.
+    pub fn store_memory(&self) -> StoreMemory {
+        self.store_memory.clone()
+    }
+
+    /// What the instance that owns a contact says of it, as soon as one does.
+    ///
+    /// # Panics
+    /// Where none of them ever says anything, or an instance fails.
+    pub fn insist(&mut self, contact: &str) -> QueryAnswer {
+        for _ in 0..1_000 {
+            if let Ok(answer) = self.ask(contact) {
+                return answer;
+            }
+            self.pass(20);
+        }
+        panic!("{contact}: {:?}", self.ask(contact));
     }
 
     /// What the instance that owns a contact says of it.
@@ -358,6 +369,24 @@ impl World {
             }
         }
         Err(refusal)
+    }
+
+    /// Whether every task runs somewhere.
+    pub fn owns_everything(&self) -> bool {
+        let handles = self.instances.iter().filter_map(|instance| instance.worker.as_ref());
+        let mut running: Vec<u32> = handles
+            .flat_map(|(_, handle)| handle.status().tasks)
+            .filter(|task| task.lifecycle == Lifecycle::Running)
+            .map(|task| task.task)
+            .collect();
+        running.sort_unstable();
+        running == Vec::from_iter(0..TASKS)
+    }
+
+    /// The tasks that run in an instance, as of its last report.
+    pub fn running(&self, number: usize) -> Vec<u32> {
+        let tasks = self.handle(number).map(|handle| handle.status().tasks).unwrap_or_default();
+        tasks.iter().filter(|task| task.lifecycle == Lifecycle::Running).map(|task| task.task).collect()
     }
 
     /// Whether everything produced was consumed and committed.
@@ -460,34 +489,4 @@ impl World {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// In memory where the machine has a file system there: thousands of stores are opened and thrown away.
-fn temporary_folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm")
-        .or_else(|_| tempfile::tempdir())
-        .unwrap_or_else(|error| panic!("no room for temporary files: {error}"))
-}
-
-fn topics() -> Vec<TopicSpec> {
-    let topic = |name: &str, partitions, cleanup_policy| TopicSpec {
-        name: name.to_owned(),
-        partitions,
-        replication: None,
-        cleanup_policy,
-        retention_ms: None,
-        max_message_bytes: None,
-        settings: BTreeMap::new(),
-    };
-    vec![
-        topic("contacts", TASKS, CleanupPolicy::Delete),
-        topic("events", TASKS, CleanupPolicy::Delete),
-        topic("raw", RAW_PARTITIONS, CleanupPolicy::Delete),
-        topic("interactions", TASKS, CleanupPolicy::Delete),
-        topic("changelog", TASKS, CleanupPolicy::Compact),
-        topic("redo", TASKS, CleanupPolicy::Delete),
-        topic("derived", TASKS, CleanupPolicy::Delete),
-        topic("dead", 1, CleanupPolicy::Delete),
-        topic("scores", TASKS, CleanupPolicy::Compact),
-    ]
 }

@@ -108,6 +108,7 @@ impl Service {
     /// Looks once after the workers, and measures.
     pub(crate) fn look(&mut self) -> Result<(), Failure> {
         self.figures.measure(self.workforce.store_bytes());
+        self.workforce.look_for_stalls();
         match self.workforce.failed() {
             Some(failure) => Err(failure),
             None => Ok(()),

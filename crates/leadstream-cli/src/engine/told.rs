@@ -159,6 +159,7 @@ pub(super) fn worker_options(
         watermark_interval_ms: WATERMARK_INTERVAL_MS,
         trim_interval_ms: TRIM_INTERVAL_MS,
         transaction_timeout: config.kafka.transaction_timeout.as_duration(),
+        stalled_after_ms: milliseconds(config.engine.stalled_after.as_ms()),
         accept_lost_input: config.engine.accept_lost_input,
     }
 }

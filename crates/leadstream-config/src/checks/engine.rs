@@ -73,6 +73,14 @@ impl Check<'_> {
             ByteSize::from_mib(65_536),
         );
         self.range("engine.write_back.age", engine.write_back.age, TimeSpan::from_ms(0), TimeSpan::from_seconds(600));
+        let least = TimeSpan::from_ms(4 * config.kafka.transaction_timeout.as_ms());
+        if engine.stalled_after < least {
+            let (limit, timeout) = (engine.stalled_after, config.kafka.transaction_timeout);
+            let message = format!(
+                "{limit} is below {least}, four times kafka.transaction_timeout ({timeout}): a commit in doubt would count as a thread that hangs"
+            );
+            self.error("engine.stalled_after", message);
+        }
         if engine.accept_lost_input {
             let message = "input that was deleted before it was scored will be skipped; set it back after the start it was meant for";
             self.warning("engine.accept_lost_input", message);

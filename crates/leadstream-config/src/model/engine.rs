@@ -24,6 +24,8 @@ section! {
         pub commit_interval: TimeSpan = TimeSpan::from_ms(100),
         /// How far state records may stay behind.
         pub write_back: WriteBack = WriteBack::default(),
+        /// A scoring thread whose step lasts longer than this hangs: /health/live says so, and the log does once.
+        pub stalled_after: TimeSpan = TimeSpan::from_seconds(180),
         /// Go on where input records were deleted before they were scored. Their number is counted and logged; the default stops.
         pub accept_lost_input: bool = false,
     }

@@ -1,6 +1,6 @@
 //! The end of a restore: what was read is checked against the group's offsets and becomes a running task.
 
-use leadstream_core::{Contact, Fold};
+use leadstream_core::{Contact, Fold, Timestamp};
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::contact::{apply_change, read_image};
@@ -10,10 +10,9 @@ use super::{InputPartition, Restore};
 use crate::error::WorkerError;
 use crate::log::TopicPartition;
 use crate::metrics::Metrics;
-use crate::options::WorkerOptions;
+use crate::options::{InputKind, WorkerOptions};
 use crate::plans::{PlanBook, TaskPlans};
 use crate::task::cache::Slot;
-use crate::task::commit::parse_metadata;
 use crate::task::inputs::InputQueue;
 use crate::task::write_back::UncoveredEpoch;
 use crate::task::{Lifecycle, Task};
@@ -33,10 +32,11 @@ impl Restore {
         self.restore_plans(book)?;
         fold.use_timeline(self.task.plans.timeline());
         self.mark_position()?;
+        let stream = self.stream(options);
         let Restore { mut task, tail, redo, .. } = self;
         if let Some((epoch, newest)) = tail.newest() {
             task.epoch = epoch;
-            task.clock.restore(newest.clock);
+            task.clock.restore(newest.clock, stream);
             task.keep_clock();
         }
         let low = tail.newest().map_or(0, |(_, newest)| newest.low);
@@ -46,6 +46,12 @@ impl Restore {
         task.write_back.cover(low);
         task.become_state(Lifecycle::Running);
         Ok(task)
+    }
+
+    /// The greatest time of an event that the task has folded, as the group knows it.
+    fn stream(&self, options: &WorkerOptions) -> Timestamp {
+        let folded = self.inputs.iter().filter(|input| options.inputs[input.input].kind != InputKind::ToRekey);
+        folded.filter_map(InputPartition::metadata).map(|metadata| metadata.stream).max().unwrap_or(Timestamp::MIN)
     }
 
     /// The redo log has everything since `low`, and ends with what the group committed last.
@@ -62,8 +68,8 @@ impl Restore {
         }
         for input in &self.inputs {
             let Some(committed) = &input.committed else { continue };
-            if let Some((epoch, _)) = parse_metadata(&committed.metadata).filter(|(epoch, _)| *epoch > found) {
-                return Err(lost(epoch, found));
+            if let Some(metadata) = input.metadata().filter(|metadata| metadata.epoch > found) {
+                return Err(lost(metadata.epoch, found));
             }
             let Some(redo) = self.redo_offset(input) else { continue };
             if redo != committed.next_offset {
@@ -100,7 +106,13 @@ impl Restore {
         metrics: &Metrics,
     ) -> Result<InputQueue, WorkerError> {
         let settings = &options.inputs[input.input];
-        let queue = |next_offset| InputQueue::new(input.input, input.partition.partition, settings.kind, next_offset);
+        let queue = |next_offset| {
+            let mut queue = InputQueue::new(input.input, input.partition.partition, settings.kind, next_offset);
+            // The task's clock never passes what its sources were said to have reached, so it serves where the group has forgotten.
+            let clock = self.tail.newest().map_or(Timestamp::MIN, |(_, newest)| newest.clock);
+            queue.restore_stream(input.metadata().map_or(clock, |metadata| metadata.stream));
+            queue
+        };
         // Offsets of a group expire days after it emptied; the redo log remembers them.
         let known = self.redo_offset(input).or(input.committed.as_ref().map(|committed| committed.next_offset));
         let Some(wanted) = known else {

@@ -24,6 +24,7 @@ use crate::options::{InputKind, StartPosition, WorkerOptions};
 use crate::plans::{NumberedPlans, TaskPlans};
 use crate::status::RestoreProgress;
 use crate::task::clock::TaskClock;
+use crate::task::metadata::CommitMetadata;
 use crate::task::{Lifecycle, Task};
 
 /// Topic index of the changelog in the reader of restores.
@@ -47,6 +48,13 @@ pub(crate) struct InputPartition {
     pub(crate) bounds: PartitionBounds,
     /// Where to begin if nobody has read it before.
     pub(crate) first: u64,
+}
+
+impl InputPartition {
+    /// What this program kept beside the committed offset.
+    pub(crate) fn metadata(&self) -> Option<CommitMetadata> {
+        CommitMetadata::read(&self.committed.as_ref()?.metadata)
+    }
 }
 
 /// A restore under way.

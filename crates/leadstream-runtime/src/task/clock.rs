@@ -35,9 +35,15 @@ impl TaskClock {
         }
     }
 
+    /// The greatest time of an event folded, also by earlier owners as far as is known.
+    pub(crate) fn stream(&self) -> Timestamp {
+        self.stream
+    }
+
     /// Goes on from where an earlier owner was.
-    pub(crate) fn restore(&mut self, clock: Timestamp) {
+    pub(crate) fn restore(&mut self, clock: Timestamp, stream: Timestamp) {
         self.now = self.now.max(clock);
+        self.stream = self.stream.max(stream);
     }
 
     /// An event was folded.
@@ -103,8 +109,17 @@ mod tests {
         clock.saw_event(at(5_000));
         clock.tick(WALL, at(1_000), false);
         assert_eq!(clock.now(), at(1_000));
-        clock.restore(at(7));
+        clock.restore(at(7), at(6));
         assert_eq!(clock.now(), at(1_000));
+    }
+
+    #[test]
+    fn a_restored_clock_follows_the_events_that_were_folded_before() {
+        let mut clock = TaskClock::new([]);
+        clock.restore(at(7), at(9));
+        assert_eq!((clock.now(), clock.stream()), (at(7), at(9)));
+        clock.tick(ClockMode::Events, at(1_000), false);
+        assert_eq!(clock.now(), at(9));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
 
 use super::cache::Slot;
 use super::epoch::EpochCounts;
+use super::metadata::CommitMetadata;
 use super::undo::Undo;
 use super::write_back::UncoveredEpoch;
 use super::{Task, Tools};
@@ -228,11 +229,15 @@ impl Task {
 
     /// The offsets that commit with the epoch: of every input, changed or not.
     pub(crate) fn offsets(&self, options: &WorkerOptions) -> impl Iterator<Item = InputOffset> {
-        let metadata = commit_metadata(self.epoch + 1, options.writer);
         self.inputs.iter().map(move |queue| InputOffset {
             partition: TopicPartition::new(&options.inputs[queue.input].topic, queue.partition),
             next_offset: queue.next_offset,
-            metadata: metadata.clone(),
+            metadata: CommitMetadata {
+                epoch: self.epoch + 1,
+                writer: options.writer,
+                stream: if queue.is_rekeyed() { queue.stream } else { self.clock.stream() },
+            }
+            .to_string(),
         })
     }
 
@@ -344,34 +349,5 @@ impl Task {
             self.write_back.dirtied(slot, epoch, now_ms);
         }
         self.contacts.recharge(slot);
-    }
-}
-
-/// What is kept beside each committed offset: which epoch of which start of a worker committed it.
-pub(crate) fn commit_metadata(epoch: u64, writer: u64) -> String {
-    format!("1 {epoch} {writer:016x}")
-}
-
-/// Epoch and writer of an offset's metadata; `None` where something else committed it.
-pub(crate) fn parse_metadata(metadata: &str) -> Option<(u64, u64)> {
-    let mut words = metadata.split(' ');
-    let (version, epoch, writer) = (words.next()?, words.next()?, words.next()?);
-    if version != "1" || words.next().is_some() {
-        return None;
-    }
-    Some((epoch.parse().ok()?, u64::from_str_radix(writer, 16).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_metadata_of_an_offset_names_epoch_and_writer() {
-        assert_eq!(commit_metadata(42, 0xabc), "1 42 0000000000000abc");
-        assert_eq!(parse_metadata(&commit_metadata(42, u64::MAX)), Some((42, u64::MAX)));
-        for foreign in ["", "1 42", "2 42 00", "1 x 00", "1 42 00 more"] {
-            assert_eq!(parse_metadata(foreign), None, "{foreign:?}");
-        }
     }
 }

@@ -117,6 +117,11 @@ impl InputQueue {
         self.events.iter().take(events).map(|event| event.contact.as_str())
     }
 
+    /// Goes on from where an earlier owner was.
+    pub(crate) fn restore_stream(&mut self, stream: Timestamp) {
+        (self.stream, self.stream_committed) = (stream, stream);
+    }
+
     /// What was folded is committed.
     pub(crate) fn commit(&mut self) {
         self.committed = self.next_offset;

@@ -10,6 +10,7 @@ pub(crate) mod epoch;
 mod fold;
 pub(crate) mod inputs;
 mod lifecycle;
+pub(crate) mod metadata;
 mod plan_change;
 mod timers;
 pub(crate) mod undo;
@@ -163,20 +164,27 @@ impl Task {
         Ok(())
     }
 
-    /// A contact as of the last committed epoch.
-    pub(crate) fn committed_contact(&self, fold: &Fold, contact: &str) -> Result<Option<Contact>, String> {
+    /// A contact as of the last committed epoch, and the instant as of which that is everything: the clock, or, where the open epoch has
+    /// changed the contact, the clock at the last commit.
+    pub(crate) fn committed_contact(&self, fold: &Fold, contact: &str) -> Result<(Option<Contact>, Timestamp), String> {
+        let now = self.clock.now();
         if let Some(entry) = self.contacts.find(contact).and_then(|slot| self.contacts.get(slot)) {
             return match &entry.undo {
-                Some(undo) => undo.committed(&entry.contact).map_err(|_| "the contact is being changed".to_owned()),
-                None if !entry.stored && entry.dirty_since.is_none() => Ok(None),
-                None => Ok(Some(entry.contact.clone())),
+                Some(undo) => {
+                    let committed = undo.committed(&entry.contact);
+                    let committed = committed.map_err(|_| "the contact is being changed".to_owned())?;
+                    Ok((committed, self.clock_committed.now()))
+                }
+                None if !entry.stored && entry.dirty_since.is_none() => Ok((None, now)),
+                None => Ok((Some(entry.contact.clone()), now)),
             };
         }
         let value = self.store.get(contact).map_err(|error| error.to_string())?;
-        value
+        let contact = value
             .map(|value| decode_entry(fold, contact, &value).map(|entry| entry.contact))
             .transpose()
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        Ok((contact, now))
     }
 
     /// Takes everything of the open epoch back. False where that cannot be done in memory: the task has to be restored.

@@ -95,7 +95,7 @@ impl Task {
         }
         if self.clock.now() >= seen {
             // Nothing before it is awaited any more, so that the change does not wait for the next event either.
-            self.clock.restore(from);
+            self.clock.restore(from, Timestamp::MIN);
         }
         self.open.plans = Some(self.plans.changed(from, set));
     }

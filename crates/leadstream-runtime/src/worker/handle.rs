@@ -1,23 +1,51 @@
 //! How other threads speak with a worker: stop, status, queries. They never touch what it owns.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Worker;
+use crate::clock::Clock;
 use crate::log::{Log, partition_for_key};
 use crate::query::{Query, QueryAnswer, QueryRefusal};
 use crate::status::{TaskStatus, WorkerStatus};
 use crate::task::Lifecycle;
 
+/// Between two steps.
+const NO_STEP: i64 = i64::MIN;
+
 /// What worker and handles share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     stopping: AtomicBool,
+    /// When the present step began, in monotonic milliseconds.
+    step_since_ms: AtomicI64,
     status: Mutex<WorkerStatus>,
 }
 
+impl Default for Shared {
+    fn default() -> Shared {
+        let step_since_ms = AtomicI64::new(NO_STEP);
+        Shared { stopping: AtomicBool::default(), step_since_ms, status: Mutex::default() }
+    }
+}
+
 impl Shared {
+    pub(super) fn begin_step(&self, now_ms: i64) {
+        self.step_since_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    pub(super) fn end_step(&self) {
+        self.step_since_ms.store(NO_STEP, Ordering::Relaxed);
+    }
+
+    fn step_ms(&self, now_ms: i64) -> i64 {
+        match self.step_since_ms.load(Ordering::Relaxed) {
+            NO_STEP => 0,
+            since_ms => now_ms - since_ms,
+        }
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }
@@ -28,15 +56,22 @@ impl Shared {
 }
 
 /// The way to a worker from other threads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WorkerHandle {
     queries: Sender<Query>,
     shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    stalled_after_ms: i64,
 }
 
 impl WorkerHandle {
-    pub(super) fn new(queries: Sender<Query>, shared: Arc<Shared>) -> WorkerHandle {
-        WorkerHandle { queries, shared }
+    pub(super) fn new(
+        queries: Sender<Query>,
+        shared: Arc<Shared>,
+        clock: Arc<dyn Clock>,
+        stalled_after_ms: i64,
+    ) -> WorkerHandle {
+        WorkerHandle { queries, shared, clock, stalled_after_ms }
     }
 
     /// Tells the worker to commit, close its tasks and stop.
@@ -44,9 +79,13 @@ impl WorkerHandle {
         self.shared.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// What the worker says about itself, as of its last step.
+    /// What the worker says about itself, as of its last step; and whether it is still in one that has lasted too long, which no worker can say of
+    /// itself.
     pub fn status(&self) -> WorkerStatus {
-        self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut status = self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let step_ms = self.shared.step_ms(self.clock.monotonic_ms());
+        status.stalled_ms = (step_ms > self.stalled_after_ms).then_some(step_ms);
+        status
     }
 
     /// Asks for a contact. False where the worker is gone.
@@ -80,13 +119,13 @@ impl<L: Log> Worker<L> {
                 QueryRefusal::NotOwned { task: number }
             });
         };
-        let contact =
+        let (contact, clock) =
             task.committed_contact(&self.fold, contact).map_err(|reason| QueryRefusal::Unavailable { reason })?;
         Ok(QueryAnswer {
             contact: contact.map(Box::new),
             task: number,
             epoch: task.epoch,
-            clock: task.clock.now(),
+            clock,
             timeline: task.plans.timeline().clone(),
         })
     }
@@ -129,6 +168,7 @@ impl<L: Log> Worker<L> {
         self.shared.set_status(WorkerStatus {
             readiness: self.readiness(),
             waiting_for: self.waiting_for.clone(),
+            stalled_ms: None,
             tasks,
         });
     }
@@ -157,5 +197,31 @@ impl<L: Log> Worker<L> {
         for plan in newest.versions() {
             self.metrics.plans_info.with_label_values(&[&plan.id, &plan.version.to_string()]).set(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use leadstream_core::Timestamp;
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    #[test]
+    fn a_step_that_does_not_end_makes_the_worker_count_as_stalled() {
+        let clock = ManualClock::at(Timestamp::from_millis(0));
+        let shared = Arc::new(Shared::default());
+        let handle = WorkerHandle::new(channel().0, Arc::clone(&shared), Arc::new(clock.clone()), 1_000);
+        clock.advance(5_000);
+        assert_eq!(handle.status().stalled_ms, None, "no step has begun");
+        shared.begin_step(clock.monotonic_ms());
+        clock.advance(1_000);
+        assert_eq!(handle.status().stalled_ms, None);
+        clock.advance(1);
+        assert_eq!(handle.status().stalled_ms, Some(1_001));
+        shared.end_step();
+        assert_eq!(handle.status().stalled_ms, None);
     }
 }

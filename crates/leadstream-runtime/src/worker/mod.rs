@@ -149,7 +149,8 @@ impl<L: Log> Worker<L> {
             .map_err(refused)?;
         let (query_sender, queries) = channel();
         let shared = Arc::new(handle::Shared::default());
-        let handle = WorkerHandle::new(query_sender, Arc::clone(&shared));
+        let stalled_after_ms = options.stalled_after_ms;
+        let handle = WorkerHandle::new(query_sender, Arc::clone(&shared), Arc::clone(&clock), stalled_after_ms);
         let encoder_topics = u16::try_from(encoder.topics().len()).unwrap_or(u16::MAX);
         let now_ms = clock.monotonic_ms();
         let worker = Worker {
@@ -203,6 +204,13 @@ impl<L: Log> Worker<L> {
     /// [`WorkerError`]: the worker is not usable any more. Drop it; nothing committed is lost.
     pub fn step(&mut self) -> Result<StepOutcome, WorkerError> {
         let now_ms = self.clock.monotonic_ms();
+        self.shared.begin_step(now_ms);
+        let outcome = self.step_at(now_ms);
+        self.shared.end_step();
+        outcome
+    }
+
+    fn step_at(&mut self, now_ms: i64) -> Result<StepOutcome, WorkerError> {
         if self.shared.is_stopping() {
             return self.stop(now_ms);
         }

@@ -4,7 +4,7 @@
 use super::{Phase, Worker};
 use crate::error::WorkerError;
 use crate::log::{Log, Producer, TopicPartition};
-use crate::task::commit::parse_metadata;
+use crate::task::metadata::CommitMetadata;
 
 /// What is being found out.
 #[derive(Debug)]
@@ -85,9 +85,9 @@ impl<L: Log> Worker<L> {
 
     fn fate(&self, number: u32, metadata: &str) -> Fate {
         let epoch = self.tasks.get(&number).map_or(0, |task| task.epoch);
-        match parse_metadata(metadata) {
-            Some((found, writer)) if found == epoch + 1 && writer == self.options.writer => Fate::Committed,
-            Some((found, _)) if found > epoch => Fate::Foreign,
+        match CommitMetadata::read(metadata) {
+            Some(found) if found.epoch == epoch + 1 && found.writer == self.options.writer => Fate::Committed,
+            Some(found) if found.epoch > epoch => Fate::Foreign,
             _ => Fate::Aborted,
         }
     }
