@@ -307,3 +307,19 @@ fn a_contact_that_is_written_back_often_leaves_no_entries_behind() {
     assert_eq!(entries.len(), 1);
     assert!(entries[0].due <= next_due);
 }
+
+#[test]
+fn a_timer_of_a_contact_restored_from_the_redo_log_fires_while_the_contact_waits_to_be_written_back() {
+    let mut world = world_of_anna(1_000_000);
+    restart(&mut world, true);
+    let task = |name: &str| partition_for_key(name.as_bytes(), 2);
+    let neighbour = (0..).map(|number| format!("n{number}")).find(|name| task(name) == task("anna")).unwrap();
+    // Somebody else keeps the task from being idle.
+    for round in 0..90 {
+        let line = event_line(&neighbour, &format!("n{round}"), "viewed", world.log.now_ms());
+        world.produce(&neighbour, &line);
+        world.pass(500);
+        world.step(0).unwrap();
+    }
+    assert_eq!((world.metrics.written_back.get(), engagement(&mut world, "anna")), (0, 5_000));
+}
