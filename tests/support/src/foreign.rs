@@ -1,6 +1,6 @@
 //! Reads topics with `kcat`, a Kafka client that is not ours: what it sees is what a customer's consumer would see.
 //!
-//! Always `read_committed`. Never guesses: a topic that does not exist is an error, not an empty list.
+//! `read_committed` unless a test asks for what nobody should see. Never guesses: a topic that does not exist is an error, not an empty list.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -57,9 +57,22 @@ struct Line {
 /// # Errors
 /// When the topic does not exist, the broker does not answer, or kcat is missing.
 pub fn read_committed(bootstrap: &str, topic: &str) -> Result<Vec<ForeignRecord>, SupportError> {
+    read(bootstrap, topic, "read_committed")
+}
+
+/// All records of a topic now, those of transactions that are open or were aborted with them: what a customer's consumer must not see,
+/// to prove that it was there.
+///
+/// # Errors
+/// As [`read_committed`].
+pub fn read_uncommitted(bootstrap: &str, topic: &str) -> Result<Vec<ForeignRecord>, SupportError> {
+    read(bootstrap, topic, "read_uncommitted")
+}
+
+fn read(bootstrap: &str, topic: &str, isolation: &str) -> Result<Vec<ForeignRecord>, SupportError> {
     let output = Command::new("timeout")
         .args([READ_SECONDS_MAX, "kcat", "-C", "-b", bootstrap, "-t", topic, "-o", "beginning", "-e", "-q", "-J"])
-        .args(["-X", "isolation.level=read_committed", "-X", "allow.auto.create.topics=false"])
+        .args(["-X", &format!("isolation.level={isolation}"), "-X", "allow.auto.create.topics=false"])
         .output()
         .map_err(SupportError::io("running kcat (scripts/setup installs it)"))?;
     if !output.status.success() {

@@ -64,16 +64,35 @@ impl Process {
         self.end().map_err(SupportError::io("killing a process"))
     }
 
+    /// Stops it where it stands, as a machine that is overloaded may for a while, until [`Process::resume`].
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn suspend(&self) -> Result<(), SupportError> {
+        self.signal(Signal::STOP, "sending SIGSTOP")
+    }
+
+    /// Lets a suspended process go on.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn resume(&self) -> Result<(), SupportError> {
+        self.signal(Signal::CONT, "sending SIGCONT")
+    }
+
     /// Asks it to end with SIGTERM and waits for that.
     ///
     /// # Errors
     /// When it has not ended within `limit`; it is killed then.
     pub fn terminate(self, limit: Duration) -> Result<ExitStatus, SupportError> {
-        // A child that is not waited for keeps its pid, so this cannot hit another program.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            kill_process(pid, Signal::TERM).map_err(|error| SupportError::io("sending SIGTERM")(error.into()))?;
-        }
+        self.signal(Signal::TERM, "sending SIGTERM")?;
         self.wait(limit)
+    }
+
+    fn signal(&self, signal: Signal, action: &str) -> Result<(), SupportError> {
+        // A child that is not waited for keeps its pid, so this cannot hit another program.
+        let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) else { return Ok(()) };
+        kill_process(pid, signal).map_err(|error| SupportError::io(action)(error.into()))
     }
 
     /// Waits for its end.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -115,6 +116,46 @@ pub fn send(producer: &BaseProducer, topic: &str, record: &NewRecord) -> Result<
             }
             Err((error, _)) => return Err(SupportError::kafka(format!("writing to {topic}"))(error)),
         }
+    }
+}
+
+/// Looks how much of a topic lies in transactions that are open.
+pub struct OpenRecords {
+    ends: [BaseConsumer; 2],
+    topic: String,
+    partitions: i32,
+}
+
+impl OpenRecords {
+    /// Watches a topic.
+    ///
+    /// # Errors
+    /// When the client refuses its settings.
+    pub fn of(bootstrap: &str, topic: &str, partitions: i32) -> Result<Self, SupportError> {
+        let consumer = |isolation: &str| {
+            let mut config = config(bootstrap);
+            config.set("isolation.level", isolation).create().map_err(SupportError::kafka("connecting to look"))
+        };
+        // The committed end first: what is written and committed in between is then taken for open, never the other way round.
+        let ends = [consumer("read_committed")?, consumer("read_uncommitted")?];
+        Ok(Self { ends, topic: topic.to_owned(), partitions })
+    }
+
+    /// How many offsets lie behind the end of what is committed. Exact while nobody writes.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub fn count(&self) -> Result<i64, SupportError> {
+        let mut count = 0;
+        for partition in 0..self.partitions {
+            let end = |consumer: &BaseConsumer| {
+                let bounds = consumer.fetch_watermarks(&self.topic, partition, REQUEST_LIMIT);
+                bounds.map(|(_, end)| end).map_err(SupportError::kafka(format!("looking at {}", self.topic)))
+            };
+            let committed = end(&self.ends[0])?;
+            count += end(&self.ends[1])? - committed;
+        }
+        Ok(count)
     }
 }
 

@@ -164,7 +164,9 @@ impl<L: Log> Worker<L> {
             self.report_task(task);
         }
         tasks.sort_by_key(|task| task.task);
-        self.metrics.running_tasks.set(i64::try_from(self.tasks.len()).unwrap_or(i64::MAX));
+        // The gauge is the process's: each worker adds what became of its own share.
+        let running = i64::try_from(self.tasks.len()).unwrap_or(i64::MAX);
+        self.metrics.running_tasks.add(running - std::mem::replace(&mut self.reported_tasks, running));
         self.shared.set_status(WorkerStatus {
             readiness: self.readiness(),
             waiting_for: self.waiting_for.clone(),

@@ -104,6 +104,8 @@ pub struct Worker<L: Log> {
     committed_at_ms: i64,
     trimmed_at_ms: i64,
     reported_at_ms: i64,
+    /// The tasks that the process's gauge counts for this worker.
+    reported_tasks: i64,
     retry_at_ms: i64,
     waiting_for: Option<String>,
     stopping_since_ms: Option<i64>,
@@ -176,6 +178,7 @@ impl<L: Log> Worker<L> {
             committed_at_ms: now_ms,
             trimmed_at_ms: now_ms,
             reported_at_ms: i64::MIN,
+            reported_tasks: 0,
             retry_at_ms: i64::MIN,
             waiting_for: None,
             stopping_since_ms: None,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leadstream_test_support::foreign::{await_committed, read_committed};
-use leadstream_test_support::topics::{config, create_topics, delete_topics, produce, send};
+use leadstream_test_support::foreign::{await_committed, read_committed, read_uncommitted};
+use leadstream_test_support::topics::{OpenRecords, config, create_topics, delete_topics, produce, send};
 use leadstream_test_support::{Broker, NewRecord, NewTopic, SupportError};
 use rdkafka::producer::{BaseProducer, Producer as _};
 
@@ -91,9 +91,14 @@ fn an_aborted_or_open_transaction_shows_nothing() {
     assert_eq!(records[0].value.as_deref(), Some(&b"committed"[..]));
     write("open");
     assert_eq!(seen(), ["committed"]);
+    let open = OpenRecords::of(&bootstrap, "foreign-transactions", 1).unwrap();
+    assert_eq!(open.count().unwrap(), 1);
     producer.commit_transaction(LIMIT).unwrap();
     await_committed(&bootstrap, "foreign-transactions", 2, LIMIT).unwrap();
     assert_eq!(seen(), ["committed", "open"]);
+    assert_eq!(open.count().unwrap(), 0);
+    let all = read_uncommitted(&bootstrap, "foreign-transactions").unwrap();
+    assert_eq!(all.len(), 3, "what was aborted is there for whoever asks for it");
 }
 
 #[test]

@@ -64,6 +64,26 @@ fn killing_and_dropping_end_a_process_at_once() {
 }
 
 #[test]
+fn a_suspended_process_stands_still_until_it_is_resumed() {
+    let (_folder, process) = shell("while :; do echo on; sleep 0.01; done");
+    let grows = |than: usize| {
+        for _ in 0..40 {
+            if process.output().len() > than {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    };
+    assert!(grows(0));
+    process.suspend().unwrap();
+    let before = process.output().len();
+    assert!(!grows(before), "it went on");
+    process.resume().unwrap();
+    assert!(grows(before));
+}
+
+#[test]
 fn a_command_that_does_not_exist_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = Process::spawn(&mut Command::new("no-such-command"), &folder.path().join("output")).unwrap_err();

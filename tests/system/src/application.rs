@@ -1,0 +1,329 @@
+//! An application under test: its folder, configuration, topics and processes.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use leadstream_test_support::{
+    Broker, ForeignRecord, NewRecord, NewTopic, Process, foreign, leadstream_binary, topics,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::input::{Input, Setup, segment_record};
+
+/// Partitions of Leadstream's topics, and so the number of tasks.
+pub const PARTITIONS: i32 = 4;
+/// The topics of derived events.
+const DERIVED_TOPICS: [&str; 3] = ["qualifications", "stages", "activity"];
+/// Between two looks at something that is waited for.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// One application with topics of its own.
+pub struct Application {
+    /// Its id, the prefix of its topics.
+    pub id: String,
+    /// Where its configuration, state and files are.
+    pub folder: TempDir,
+    bootstrap: String,
+}
+
+impl Application {
+    /// An application for events in the Segment shape, whose source is keyed by the contact or not. Its topics exist.
+    ///
+    /// # Panics
+    /// Where anything of that fails.
+    pub fn new(broker: &Broker, id: &str, keyed: bool) -> Application {
+        Application::of(broker, id, &Setup::segment(keyed))
+    }
+
+    /// An application of any setup. Its topics exist.
+    ///
+    /// # Panics
+    /// Where anything of that fails.
+    pub fn of(broker: &Broker, id: &str, setup: &Setup) -> Application {
+        let folder = TempDir::new().expect("a folder can be made");
+        let configuration = format!(
+            "application: {{ id: {id} }}
+kafka: {{ bootstrap: '{}' }}
+sources:
+  - topic: {id}-events{}
+event_types: [ {} ]
+topics: {{ partitions: {PARTITIONS} }}
+plans: [ '{}' ]
+clock: {{ idle: events }}
+storage: {{ directory: state }}
+http: {{ listen: '127.0.0.1:0' }}
+log: {{ format: json }}
+engine: {{ write_back: {{ age: 1s }} }}
+",
+            broker.bootstrap(),
+            setup.source,
+            setup.event_types,
+            setup.plan.display(),
+        );
+        std::fs::write(folder.path().join("leadstream.yaml"), configuration).expect("the configuration can be written");
+        let application = Application { id: id.to_owned(), folder, bootstrap: broker.bootstrap() };
+        let source = application.source();
+        let settings = [("retention.ms", "-1")];
+        let topic = NewTopic { name: &source, partitions: setup.partitions, settings: &settings };
+        topics::create_topics(&application.bootstrap, &[topic]).expect("the source can be created");
+        application.done(&["topics", "create"]);
+        application
+    }
+
+    /// The topic of its events.
+    pub fn source(&self) -> String {
+        format!("{}-events", self.id)
+    }
+
+    /// One of Leadstream's own topics.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.id)
+    }
+
+    /// A path in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command, not started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(leadstream_binary());
+        command.args(arguments).current_dir(self.folder.path()).env_remove("LEADSTREAM_CONFIG");
+        command
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary can be started")
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "leadstream {arguments:?}: {out}{err}");
+        out.into_owned()
+    }
+
+    /// Starts `leadstream run`.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn start(&self) -> Process {
+        self.begin(&["run"])
+    }
+
+    /// Starts any command and leaves it running. What it prints goes to a file of its own, with the number of the start.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn begin(&self, arguments: &[&str]) -> Process {
+        self.spawn(&mut self.command(arguments))
+    }
+
+    /// Starts a command that was prepared, as [`Application::begin`] does.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn spawn(&self, command: &mut Command) -> Process {
+        let log = (0..).map(|number| self.path(&format!("log-{number}"))).find(|path| !path.exists());
+        Process::spawn(command, &log.expect("there is a number")).expect("the binary can be started")
+    }
+
+    /// Where the running process serves HTTP, as its log says.
+    ///
+    /// # Panics
+    /// Where it does not say so within half a minute.
+    pub fn address(&self, process: &mut Process) -> String {
+        let found = |log: &str| {
+            let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).next_back()
+        };
+        self.await_log(process, |log| found(log).is_some());
+        found(&process.output()).expect("it was there")
+    }
+
+    /// Waits until a running process has said something.
+    ///
+    /// # Panics
+    /// Where it does not say so within half a minute, or ends.
+    pub fn await_log(&self, process: &mut Process, said: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        while !said(&process.output()) {
+            let ended = process.has_ended().unwrap_or(true);
+            assert!(!ended && began.elapsed() < Duration::from_secs(30), "not said: {}", process.output());
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Writes lines of a file of events in the Segment shape into the source, each keyed by its contact.
+    ///
+    /// # Panics
+    /// Where the broker refuses.
+    pub fn produce(&self, lines: &str) {
+        self.write(&lines.lines().map(segment_record).collect::<Vec<_>>());
+    }
+
+    /// Writes records into the source.
+    ///
+    /// # Panics
+    /// Where the broker refuses.
+    pub fn write(&self, records: &[NewRecord]) {
+        topics::produce(&self.bootstrap, &self.source(), records).expect("the broker takes the events");
+    }
+
+    /// What a foreign consumer reads of all derived topics now, in the order of contact and seq.
+    ///
+    /// # Panics
+    /// Where a topic cannot be read, or the events of a contact do not come in the order of their seq.
+    pub fn derived_now(&self) -> Vec<Value> {
+        self.read_derived(assert_in_order)
+    }
+
+    /// The same once there are so many.
+    ///
+    /// # Panics
+    /// Where they do not come, or come out of order in a partition.
+    pub fn derived(&self, count: usize, limit: Duration) -> Vec<Value> {
+        self.await_derived(count, limit, assert_in_order)
+    }
+
+    /// The same of an application that began anew in between, so that its contacts count from one again.
+    ///
+    /// # Panics
+    /// Where they do not come.
+    pub fn derived_anew(&self, count: usize, limit: Duration) -> Vec<Value> {
+        self.await_derived(count, limit, |_| {})
+    }
+
+    fn await_derived(&self, count: usize, limit: Duration, check: impl Fn(&[Value])) -> Vec<Value> {
+        let began = Instant::now();
+        loop {
+            let read = self.read_derived(&check);
+            if read.len() >= count {
+                return read;
+            }
+            assert!(began.elapsed() < limit, "{} of {count} derived events within {limit:?}", read.len());
+            std::thread::sleep(4 * PAUSE);
+        }
+    }
+
+    fn read_derived(&self, check: impl Fn(&[Value])) -> Vec<Value> {
+        let mut read = Vec::new();
+        for topic in DERIVED_TOPICS {
+            let records = foreign::read_committed(&self.bootstrap, &self.topic(topic));
+            let values: Vec<Value> = records.expect("the topic can be read").iter().map(value_of).collect();
+            check(&values);
+            read.extend(values);
+        }
+        read.sort_by_key(order_of);
+        read
+    }
+
+    /// The dead letters.
+    ///
+    /// # Panics
+    /// Where the topic cannot be read.
+    pub fn dead_letters(&self) -> Vec<ForeignRecord> {
+        foreign::read_committed(&self.bootstrap, &self.topic("dead-letters")).expect("the topic can be read")
+    }
+
+    /// How many records of its topics were written in transactions that did not commit.
+    ///
+    /// # Panics
+    /// Where a topic cannot be read.
+    pub fn uncommitted(&self) -> usize {
+        let topics = DERIVED_TOPICS.iter().chain(&["redo", "contacts-changelog", "interactions"]);
+        let difference = |topic: &&str| {
+            // All records first: what commits in between is not to be taken for aborted, so it counts for less.
+            let all = foreign::read_uncommitted(&self.bootstrap, &self.topic(topic)).expect("the topic can be read");
+            let committed =
+                foreign::read_committed(&self.bootstrap, &self.topic(topic)).expect("the topic can be read");
+            all.len().saturating_sub(committed.len())
+        };
+        topics.map(difference).sum()
+    }
+
+    /// What a replay of the same input derives, without the mark that says so.
+    ///
+    /// # Panics
+    /// Where the replay fails.
+    pub fn expected(&self, input: &Input) -> Vec<Value> {
+        self.replayed(&input.lines())
+    }
+
+    /// What a replay of the same lines derives, without the mark that says so.
+    ///
+    /// # Panics
+    /// Where the replay fails.
+    pub fn replayed(&self, lines: &str) -> Vec<Value> {
+        std::fs::write(self.path("events"), lines).expect("a file can be written");
+        let summary = self.done(&["replay", "events", "--derived", "derived.jsonl"]);
+        std::fs::write(self.path("summary"), summary).expect("a file can be written");
+        let derived = std::fs::read_to_string(self.path("derived.jsonl")).expect("the result can be read");
+        let mut derived: Vec<Value> =
+            derived.lines().map(|line| serde_json::from_str(line).expect("a derived event is JSON")).collect();
+        for event in &mut derived {
+            if let Some(marks) = event["marks"].as_array_mut() {
+                marks.retain(|mark| mark != "replay");
+            }
+        }
+        derived
+    }
+
+    /// The count that the last replay's summary names, as `duplicate` or `skipped (skip_when)`; 0 where it names none.
+    ///
+    /// # Panics
+    /// Where nothing was replayed.
+    pub fn replayed_count(&self, name: &str) -> u64 {
+        let summary = std::fs::read_to_string(self.path("summary")).expect("something was replayed");
+        let parts = |line: &str| Some(line.trim().split_once(' ')?.1.trim().to_owned());
+        let rest = summary.lines().filter_map(parts).find_map(|line| Some(line.strip_prefix(name)?.to_owned()));
+        let number = rest.and_then(|rest| Some(rest.split_whitespace().next()?.replace(',', "")));
+        number.map_or(0, |number| number.parse().expect("a count"))
+    }
+}
+
+impl Drop for Application {
+    /// A test that fails is understood from what the processes said.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let logs = (0..).map(|number| self.path(&format!("log-{number}"))).take_while(|path| path.exists());
+        for log in logs {
+            println!("{}:\n{}", log.display(), std::fs::read_to_string(&log).unwrap_or_default());
+        }
+    }
+}
+
+/// The data of a derived event. What stands outside of it must say the same.
+fn value_of(record: &ForeignRecord) -> Value {
+    let value: Value =
+        serde_json::from_slice(record.value.as_deref().unwrap_or_default()).expect("a derived event is JSON");
+    assert_eq!(record.key.as_deref(), value["contact"].as_str().map(str::as_bytes), "{value}");
+    assert_eq!(record.header("ce_id"), value["id"].as_str(), "{value}");
+    value
+}
+
+fn order_of(event: &Value) -> (String, u64) {
+    (event["contact"].as_str().unwrap_or_default().to_owned(), event["seq"].as_u64().unwrap_or_default())
+}
+
+/// In a topic the events of a contact come in the order of their seq.
+fn assert_in_order(events: &[Value]) {
+    let mut last: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for event in events {
+        let (contact, seq) = order_of(event);
+        let before = last.insert(contact.clone(), seq);
+        assert!(before.is_none_or(|before| before < seq), "{contact}: {before:?} before {seq}");
+    }
+}

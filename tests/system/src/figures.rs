@@ -1,0 +1,33 @@
+//! The figures of a running process, as Prometheus would read them.
+
+use std::collections::BTreeMap;
+
+/// What `/metrics` showed at one moment.
+#[derive(Debug)]
+pub struct Figures(BTreeMap<String, f64>);
+
+impl Figures {
+    /// Reads them once.
+    ///
+    /// # Panics
+    /// Where nothing answers there.
+    pub fn read(address: &str) -> Figures {
+        let answer = ureq::get(format!("http://{address}/metrics")).call();
+        let text = answer.expect("the figures are served").body_mut().read_to_string().expect("they are text");
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let pairs = lines.filter_map(|line| line.rsplit_once(' '));
+        Figures(pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
+    }
+
+    /// The sum over a figure's labels; 0 where it was never counted.
+    pub fn sum(&self, name: &str) -> u64 {
+        let of_name = |key: &&String| key.split('{').next() == Some(name);
+        self.0.iter().filter(|(key, _)| of_name(key)).map(|(_, value)| *value as u64).sum()
+    }
+
+    /// Deliveries with an outcome.
+    pub fn deliveries(&self, outcome: &str) -> u64 {
+        let name = format!("leadstream_deliveries_total{{outcome=\"{outcome}\"}}");
+        self.0.get(&name).map_or(0, |value| *value as u64)
+    }
+}
