@@ -17,6 +17,7 @@ mod ffi;
 mod group;
 mod kafka_log;
 mod membership;
+mod orphans;
 mod producer;
 mod reader;
 mod settings;

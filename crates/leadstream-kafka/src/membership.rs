@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 use crate::brokers::{Brokers, ClientEvents};
 use crate::burial::Buried;
 use crate::error::creation_reason;
+use crate::orphans::Orphans;
 use crate::settings::{KafkaSettings, Role};
 
 /// How long to wait for a consumer to close: it answers at once, as a rule, but may have to wait for the group.
@@ -52,6 +53,7 @@ pub struct KafkaMembership {
     events: VecDeque<Rebalance>,
     /// The revocation that waits for `release`.
     revoking: Option<Revoking>,
+    orphans: Orphans,
 }
 
 struct Revoking {
@@ -159,6 +161,7 @@ impl KafkaMembership {
         let consumer = subscribed(&config, &brokers, &options.topic)?;
         Ok(Self {
             consumer,
+            orphans: Orphans::new(&config, &options.group, &options.topic),
             config,
             topic: options.topic.clone(),
             troubles: brokers.troubles(),
@@ -265,6 +268,9 @@ impl KafkaMembership {
             None => Ok(None),
             Some(Rebalance::Assign { partitions, token }) => {
                 self.accept(&partitions)?;
+                if self.token.is_none() {
+                    self.orphans.joined();
+                }
                 self.token = token;
                 self.troubles = self.brokers.troubles();
                 let tasks = task_numbers(&partitions);
@@ -320,6 +326,9 @@ impl Membership for KafkaMembership {
         self.brokers.look();
         let at_once = !self.events.is_empty();
         self.serve(if at_once { Duration::ZERO } else { timeout })?;
+        if !self.brokers.away() {
+            self.orphans.serve(self.consumer.client());
+        }
         self.next_event()
     }
 

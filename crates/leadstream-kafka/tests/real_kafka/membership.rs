@@ -64,6 +64,43 @@ fn a_member_that_comes_back_within_the_session_gets_its_tasks_without_a_rebalanc
 }
 
 #[test]
+fn tasks_that_a_killed_member_was_giving_back_find_an_owner_although_the_group_does_not_rebalance() {
+    let world = World::shared();
+    let topic = world.topic("contacts", 4);
+    world.topic("other", 1);
+    let mut first = world.member(&topic, "a");
+    assert_eq!(event(&mut first), MembershipEvent::Assigned { tasks: vec![0, 1, 2, 3] });
+    let mut second = world.member(&topic, "b");
+    let mut of_second = Vec::new();
+    until("a revocation", || {
+        if let Some(MembershipEvent::Assigned { tasks }) = second.poll(Duration::from_millis(20)).unwrap() {
+            of_second.extend(tasks);
+        }
+        matches!(first.poll(Duration::from_millis(20)).unwrap(), Some(MembershipEvent::Revoked { .. })).then_some(())
+    });
+    // It never answers, and does not leave in order: the group takes its successor for itself and gives it what it was left with.
+    std::mem::forget(first);
+    let mut again = world.member(&topic, "a");
+    let mut of_again = Vec::new();
+    until("all tasks to be owned", || {
+        for (member, owned) in [(&mut second, &mut of_second), (&mut again, &mut of_again)] {
+            match member.poll(Duration::from_millis(20)).unwrap() {
+                Some(MembershipEvent::Assigned { tasks }) => owned.extend(tasks),
+                Some(MembershipEvent::Revoked { tasks, .. }) => {
+                    member.release(&tasks).unwrap();
+                    owned.retain(|task| !tasks.contains(task));
+                }
+                None => {}
+            }
+        }
+        (of_second.len() + of_again.len() == 4).then_some(())
+    });
+    let mut all = [of_second, of_again].concat();
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2, 3]);
+}
+
+#[test]
 fn releasing_what_is_not_being_revoked_is_refused() {
     let world = World::shared();
     let topic = world.topic("contacts", 1);
