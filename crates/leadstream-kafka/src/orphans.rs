@@ -2,9 +2,10 @@
 //!
 //! A static member that starts again is given its last assignment back without a rebalance. Where it was killed while it was asked to give tasks
 //! back, that assignment lacks them, nobody else was given them yet, and the rebalance that would do so was to be asked for by the process that is
-//! dead: the tasks would stand still until something else changes in the group. So whoever has joined looks whether every task has an owner, and if
-//! not, lets a member without an instance id join and leave again, which makes the group assign anew. That member subscribes to another topic than
-//! the tasks', so it is never given one.
+//! dead: the tasks would stand still until something else changes in the group. So whoever has joined looks for tasks that are assigned to nobody, and
+//! that nobody claimed when the group was formed: those of a living member that is only slow to give them back are claimed by it. If there are any,
+//! it lets a member without an instance id join and leave again, which makes the group assign anew. That member subscribes to another topic than the
+//! tasks', so it is never given one.
 //!
 //! Never decides about tasks: the group does. Looks only after a join, until it has seen every task owned.
 
@@ -103,9 +104,10 @@ impl Orphans {
             return Ok(None);
         }
         for member in group.members() {
-            let assignment = member.assignment().unwrap_or_default();
-            let owned = assigned(assignment, &self.topic).ok_or("an assignment cannot be read")?;
-            tasks.retain(|task| !owned.contains(task));
+            let owned = assigned(member.assignment().unwrap_or_default(), &self.topic);
+            let claims = claimed(member.metadata().unwrap_or_default(), &self.topic);
+            let (owned, claims) = owned.zip(claims).ok_or("what a member said cannot be read")?;
+            tasks.retain(|task| !owned.contains(task) && !claims.contains(task));
         }
         Ok(Some(tasks))
     }
@@ -140,23 +142,48 @@ impl Orphans {
 /// The partitions of a topic in an assignment as consumers send it to the group's coordinator: a version, then topics, each with its partitions, then
 /// data of the assignor's (Kafka's `ConsumerProtocolAssignment`). `None` where it is cut off.
 fn assigned(assignment: &[u8], topic: &str) -> Option<BTreeSet<i32>> {
-    let mut found = BTreeSet::new();
-    if assignment.is_empty() {
-        return Some(found);
+    match assignment {
+        [] => Some(BTreeSet::new()),
+        _ => partitions(&mut assignment.get(2..)?, topic),
     }
-    let mut rest = assignment.get(2..)?;
+}
+
+/// The partitions of a topic that a member said it owned when it joined: a version, the topics subscribed to, data of the assignor's, and from version
+/// 1 on the topics owned, each with its partitions (Kafka's `ConsumerProtocolSubscription`). `None` where it is cut off.
+fn claimed(subscription: &[u8], topic: &str) -> Option<BTreeSet<i32>> {
+    if subscription.is_empty() {
+        return Some(BTreeSet::new());
+    }
+    let (version, mut rest) = subscription.split_first_chunk::<2>()?;
     for _ in 0..number(&mut rest)? {
-        let (length, behind) = rest.split_first_chunk::<2>()?;
-        let (name, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        rest = behind;
-        for _ in 0..number(&mut rest)? {
-            let partition = number(&mut rest)?;
-            if name == topic.as_bytes() {
+        name(&mut rest)?;
+    }
+    // Absent data have the length -1.
+    let data = usize::try_from(number(&mut rest)?).unwrap_or(0);
+    rest = rest.get(data..)?;
+    if u16::from_be_bytes(*version) == 0 { Some(BTreeSet::new()) } else { partitions(&mut rest, topic) }
+}
+
+/// A list of topics with their partitions: those of one of them.
+fn partitions(rest: &mut &[u8], topic: &str) -> Option<BTreeSet<i32>> {
+    let mut found = BTreeSet::new();
+    for _ in 0..number(rest)? {
+        let of_topic = name(rest)? == topic.as_bytes();
+        for _ in 0..number(rest)? {
+            let partition = number(rest)?;
+            if of_topic {
                 found.insert(partition);
             }
         }
     }
     Some(found)
+}
+
+fn name<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, behind) = rest.split_first_chunk::<2>()?;
+    let (name, behind) = behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    *rest = behind;
+    Some(name)
 }
 
 fn number(rest: &mut &[u8]) -> Option<i32> {
@@ -169,30 +196,56 @@ fn number(rest: &mut &[u8]) -> Option<i32> {
 mod tests {
     use super::*;
 
-    fn assignment() -> Vec<u8> {
-        let mut bytes = vec![0, 1, 0, 0, 0, 2];
+    /// Two topics with partitions.
+    fn list() -> Vec<u8> {
+        let mut bytes = vec![0, 0, 0, 2];
         for (name, partitions) in [("other", &[7][..]), ("tasks", &[0, 2][..])] {
             bytes.extend([0, name.len() as u8]);
             bytes.extend(name.as_bytes());
             bytes.extend((partitions.len() as i32).to_be_bytes());
             partitions.iter().for_each(|partition: &i32| bytes.extend(partition.to_be_bytes()));
         }
-        bytes.extend([255; 4]);
         bytes
     }
 
-    #[test]
-    fn the_partitions_of_the_topic_are_found_in_an_assignment() {
-        assert_eq!(assigned(&assignment(), "tasks"), Some(BTreeSet::from([0, 2])));
-        assert_eq!(assigned(&assignment(), "nothing"), Some(BTreeSet::new()));
-        assert_eq!(assigned(&[], "tasks"), Some(BTreeSet::new()));
+    fn assignment() -> Vec<u8> {
+        [&[0, 1], &list()[..], &[255; 4]].concat()
+    }
+
+    /// Subscribed to one topic, with three bytes of data.
+    fn subscription(version: u8) -> Vec<u8> {
+        let topics = [&[0, version, 0, 0, 0, 1, 0, 5], &b"tasks"[..], &[0, 0, 0, 3, 9, 9, 9]].concat();
+        if version == 0 { topics } else { [topics, list()].concat() }
     }
 
     #[test]
-    fn an_assignment_that_is_cut_off_says_nothing() {
-        let whole = assignment();
-        for length in 1..whole.len() - 4 {
-            assert_eq!(assigned(&whole[..length], "tasks"), None, "{length}");
+    fn the_partitions_of_the_topic_are_found_in_what_members_say() {
+        let found = Some(BTreeSet::from([0, 2]));
+        assert_eq!(assigned(&assignment(), "tasks"), found);
+        assert_eq!(claimed(&subscription(1), "tasks"), found);
+        let behind = [subscription(3), vec![0, 0, 0, 8, 255, 255]].concat();
+        assert_eq!(claimed(&behind, "tasks"), found, "what later versions add lies behind");
+        let without_data = [&[0, 1, 0, 0, 0, 0, 255, 255, 255, 255], &list()[..]].concat();
+        assert_eq!(claimed(&without_data, "tasks"), found);
+    }
+
+    #[test]
+    fn who_owns_or_claims_nothing_says_so_by_nothing() {
+        let nothing = Some(BTreeSet::new());
+        assert_eq!(assigned(&assignment(), "nothing"), nothing);
+        assert_eq!(assigned(&[], "tasks"), nothing);
+        assert_eq!(claimed(&[], "tasks"), nothing);
+        assert_eq!(claimed(&subscription(0), "tasks"), nothing);
+    }
+
+    #[test]
+    fn what_is_cut_off_says_nothing() {
+        let (assignment, subscription) = (assignment(), subscription(1));
+        for length in 1..assignment.len() - 4 {
+            assert_eq!(assigned(&assignment[..length], "tasks"), None, "{length}");
+        }
+        for length in 1..subscription.len() {
+            assert_eq!(claimed(&subscription[..length], "tasks"), None, "{length}");
         }
     }
 }
