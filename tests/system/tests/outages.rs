@@ -1,0 +1,153 @@
+//! What surrounds the process fails or tells it to go: brokers that are away, a stop in order, a disk that is full.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
+)]
+#![allow(clippy::print_stdout, reason = "a test that fails is understood from what it printed")]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use leadstream_system::{Application, Chance, Figures, Input, PARTITIONS, assert_same};
+use leadstream_test_support::{Broker, BrokerOptions, Process, foreign, leadstream_binary};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often a process said something.
+fn said(process: &Process, words: &str) -> usize {
+    process.output().matches(words).count()
+}
+
+fn await_restored(application: &Application, process: &mut Process) {
+    application.await_log(process, |log| log.matches("\"restored\"").count() >= PARTITIONS as usize);
+}
+
+#[test]
+fn brokers_that_go_away_are_waited_for_and_nothing_is_lost_l2() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let mut input = Input::orders(false);
+    input.setup = input.setup.partitioned(3);
+    let application = Application::of(&broker, "outage", &input.setup);
+    let expected = application.expected(&input);
+    let mut chance = Chance::new();
+    let mut process = application.start();
+    await_restored(&application, &mut process);
+    let mut parts = input.records.chunks(input.records.len().div_ceil(3));
+    application.write(parts.next().unwrap());
+    chance.pause(400);
+    broker.kill().unwrap();
+    application.await_log(&mut process, |log| log.contains("cannot be reached, waiting for them"));
+    chance.pause(1_500);
+    broker.restart().unwrap();
+    application.write(parts.next().unwrap());
+    application.await_log(&mut process, |log| log.contains("the kafka brokers are back"));
+    chance.pause(1_500);
+    broker.stop().unwrap();
+    chance.pause(1_500);
+    broker.restart().unwrap();
+    application.write(parts.next().unwrap());
+    application.write(&input.end);
+    application.derived(expected.len(), LIMIT);
+    assert_eq!(said(&process, "the kafka brokers cannot be reached"), said(&process, "the kafka brokers are back"));
+    assert!((1..=2).contains(&said(&process, "the kafka brokers cannot be reached")), "{}", process.output());
+    // Whatever the cause, no line comes again and again.
+    let warnings = said(&process, "\"WARN\"");
+    assert!(warnings <= 20, "{warnings} warnings: {}", process.output());
+    assert!(!process.has_ended().unwrap(), "{}", process.output());
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+}
+
+/// The changelog and redo records that a start read, and the process.
+fn restart(application: &Application) -> (u64, Process) {
+    let mut process = application.start();
+    await_restored(application, &mut process);
+    let figures = Figures::read(&application.address(&mut process));
+    (figures.sum("leadstream_restored_records_total"), process)
+}
+
+#[test]
+fn a_stop_in_order_takes_less_than_five_seconds_and_leaves_only_a_tail_to_restore_l2() {
+    let mut input = Input::orders(false);
+    input.setup = input.setup.partitioned(3);
+    let application = Application::of(Broker::shared(), "stopped", &input.setup);
+    let expected = application.expected(&input);
+    let mut chance = Chance::new();
+    let parts = input.records.chunks(input.records.len().div_ceil(4));
+    for part in parts {
+        let (_, process) = restart(&application);
+        application.write(part);
+        chance.pause(600);
+        let ended = process.terminate(STOP_LIMIT).unwrap();
+        assert_eq!(ended.code(), Some(0));
+    }
+    let (_, process) = restart(&application);
+    application.write(&input.end);
+    application.derived(expected.len(), LIMIT);
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+    let (tail, process) = restart(&application);
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    std::fs::remove_dir_all(application.path("state")).unwrap();
+    let (whole, process) = restart(&application);
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    let bootstrap = Broker::shared().bootstrap();
+    let count = |topic| foreign::read_committed(&bootstrap, &application.topic(topic)).unwrap().len() as u64;
+    let (redo, changelog) = (count("redo"), count("contacts-changelog"));
+    println!(
+        "{tail} records restored after a stop in order, {whole} without local state, {redo} in redo, {changelog} in the changelog"
+    );
+    // What is left of the redo topic is always read; of the changelog only what the store does not have.
+    assert!(tail <= redo, "{tail} records of {redo} in redo");
+    assert_eq!(whole, redo + changelog);
+    assert_same(&application.derived_now(), &expected);
+}
+
+/// A shell that has a small file system of its own as `state`, and then is the process. `None` where the machine does not let us.
+fn on_a_small_disk(application: &Application) -> Option<Command> {
+    let state = application.path("state");
+    let shell = |script: &str, more: &[&Path]| {
+        let mut command = Command::new("unshare");
+        let private = ["--mount", "sh", "-c"];
+        command.args(private).arg(format!("mount -t tmpfs -o size=1m leadstream-test \"$1\" && {script}"));
+        command.arg("sh").arg(&state).args(more).current_dir(application.folder.path());
+        command
+    };
+    std::fs::create_dir_all(&state).unwrap();
+    let possible = shell("true", &[]).output().is_ok_and(|output| output.status.success());
+    possible.then(|| shell("exec \"$2\" run", &[leadstream_binary()]))
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_is_lost() {
+    let input = Input::orders(true);
+    let application = Application::of(Broker::shared(), "full-disk", &input.setup);
+    let Some(mut command) = on_a_small_disk(&application) else {
+        println!("skipped: a small disk needs the right to mount one");
+        return;
+    };
+    let expected = application.expected(&input);
+    let mut process = application.spawn(&mut command);
+    await_restored(&application, &mut process);
+    // Something else takes all the room. The process sees the small disk where we see its folder, so it is reached through the process.
+    let state = application.path("state");
+    let seen = Path::new("/proc").join(process.id().to_string()).join("root").join(state.strip_prefix("/").unwrap());
+    let mut filler = std::fs::File::create(seen.join("filler")).unwrap();
+    while filler.write_all(&[7; 4096]).is_ok() {}
+    application.write(&input.records);
+    let ended = process.wait(LIMIT).unwrap();
+    let said = std::fs::read_to_string(application.path("log-0")).unwrap();
+    println!("{ended}: {said}");
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("no disk space left for store") && said.contains("free some and start again"), "{said}");
+    // On a disk with room.
+    let process = application.start();
+    application.write(&input.end);
+    application.derived(expected.len(), LIMIT);
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+}
