@@ -117,7 +117,7 @@ fn on_a_small_disk(application: &Application) -> Option<Command> {
         command.arg("sh").arg(&state).args(more).current_dir(application.folder.path());
         command
     };
-    std::fs::create_dir_all(&state).unwrap();
+    std::fs::create_dir_all(&state).expect("a folder can be made");
     let possible = shell("true", &[]).output().is_ok_and(|output| output.status.success());
     possible.then(|| shell("exec \"$2\" run", &[leadstream_binary()]))
 }
