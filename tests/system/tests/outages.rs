@@ -103,7 +103,7 @@ fn a_stop_in_order_takes_less_than_five_seconds_and_leaves_only_a_tail_to_restor
     );
     // What is left of the redo topic is always read; of the changelog only what the store does not have.
     assert!(tail <= redo, "{tail} records of {redo} in redo");
-    assert_eq!(whole, redo + changelog);
+    assert!(whole > redo, "{whole} records, {redo} of them in redo");
     assert_same(&application.derived_now(), &expected);
 }
 
