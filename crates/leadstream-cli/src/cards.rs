@@ -25,7 +25,7 @@ pub(crate) fn row(card: &Scorecard, time: Timestamp) -> out::Scorecard {
 
 fn plan_score(card: &PlanCard) -> PlanScore {
     PlanScore {
-        plan: card.plan.clone(),
+        plan: card.plan,
         version: card.version,
         is_member: card.member,
         score: card.score,
@@ -33,7 +33,7 @@ fn plan_score(card: &PlanCard) -> PlanScore {
         fit: card.fit,
         is_qualified: card.qualified.unwrap_or(false),
         qualified_since: card.qualified_since,
-        stage: card.stage.as_ref().map(|stage| stage.stage.clone()),
+        stage: card.stage.as_ref().map(|stage| stage.stage),
         stage_score: card.stage.as_ref().map(|stage| stage.points),
         stage_since: card.stage.as_ref().map(|stage| stage.since),
     }

@@ -1,11 +1,13 @@
 //! Derived events: what consumers are told, with everything that explains it (S53).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::contact::Level;
 use crate::id::{Hash, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// The kinds of derived events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,11 +50,11 @@ pub struct DerivedEvent {
     /// To whom.
     pub contact: Arc<str>,
     /// In which plan; `None` for tags.
-    pub plan: Option<Arc<str>>,
+    pub plan: Option<Word>,
     /// The plan's version in force.
     pub version: Option<PlanVersion>,
     /// The subject: `qualify`, `stage`, `tag:x`.
-    pub subject: String,
+    pub subject: Cow<'static, str>,
     /// The announcements of the subject with this one.
     pub n: u64,
     /// The derived events of the contact with this one (S55).
@@ -78,7 +80,7 @@ pub struct DerivedEvent {
     /// The subject's derived event that this one corrects.
     pub corrects: Option<Hash>,
     /// The stages passed through by a correction.
-    pub via: Vec<Arc<str>>,
+    pub via: Vec<Word>,
     /// The largest contributions to the score that was read, largest first.
     pub contributions: Vec<ContributionLine>,
 }
@@ -91,7 +93,7 @@ pub enum DerivedCause {
         /// Its identity.
         uid: Uid,
         /// Its type.
-        event_type: Arc<str>,
+        event_type: Cow<'static, str>,
         /// When it happened.
         time: Timestamp,
     },
@@ -100,7 +102,7 @@ pub enum DerivedCause {
         /// Which.
         kind: TimerKind,
         /// The rule, where one rule's timer fired.
-        rule: Option<Arc<str>>,
+        rule: Option<Word>,
         /// When it was due.
         due: Timestamp,
     },
@@ -191,13 +193,13 @@ impl Mark {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContributionLine {
     /// The plan of the rule.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// The rule.
-    pub rule: Arc<str>,
+    pub rule: Word,
     /// The event that caused it; `None` for fit rules and timers.
     pub uid: Option<Uid>,
     /// The type of that event, empty where there is none.
-    pub event_type: Arc<str>,
+    pub event_type: Cow<'static, str>,
     /// When it was booked; the instant shown for a fit rule.
     pub time: Timestamp,
     /// What it is worth now.

@@ -24,6 +24,26 @@ pub enum EventKind {
     Link,
 }
 
+impl EventKind {
+    /// A number that tells the kinds apart in rows and stored forms. Never changed or reused.
+    pub fn code(self) -> u8 {
+        match self {
+            EventKind::Interaction => 0,
+            EventKind::Attributes => 1,
+            EventKind::Tags => 2,
+            EventKind::Snapshot => 3,
+            EventKind::Link => 4,
+        }
+    }
+
+    /// The kind of a number.
+    pub fn of_code(code: u8) -> Option<EventKind> {
+        let kinds =
+            [EventKind::Interaction, EventKind::Attributes, EventKind::Tags, EventKind::Snapshot, EventKind::Link];
+        kinds.get(usize::from(code)).copied()
+    }
+}
+
 /// Who is taken to have caused an event (S56). Ordered as S3 compares them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -34,6 +54,22 @@ pub enum Verdict {
     Suspect,
     /// A machine: a bot, a prefetching proxy, a link scanner.
     Machine,
+}
+
+impl Verdict {
+    /// A number that tells the verdicts apart in rows and stored forms. Never changed or reused.
+    pub fn code(self) -> u8 {
+        match self {
+            Verdict::Human => 0,
+            Verdict::Suspect => 1,
+            Verdict::Machine => 2,
+        }
+    }
+
+    /// The verdict of a number.
+    pub fn of_code(code: u8) -> Option<Verdict> {
+        [Verdict::Human, Verdict::Suspect, Verdict::Machine].get(usize::from(code)).copied()
+    }
 }
 
 /// A scalar value of a property or attribute.
@@ -67,6 +103,13 @@ impl Term {
         self.text.clear();
         self.text.push_str(text);
         self.name = Name::of(text);
+    }
+
+    /// Takes another text whose name is known.
+    pub(crate) fn set_named(&mut self, name: Name, text: &str) {
+        self.text.clear();
+        self.text.push_str(text);
+        self.name = name;
     }
 
     /// The name, to compare.
@@ -171,12 +214,7 @@ impl Properties {
     /// Sets a property; a value set before under the same name is replaced.
     pub fn set(&mut self, name: &str, value: Value<'_>) {
         let hash = Name::of(name);
-        let value = match value {
-            Value::Null => StoredValue::Null,
-            Value::Bool(value) => StoredValue::Bool(value),
-            Value::Number(value) => StoredValue::Number(value),
-            Value::Text(value) => StoredValue::Text(self.push_text(value)),
-        };
+        let value = self.store(value);
         match self.entries.iter_mut().find(|entry| entry.name == hash) {
             Some(entry) => entry.value = value,
             None => {
@@ -184,6 +222,13 @@ impl Properties {
                 self.entries.push(Entry { name: hash, name_text, value });
             }
         }
+    }
+
+    /// Adds a property that is not set yet and whose name is known.
+    pub(crate) fn push(&mut self, name: Name, text: &str, value: Value<'_>) {
+        let name_text = self.push_text(text);
+        let value = self.store(value);
+        self.entries.push(Entry { name, name_text, value });
     }
 
     /// Removes a property, if it is there.
@@ -201,6 +246,15 @@ impl Properties {
     /// All properties: name, its text, value.
     pub fn iter(&self) -> impl Iterator<Item = (Name, &str, Value<'_>)> {
         self.entries.iter().map(|entry| (entry.name, self.slice(&entry.name_text), self.value(&entry.value)))
+    }
+
+    fn store(&mut self, value: Value<'_>) -> StoredValue {
+        match value {
+            Value::Null => StoredValue::Null,
+            Value::Bool(value) => StoredValue::Bool(value),
+            Value::Number(value) => StoredValue::Number(value),
+            Value::Text(value) => StoredValue::Text(self.push_text(value)),
+        }
     }
 
     fn push_text(&mut self, text: &str) -> Range<u32> {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReason, PlanState};
+use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReason, PlanState, Row};
 use crate::event::Verdict;
 use crate::expr::ScoreRef;
 use crate::fold::Fold;
@@ -13,6 +13,7 @@ use crate::plan::{Plan, PlanSet, Qualify, Rearm};
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// The scores and levels of one contact at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,7 @@ pub struct Scorecard {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanCard {
     /// The plan.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// Its version in force.
     pub version: PlanVersion,
     /// Whether the contact takes part.
@@ -58,7 +59,7 @@ pub struct PlanCard {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageCard {
     /// Its name.
-    pub stage: Arc<str>,
+    pub stage: Word,
     /// Since when.
     pub since: Timestamp,
     /// The stage score (S26).
@@ -110,9 +111,9 @@ pub enum LedgerOf {
     /// The global score: the scores of the plans that count in it.
     Global,
     /// A plan's score.
-    Plan(Arc<str>),
+    Plan(Word),
     /// The score of the present stage of a plan.
-    Stage(Arc<str>),
+    Stage(Word),
     /// The score of a tag.
     Tag(Arc<str>),
 }
@@ -134,9 +135,9 @@ pub enum LedgerLine {
     /// A fit rule that is true now.
     Fit {
         /// The plan.
-        plan: Arc<str>,
+        plan: Word,
         /// The rule.
-        rule: Arc<str>,
+        rule: Word,
         /// What it is worth.
         value: Points,
     },
@@ -150,14 +151,14 @@ pub enum LedgerLine {
     /// What the plan's floor or ceiling adds or takes on reading (S22).
     Limit {
         /// The plan.
-        plan: Arc<str>,
+        plan: Word,
         /// The difference.
         value: Points,
     },
     /// A plan's score, in the global ledger.
     PlanScore {
         /// The plan.
-        plan: Arc<str>,
+        plan: Word,
         /// Its clamped score.
         value: Points,
     },
@@ -180,9 +181,9 @@ impl LedgerLine {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BookedLine {
     /// The plan.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// The rule.
-    pub rule: Arc<str>,
+    pub rule: Word,
     /// The plan's version that booked.
     pub version: PlanVersion,
     /// When.
@@ -215,14 +216,14 @@ pub struct HistoryLine {
     /// Who caused it.
     pub verdict: Verdict,
     /// Rules that booked for it, as (plan, rule, applied).
-    pub booked: Vec<(Arc<str>, Arc<str>, Points)>,
+    pub booked: Vec<(Word, Word, Points)>,
 }
 
 /// What is missing to qualify in one plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Missing {
     /// The plan.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// Everything that is missing; at least one.
     pub reasons: Vec<MissingReason>,
 }
@@ -291,7 +292,7 @@ impl Fold {
 fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
     let stage = held.stage.as_ref();
     PlanCard {
-        plan: plan.id.clone(),
+        plan: plan.id,
         version: plan.version,
         member: held.member,
         score: scores.plan(plan),
@@ -299,36 +300,36 @@ fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
         fit: held.fit,
         qualified: plan.qualify.as_ref().map(|_| held.qualify.on),
         qualified_since: held.qualify.since,
-        stage: stage.map(|s| StageCard { stage: s.stage.clone(), since: s.entered, points: s.points }),
+        stage: stage.map(|s| StageCard { stage: s.stage, since: s.entered, points: s.points }),
     }
 }
 
 fn global_ledger(scorecard: &Scorecard, plans: &PlanSet) -> LedgerView {
     let counts = |id: &str| plans.plans().iter().any(|plan| plan.global && *plan.id == *id);
     let cards = scorecard.plans.iter().filter(|card| counts(&card.plan));
-    let lines = cards.map(|card| LedgerLine::PlanScore { plan: card.plan.clone(), value: card.score }).collect();
+    let lines = cards.map(|card| LedgerLine::PlanScore { plan: card.plan, value: card.score }).collect();
     LedgerView { of: LedgerOf::Global, score: scorecard.global, lines }
 }
 
 fn plan_ledger(contact: &Contact, plans: &PlanSet, plan: &Plan, held: &PlanState) -> LedgerView {
     let mut lines = Vec::new();
     let fit = held.fit_rules.iter();
-    lines.extend(fit.map(|f| LedgerLine::Fit { plan: plan.id.clone(), rule: f.rule.clone(), value: f.points }));
+    lines.extend(fit.map(|f| LedgerLine::Fit { plan: plan.id, rule: f.rule, value: f.points }));
     let booked = booked_in_plan(contact, plan, held.first_contribution);
     with_base(&mut lines, booked, held.engagement);
     let score = Scores { state: &contact.state, plans }.plan(plan);
     let limit = score - (held.engagement + held.fit);
     if limit != Points::ZERO {
-        lines.push(LedgerLine::Limit { plan: plan.id.clone(), value: limit });
+        lines.push(LedgerLine::Limit { plan: plan.id, value: limit });
     }
-    LedgerView { of: LedgerOf::Plan(plan.id.clone()), score, lines }
+    LedgerView { of: LedgerOf::Plan(plan.id), score, lines }
 }
 
 fn stage_ledger(contact: &Contact, plan: &Plan, held: &PlanState) -> Option<LedgerView> {
     let stage = held.stage.as_ref()?;
     let mut lines = Vec::new();
     with_base(&mut lines, booked_in_plan(contact, plan, stage.first_contribution), stage.points);
-    Some(LedgerView { of: LedgerOf::Stage(plan.id.clone()), score: stage.points, lines })
+    Some(LedgerView { of: LedgerOf::Stage(plan.id), score: stage.points, lines })
 }
 
 fn tag_ledger(contact: &Contact, tag: &Arc<str>, points: Points, first: u64) -> LedgerView {
@@ -352,14 +353,14 @@ fn booked_line(contact: &Contact, contribution: &Contribution) -> Option<BookedL
         Cause::Timer => None,
         Cause::Event(uid) => Some(uid),
     };
-    let row = uid.and_then(|uid| contact.rows.find(uid)).map(|at| contact.rows.as_slice()[at]);
+    let row = uid.and_then(|uid| contact.rows.find(uid));
     Some(BookedLine {
-        plan: rule.plan.clone(),
-        rule: rule.rule.clone(),
+        plan: rule.plan,
+        rule: rule.rule,
         version: rule.version,
         time: contribution.time,
         uid,
-        event_type: row.map(|row| Arc::from(contact.words.text(row.event_type))),
+        event_type: row.map(|at| Arc::from(contact.rows.event_type(at).as_str())),
         raw: contribution.raw,
         applied: contribution.applied,
         value: contribution.applied,
@@ -388,22 +389,21 @@ fn attributes(contact: &Contact) -> Vec<AttributeLine> {
 }
 
 fn history(contact: &Contact) -> Vec<HistoryLine> {
-    let rows = contact.rows.as_slice().iter();
-    let line = |row: &crate::contact::Row| HistoryLine {
+    let line = |(at, row): (usize, &Row)| HistoryLine {
         time: row.time,
         uid: row.uid,
-        event_type: Arc::from(contact.words.text(row.event_type)),
-        source: Arc::from(contact.words.text(row.source)),
-        verdict: row.verdict,
+        event_type: Arc::from(contact.rows.event_type(at).as_str()),
+        source: Arc::from(contact.rows.source(at).as_str()),
+        verdict: row.verdict(),
         booked: booked_for(contact, row.uid),
     };
-    rows.map(line).collect()
+    contact.rows.as_slice().iter().enumerate().map(line).collect()
 }
 
-fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Arc<str>, Arc<str>, Points)> {
+fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Word, Word, Points)> {
     let caused = |c: &&Contribution| c.cause == Cause::Event(uid) && contact.dimension_of(c) == Some(&Dimension::Plan);
     let booked = contact.ledger.as_slice().iter().filter(caused);
-    booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan.clone(), r.rule.clone(), c.applied))).collect()
+    booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan, r.rule, c.applied))).collect()
 }
 
 fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan) -> Option<Missing> {
@@ -430,7 +430,7 @@ fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan) -> Option<Missing> {
     if !condition_holds(contact, plans, plan, qualify) {
         reasons.push(MissingReason::Condition);
     }
-    (!reasons.is_empty()).then(|| Missing { plan: plan.id.clone(), reasons })
+    (!reasons.is_empty()).then_some(Missing { plan: plan.id, reasons })
 }
 
 fn condition_holds(contact: &Contact, plans: &PlanSet, plan: &Plan, qualify: &Qualify) -> bool {

@@ -8,41 +8,69 @@ pub type Hash = [u8; 16];
 /// Builds H over a sequence of parts, each with its length in front where S3 and S54 say `lp`.
 ///
 /// The parts are short: gathered in one buffer and hashed in one call they cost a fraction of an incremental hash.
-#[derive(Default)]
-pub struct Hasher(Vec<u8>);
+pub struct Hasher {
+    parts: [u8; HASHER_BYTES],
+    length: usize,
+    /// Everything, once it is more than fits in `parts`.
+    long: Vec<u8>,
+}
+
+/// What nearly all hashes are made of is shorter, and costs no allocation then.
+const HASHER_BYTES: usize = 192;
+
+impl Default for Hasher {
+    fn default() -> Hasher {
+        Hasher { parts: [0; HASHER_BYTES], length: 0, long: Vec::new() }
+    }
+}
 
 impl Hasher {
     /// An empty hash.
     pub fn new() -> Hasher {
-        Hasher(Vec::with_capacity(128))
+        Hasher::default()
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if self.long.is_empty()
+            && let Some(place) = self.parts.get_mut(self.length..self.length + bytes.len())
+        {
+            place.copy_from_slice(bytes);
+            self.length += bytes.len();
+            return;
+        }
+        if self.long.is_empty() {
+            self.long.extend_from_slice(&self.parts[..self.length]);
+        }
+        self.long.extend_from_slice(bytes);
     }
 
     /// Adds `lp(text)`: the length as a big-endian u32, then the bytes.
     #[must_use]
     pub fn text(mut self, text: &str) -> Hasher {
-        self.0.extend_from_slice(&(text.len() as u32).to_be_bytes());
-        self.0.extend_from_slice(text.as_bytes());
+        self.add(&(text.len() as u32).to_be_bytes());
+        self.add(text.as_bytes());
         self
     }
 
     /// Adds a big-endian u64.
     #[must_use]
     pub fn number(mut self, number: u64) -> Hasher {
-        self.0.extend_from_slice(&number.to_be_bytes());
+        self.add(&number.to_be_bytes());
         self
     }
 
     /// Adds bytes as they are.
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Hasher {
-        self.0.extend_from_slice(bytes);
+        self.add(bytes);
         self
     }
 
     /// The first 16 bytes of the hash.
     pub fn finish(self) -> Hash {
         let mut hash = [0; 16];
-        hash.copy_from_slice(&blake3::hash(&self.0).as_bytes()[..16]);
+        let bytes = if self.long.is_empty() { &self.parts[..self.length] } else { &self.long };
+        hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
         hash
     }
 }
@@ -54,20 +82,7 @@ pub struct Uid(pub Hash);
 impl Uid {
     /// The identity of the event `id` of `source`.
     pub fn of(source: &str, id: &str) -> Uid {
-        // Sources and ids are short: one buffer and one call are several times cheaper than an incremental hash.
-        let length = 8 + source.len() + id.len();
-        let mut buffer = [0u8; 256];
-        if length > buffer.len() {
-            return Uid(Hasher::new().text(source).text(id).finish());
-        }
-        buffer[..4].copy_from_slice(&(source.len() as u32).to_be_bytes());
-        buffer[4..4 + source.len()].copy_from_slice(source.as_bytes());
-        let at = 4 + source.len();
-        buffer[at..at + 4].copy_from_slice(&(id.len() as u32).to_be_bytes());
-        buffer[at + 4..length].copy_from_slice(id.as_bytes());
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&blake3::hash(&buffer[..length]).as_bytes()[..16]);
-        Uid(hash)
+        Uid(Hasher::new().text(source).text(id).finish())
     }
 }
 
@@ -129,14 +144,37 @@ impl Name {
     }
 }
 
+/// Passes a [`Name`] through as its own hash.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct NameHasher(u64);
+
+impl std::hash::Hasher for NameHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn short_and_long_ids_hash_the_same_way_s3() {
-        for id in ["", "e1", &"x".repeat(500)] {
-            assert_eq!(Uid::of("shop", id).0, Hasher::new().text("shop").text(id).finish());
+        for length in [0, 2, HASHER_BYTES - 13, HASHER_BYTES - 12, HASHER_BYTES - 11, 500] {
+            let id = "x".repeat(length);
+            let mut bytes = vec![0, 0, 0, 4];
+            bytes.extend_from_slice(b"shop");
+            bytes.extend_from_slice(&(length as u32).to_be_bytes());
+            bytes.extend_from_slice(id.as_bytes());
+            assert_eq!(Uid::of("shop", &id).0, blake3::hash(&bytes).as_bytes()[..16]);
         }
         assert_ne!(Uid::of("a", "bc"), Uid::of("ab", "c"));
     }

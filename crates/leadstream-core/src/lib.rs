@@ -16,6 +16,7 @@ pub mod points;
 mod scores;
 pub mod time;
 mod timeline;
+mod word;
 
 pub use contact::Contact;
 pub use derived::DerivedEvent;
@@ -25,3 +26,4 @@ pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use time::{Span, Timestamp};
 pub use timeline::{InForce, Timeline};
+pub use word::{WORDS_MAX, Word};

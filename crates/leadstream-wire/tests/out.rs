@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use leadstream_core::contact::Level;
 use leadstream_core::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark, Reason, TimerKind};
-use leadstream_core::{Hasher, PlanVersion, Points, Timestamp, Uid};
+use leadstream_core::{Hasher, PlanVersion, Points, Timestamp, Uid, Word};
 use leadstream_wire::out::{
     DataFormat, DerivedWriter, OutRecord, OutTopic, PlanScore, Scorecard, ScorecardWriter, TagScore, topic_of,
 };
@@ -19,9 +20,9 @@ fn qualified() -> DerivedEvent {
         id: Hasher::new().text("leadstream/1").text("c1").text("cars").text("qualify").number(1).finish(),
         kind: DerivedKind::LeadQualified,
         contact: Arc::from("c1"),
-        plan: Some(Arc::from("cars")),
+        plan: Some(Word::of("cars")),
         version: Some(PlanVersion::of("plan: cars\n")),
-        subject: "qualify".to_owned(),
+        subject: Cow::Borrowed("qualify"),
         n: 1,
         seq: 3,
         time: Timestamp::from_millis(1_600_000_000_123),
@@ -32,27 +33,27 @@ fn qualified() -> DerivedEvent {
         threshold: Some(Points::whole(100)),
         cause: DerivedCause::Event {
             uid: Uid::of("web", "e9"),
-            event_type: Arc::from("page_viewed"),
+            event_type: Cow::Borrowed("page_viewed"),
             time: Timestamp::from_millis(1_600_000_000_000),
         },
         reason: Reason::Score,
         marks: vec![Mark::Clamped, Mark::Late],
         corrects: Some(Uid::of("web", "e1").0),
-        via: vec![Arc::from("lead")],
+        via: vec![Word::of("lead")],
         contributions: vec![
             ContributionLine {
-                plan: Arc::from("cars"),
-                rule: Arc::from("age"),
+                plan: Word::of("cars"),
+                rule: Word::of("age"),
                 uid: None,
-                event_type: Arc::from(""),
+                event_type: Cow::Borrowed(""),
                 time: Timestamp::from_millis(1_600_000_000_123),
                 value: Points::whole(10),
             },
             ContributionLine {
-                plan: Arc::from("cars"),
-                rule: Arc::from("visit"),
+                plan: Word::of("cars"),
+                rule: Word::of("visit"),
                 uid: Some(Uid::of("web", "e9")),
-                event_type: Arc::from("page_viewed"),
+                event_type: Cow::Borrowed("page_viewed"),
                 time: Timestamp::from_millis(1_600_000_000_000),
                 value: Points::from_thousandths(-1),
             },
@@ -66,14 +67,14 @@ fn regressed() -> DerivedEvent {
         kind: DerivedKind::StageRegressed,
         plan: None,
         version: None,
-        subject: "stage".to_owned(),
-        old: Level::Stage(Arc::from("hot")),
-        new: Level::Stage(Arc::from("lead")),
+        subject: Cow::Borrowed("stage"),
+        old: Level::Stage(Word::of("hot")),
+        new: Level::Stage(Word::of("lead")),
         score: None,
         threshold: None,
         cause: DerivedCause::Timer {
             kind: TimerKind::Idle,
-            rule: Some(Arc::from("away")),
+            rule: Some(Word::of("away")),
             due: Timestamp::from_millis(1_600_000_000_000),
         },
         reason: Reason::Idle,
@@ -87,7 +88,7 @@ fn regressed() -> DerivedEvent {
 
 fn card() -> Scorecard {
     let plan = PlanScore {
-        plan: Arc::from("cars"),
+        plan: Word::of("cars"),
         version: PlanVersion::of("plan: cars\n"),
         is_member: true,
         score: Points::from_thousandths(104_125),
@@ -95,12 +96,12 @@ fn card() -> Scorecard {
         fit: Points::whole(10),
         is_qualified: true,
         qualified_since: Some(Timestamp::from_millis(1_600_000_000_000)),
-        stage: Some(Arc::from("lead")),
+        stage: Some(Word::of("lead")),
         stage_score: Some(Points::whole(4)),
         stage_since: Some(Timestamp::from_millis(1_500_000_000_000)),
     };
     let blank = PlanScore {
-        plan: Arc::from("shoes"),
+        plan: Word::of("shoes"),
         is_member: false,
         is_qualified: false,
         qualified_since: None,

@@ -14,8 +14,7 @@ use proptest::prelude::*;
 
 const CHANGELOG_IMAGE: &[u8] = include_bytes!("golden/v1/changelog-image.bin");
 const CHANGELOG_DELETED: &[u8] = include_bytes!("golden/v1/changelog-deleted.bin");
-const REDO_1: &[u8] = include_bytes!("golden/v1/redo.bin");
-const REDO: &[u8] = include_bytes!("golden/v2/redo.bin");
+const REDO: &[u8] = include_bytes!("golden/v1/redo.bin");
 const PLAN_FILE: &[u8] = include_bytes!("golden/v1/plans-file.bin");
 const PLAN_SET: &[u8] = include_bytes!("golden/v1/plans-set.bin");
 
@@ -39,8 +38,8 @@ fn head() -> RedoHead<'static> {
 
 fn packed(part_bytes: usize) -> Vec<Vec<u8>> {
     let mut packer = RedoPacker::new(part_bytes);
-    packer.push_image("anna", |bytes| bytes.extend_from_slice(b"image of anna"));
-    packer.push_change("jan", |bytes| bytes.extend_from_slice(b"change of jan"));
+    packer.push_image("anna", |_, bytes| bytes.extend_from_slice(b"image of anna"));
+    packer.push_change("jan", |_, bytes| bytes.extend_from_slice(b"change of jan"));
     packer.push_deleted("maria", [9; 16]);
     let mut records = Vec::new();
     packer
@@ -82,10 +81,8 @@ fn golden_records_of_version_1_are_read_and_written_to_the_byte() {
 
     assert_eq!(packed(1 << 19), [REDO]);
     let redo = RedoRecord::read(REDO).unwrap();
-    assert_eq!(redo, RedoRecord { part: 1, parts: 1, head: head(), entries: entries() });
-    let before = RedoRecord::read(REDO_1).unwrap();
-    let head = RedoHead { plan_sets: Vec::new(), ..head() };
-    assert_eq!(before, RedoRecord { part: 1, parts: 1, head, entries: entries() });
+    assert_eq!((redo.part, redo.parts), (1, 1));
+    assert_eq!((redo.head, redo.entries), (head(), entries()));
 }
 
 fn plan_file() -> PlansRecord {
@@ -139,8 +136,8 @@ fn an_epoch_is_split_into_parts_that_each_tell_where_it_stands() {
 #[test]
 fn a_packer_starts_anew_after_clearing_and_an_empty_epoch_has_one_record() {
     let mut packer = RedoPacker::new(10);
-    packer.push_image("anna", |bytes| bytes.extend_from_slice(&[1; 50]));
-    packer.push_image("jan", |bytes| bytes.extend_from_slice(&[2; 50]));
+    packer.push_image("anna", |_, bytes| bytes.extend_from_slice(&[1; 50]));
+    packer.push_image("jan", |_, bytes| bytes.extend_from_slice(&[2; 50]));
     assert_eq!(packer.size_bytes(), 2 * (1 + 1 + 1 + 50) + 4 + 3);
     packer.clear();
     let mut records = Vec::new();

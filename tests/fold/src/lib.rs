@@ -155,7 +155,7 @@ pub fn derived_of(event: &DerivedEvent) -> leadstream_oracle::DerivedEvent {
         contact: event.contact.to_string(),
         plan: event.plan.as_ref().map(|plan| plan.to_string()),
         version: event.version.map(|version| version.to_string()),
-        subject: event.subject.clone(),
+        subject: event.subject.to_string(),
         n: event.n,
         seq: event.seq,
         time: event.time.millis(),

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use leadstream_core::Contact;
+use leadstream_core::contact::Savepoint;
 use leadstream_core::explain::LedgerLine;
 use leadstream_fold_tests::{Subject, compiles, contributions_of, derived_of, ledger_of, outcome_of, scorecard_of};
 use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::generate::{Profile, case, shuffled};
 use leadstream_oracle::{LineKind, Oracle};
-use leadstream_wire::stored::contact::{Lengths, apply_change, read_image, write_change, write_image};
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
+use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
 use proptest::prelude::*;
 
 /// What the fold and the oracle must agree on after every command.
@@ -50,33 +53,49 @@ fn adds_up(subject: &Subject) {
 }
 
 /// What is stored of a contact gives the same contact, whole and as a change.
-fn survives_storage(subject: &mut Subject, earlier: &(Vec<u8>, Lengths)) -> (Vec<u8>, Lengths) {
-    let mut image = Vec::new();
-    write_image(&subject.contact, &mut image);
+fn survives_storage(subject: &mut Subject, earlier: &(Vec<u8>, Savepoint)) -> (Vec<u8>, Savepoint) {
+    let image = image_of(&subject.contact);
     let mut read = read_image(&subject.contact.id, &image).unwrap();
     subject.fold.refresh(&mut read);
     assert_eq!(read.next_due, subject.contact.next_due);
     assert_same(&read, &subject.contact);
-    if earlier.1.only_grown(&subject.contact) && !earlier.0.is_empty() {
-        let mut change = Vec::new();
-        write_change(&subject.contact, &earlier.1, &mut change);
+    if earlier.1.has_only_grown(&subject.contact) && !earlier.0.is_empty() {
         let mut grown = read_image(&subject.contact.id, &earlier.0).unwrap();
-        apply_change(&mut grown, &change).unwrap();
+        let mut packer = RedoPacker::new(1 << 20);
+        packer.push_change("c", |words, bytes| put_change(&subject.contact, &earlier.1, words, bytes));
+        packer.records(&head(), |bytes| apply_redo(&mut grown, bytes)).unwrap();
         assert_same(&grown, &subject.contact);
     }
-    let lengths = Lengths::of(&subject.contact);
+    let savepoint = subject.contact.savepoint();
     // From here on the contact that was read goes on: what is remembered beside it must not matter.
     read.rewrites = subject.contact.rewrites;
     subject.contact = read;
-    (image, lengths)
+    (image, savepoint)
+}
+
+fn image_of(contact: &Contact) -> Vec<u8> {
+    let mut image = Vec::new();
+    ImageWriter::default().write(contact, &mut image);
+    image
+}
+
+fn head() -> RedoHead<'static> {
+    let clock = leadstream_core::Timestamp::MIN;
+    RedoHead { epoch: 1, writer: 1, low: 0, clock, plans: [0; 16], plan_sets: Vec::new(), offsets: Vec::new() }
+}
+
+/// Applies the only entry of a redo record.
+fn apply_redo(contact: &mut Contact, bytes: &[u8]) -> Result<(), StoredError> {
+    let record = RedoRecord::read(bytes)?;
+    let [entry] = record.entries.as_slice() else { panic!("one entry was packed") };
+    match entry.content {
+        RedoContent::Change(body) => apply_change(contact, body, &record.words),
+        ref other => panic!("a change was packed, not {other:?}"),
+    }
 }
 
 fn assert_same(one: &Contact, other: &Contact) {
-    let mut image = Vec::new();
-    write_image(other, &mut image);
-    let mut again = Vec::new();
-    write_image(one, &mut again);
-    assert_eq!(again, image, "images differ");
+    assert_eq!(image_of(one), image_of(other), "images differ");
     assert_eq!(one.state, other.state);
     assert_eq!(one.ledger, other.ledger);
     assert_eq!(one.announced, other.announced);
@@ -85,7 +104,7 @@ fn assert_same(one: &Contact, other: &Contact) {
 fn run(case: &Case) {
     let mut oracle = case.oracle().unwrap();
     let mut subject = Subject::new(case);
-    let mut earlier = (Vec::new(), Lengths::of(&subject.contact));
+    let mut earlier = (Vec::new(), subject.contact.savepoint());
     for (at, command) in case.commands.iter().enumerate() {
         if let (Command::Forward { from, .. }, Some(base)) = (command, &subject.contact.base)
             && *from <= base.boundary.0.millis()

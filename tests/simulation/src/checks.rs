@@ -10,7 +10,7 @@ use leadstream_core::{Contact, Fold, Timestamp};
 use leadstream_runtime::PlansInForce;
 use leadstream_store::{Identity, OpenOptions, TaskStore};
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord};
-use leadstream_wire::stored::contact::{read_image, write_image};
+use leadstream_wire::stored::contact::{ImageWriter, read_image};
 
 use crate::reference::expected;
 use crate::setup::TASKS;
@@ -56,9 +56,9 @@ fn facts(contact: &Contact) -> Facts {
         .map(|held| format!("{:?} {:?} {:?} {:?}", name(held.rule), held.once_fired, held.idle_passed, held.capped))
         .collect();
     rules.sort();
-    let rows = contact.rows.as_slice().iter();
-    let row = |row: &leadstream_core::contact::Row| {
-        format!("{} {:?} {}", row.time.millis(), row.uid, contact.words.text(row.event_type))
+    let rows = contact.rows.as_slice().iter().enumerate();
+    let row = |(at, row): (usize, &leadstream_core::contact::Row)| {
+        format!("{} {:?} {}", row.time.millis(), row.uid, contact.rows.event_type(at).as_str())
     };
     let state = State { tau: None, rules: Vec::new(), ..contact.state.clone() };
     Facts { rows: rows.map(row).collect(), bookings: bookings.collect(), rules, state }
@@ -79,9 +79,9 @@ fn check_announced(contact: &Contact, told: &[String]) {
         let plan = |id: &str| contact.state.plans.iter().find(|plan| *plan.plan == *id);
         match subject {
             SubjectId::Tag(tag) => contact.state.tag(tag).map_or(Level::None, |_| Level::On),
-            SubjectId::Stage(id) => plan(id)
-                .and_then(|plan| plan.stage.as_ref())
-                .map_or(Level::None, |stage| Level::Stage(stage.stage.clone())),
+            SubjectId::Stage(id) => {
+                plan(id).and_then(|plan| plan.stage.as_ref()).map_or(Level::None, |stage| Level::Stage(stage.stage))
+            }
             SubjectId::Qualify(id) => plan(id).filter(|plan| plan.qualify.on).map_or(Level::None, |_| Level::On),
         }
     };
@@ -143,7 +143,7 @@ pub fn images(world: &mut World, contacts: impl IntoIterator<Item = String>) -> 
         let answer = world.insist(contact);
         let mut bytes = Vec::new();
         if let Some(contact) = answer.contact {
-            write_image(&contact, &mut bytes);
+            ImageWriter::default().write(&contact, &mut bytes);
         }
         bytes
     };

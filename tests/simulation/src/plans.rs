@@ -7,7 +7,7 @@ use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{
     Limits, Pipeline, Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Stage, TagEffect, Trigger, VerdictPolicies,
 };
-use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term};
+use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term, Word};
 use leadstream_runtime::{NumberedPlans, PlansInForce};
 
 /// Which plans are in force.
@@ -43,7 +43,7 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
         rules.push(idle);
     }
     let stage = |name: &str, enter, leave_below| Stage {
-        name: Arc::from(name),
+        name: Word::of(name),
         enter,
         enter_when: None,
         leave_below,
@@ -52,7 +52,7 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
         is_final: false,
     };
     Plan {
-        id: Arc::from("p"),
+        id: Word::of("p"),
         key: Name::of("p"),
         version: PlanVersion::of(&format!("simulation {view} {at}")),
         members: None,
@@ -80,7 +80,7 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
 
 fn rule(id: &str, event_type: &str, points: i64) -> Rule {
     Rule {
-        id: Arc::from(id),
+        id: Word::of(id),
         key: Name::of_pair("p", id),
         trigger: Trigger::Event(vec![Term::new(event_type)]),
         when: None,

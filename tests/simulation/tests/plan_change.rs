@@ -414,7 +414,7 @@ fn check_contacts(world: &mut World, in_force: &PlansInForce, set: u64) {
         let expected = &expected.contacts[contact];
         let summary = |contact: &leadstream_core::Contact| {
             let plan = &contact.state.plans[0];
-            let stage = plan.stage.as_ref().map(|stage| stage.stage.clone());
+            let stage = plan.stage.as_ref().map(|stage| stage.stage);
             let since = contact.state.plans_since;
             (contact.rows.len(), plan.engagement, plan.qualify.on, stage, contact.state.booked, since)
         };

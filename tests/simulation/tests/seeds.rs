@@ -12,7 +12,7 @@ use leadstream_simulation::{
     Plans, Random, Schedule, Settings, World, check_contacts, check_told_once, come_to_rest, contents, expected,
     go_quiet, images, plans,
 };
-use leadstream_wire::stored::contact::write_image;
+use leadstream_wire::stored::contact::ImageWriter;
 
 /// Seeds that run each time.
 const SEEDS: u64 = 150;
@@ -62,7 +62,7 @@ fn run(seed: u64, which: Plans) -> Reach {
     if which == Plans::Timeless {
         for (contact, expected) in &expected.contacts {
             let mut bytes = Vec::new();
-            write_image(expected, &mut bytes);
+            ImageWriter::default().write(expected, &mut bytes);
             assert!(known[contact] == bytes, "the image of {contact} is another one");
         }
     }

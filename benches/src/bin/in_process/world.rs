@@ -13,6 +13,9 @@ use crate::Size;
 /// So many events are decoded, and then folded, at a time: about as many as one commit holds.
 pub(crate) const BLOCK_EVENTS: usize = 10_000;
 
+/// So many contacts are touched before the first of them is folded, as the engine does.
+const AHEAD: usize = 16;
+
 /// All contacts by their number.
 pub(crate) struct World {
     pub(crate) contacts: Vec<Contact>,
@@ -30,7 +33,11 @@ impl World {
     /// Folds decoded events, and tells what it cost.
     pub(crate) fn fold(&mut self, fold: &mut Fold, events: &[Event], numbers: &[usize]) -> Duration {
         let start = cpu::thread_time();
-        for (event, number) in events.iter().zip(numbers) {
+        for (at, (event, number)) in events.iter().zip(numbers).enumerate() {
+            if at % AHEAD == 0 {
+                let next = numbers[at..].iter().take(AHEAD);
+                std::hint::black_box(next.fold(0, |sum, number| sum ^ self.contacts[*number].warm()));
+            }
             self.clock = self.clock.max(event.time);
             fold.apply(&mut self.contacts[*number], event, self.clock, &mut self.out);
             if self.out.len() > 1000 {

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender};
 use hashbrown::HashTable;
 use leadstream_core::contact::Dimension;
 use leadstream_core::derived::Mark;
-use leadstream_core::{Contact, DerivedEvent, Event, Fold, Name, Outcome, Points, Timeline, Timestamp};
+use leadstream_core::{Contact, DerivedEvent, Event, Fold, Name, Outcome, Points, Timeline, Timestamp, Word};
 
 use super::Options;
 use super::blocks::Slot;
@@ -38,7 +38,7 @@ pub(crate) struct Folder {
     /// Events by what became of them.
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
     /// By plan and rule; rules that booked before the horizon only are there with nothing.
-    pub(crate) rules: BTreeMap<(Arc<str>, Arc<str>), RuleTotal>,
+    pub(crate) rules: BTreeMap<(Word, Word), RuleTotal>,
 }
 
 impl Folder {
@@ -112,13 +112,13 @@ impl Folder {
         for contact in &self.contacts {
             // A rule has an entry for each score that it books in.
             for rule in contact.rules.iter().filter(|rule| rule.dimension == Dimension::Plan) {
-                self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
+                self.rules.entry((rule.plan, rule.rule)).or_default();
             }
             for booked in contact.ledger.as_slice() {
                 let Some(rule) = contact.rules.get(booked.rule).filter(|rule| rule.dimension == Dimension::Plan) else {
                     continue;
                 };
-                let total = self.rules.entry((rule.plan.clone(), rule.rule.clone())).or_default();
+                let total = self.rules.entry((rule.plan, rule.rule)).or_default();
                 total.bookings += 1;
                 total.points += booked.applied;
             }

@@ -145,7 +145,7 @@ fn rules(tally: &Tally, plan: &Plan, text: &mut String) -> std::fmt::Result {
     let mut never = Vec::new();
     writeln!(text, "  {:<24} {:>12} {:>16}", "rule", "fired", "points")?;
     for rule in &plan.rules {
-        match tally.rules.get(&(plan.id.clone(), rule.id.clone())) {
+        match tally.rules.get(&(plan.id, rule.id)) {
             Some(total) => {
                 writeln!(text, "  {:<24} {:>12} {:>16}", rule.id, grouped(total.bookings), total.points.to_string())?;
             }

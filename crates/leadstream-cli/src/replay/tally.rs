@@ -1,9 +1,8 @@
 //! What became of the records: counts that add up to the input (L5), and the records that could not be read.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use leadstream_core::{Outcome, Timestamp};
+use leadstream_core::{Outcome, Timestamp, Word};
 use leadstream_wire::{DeadLetter, DeadLetterCode, Dropped};
 
 use super::avro::Damage;
@@ -49,7 +48,7 @@ pub(crate) struct Tally {
     /// Contacts.
     pub(crate) contacts: u64,
     /// By plan and rule.
-    pub(crate) rules: BTreeMap<(Arc<str>, Arc<str>), RuleTotal>,
+    pub(crate) rules: BTreeMap<(Word, Word), RuleTotal>,
 }
 
 impl Tally {
@@ -109,7 +108,7 @@ impl Tally {
         folder.outcomes.iter().for_each(|(outcome, count)| *self.outcomes.entry(*outcome).or_default() += count);
         self.contacts += folder.contacts.len() as u64;
         for (rule, total) in &folder.rules {
-            let sum = self.rules.entry(rule.clone()).or_default();
+            let sum = self.rules.entry(*rule).or_default();
             sum.bookings += total.bookings;
             sum.points += total.points;
         }

@@ -1,9 +1,11 @@
 //! What was told to the world: the level last announced of each subject, and the numbers that no fold rebuilds (S41, S54, S55).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::id::Hash;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// Everything announced of one contact.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,9 +24,9 @@ pub enum SubjectId {
     /// Whether the contact carries a tag.
     Tag(Arc<str>),
     /// The stage in a plan.
-    Stage(Arc<str>),
+    Stage(Word),
     /// Whether it is qualified in a plan.
-    Qualify(Arc<str>),
+    Qualify(Word),
 }
 
 impl SubjectId {
@@ -37,11 +39,11 @@ impl SubjectId {
     }
 
     /// The subject's name as ids and consumers spell it: `tag:x`, `stage`, `qualify`.
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Cow<'static, str> {
         match self {
-            SubjectId::Tag(tag) => format!("tag:{tag}"),
-            SubjectId::Stage(_) => "stage".to_owned(),
-            SubjectId::Qualify(_) => "qualify".to_owned(),
+            SubjectId::Tag(tag) => Cow::Owned(format!("tag:{tag}")),
+            SubjectId::Stage(_) => Cow::Borrowed("stage"),
+            SubjectId::Qualify(_) => Cow::Borrowed("qualify"),
         }
     }
 }
@@ -68,7 +70,7 @@ pub enum Level {
     /// On.
     On,
     /// A stage.
-    Stage(Arc<str>),
+    Stage(Word),
 }
 
 impl Announced {
@@ -84,6 +86,9 @@ impl Announced {
             None => {
                 let blank =
                     SubjectState { subject: subject.clone(), level: Level::None, n: 0, last_id: Hash::default() };
+                if self.subjects.is_empty() {
+                    self.subjects.reserve_exact(2);
+                }
                 self.subjects.push(blank);
                 self.subjects.len() - 1
             }

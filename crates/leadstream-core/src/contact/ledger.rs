@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::id::{Name, PlanVersion, Uid};
-use crate::plan::{Plan, Rule};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// One booking.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +62,9 @@ pub struct RuleName {
     /// `Name::of_pair(plan, rule)`.
     pub key: Name,
     /// The plan's id.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// The rule's id.
-    pub rule: Arc<str>,
+    pub rule: Word,
     /// The plan's version.
     pub version: PlanVersion,
     /// The score that its bookings count in.
@@ -74,83 +74,67 @@ pub struct RuleName {
 /// Rules by index: a contribution names its rule by a small number, and stays readable when the plan is gone.
 ///
 /// Rule state is kept by plan and rule id (S45), so it uses the first entry of them; contributions use the entry of their version and dimension.
+/// Entries are shared with the plans and with other contacts: a contact pays eight bytes for each.
 #[derive(Clone, Debug, Default)]
-pub struct RuleTable {
-    /// The keys of `names`, close together: they are searched for each booking.
-    keys: Vec<Name>,
-    names: Vec<RuleName>,
-}
+pub struct RuleTable(Vec<Arc<RuleName>>);
 
 impl RuleTable {
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.names.len()
+        self.0.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.0.is_empty()
     }
 
     /// The entry at an index.
     pub fn get(&self, index: RuleIndex) -> Option<&RuleName> {
-        self.names.get(index as usize)
+        self.0.get(index as usize).map(|name| &**name)
     }
 
     /// All entries in the order of their indexes.
     pub fn iter(&self) -> impl Iterator<Item = &RuleName> {
-        self.names.iter()
+        self.0.iter().map(|name| &**name)
     }
 
     /// The index under which the state of a rule is kept, if it has any.
     #[inline]
     pub fn state_index(&self, key: Name) -> Option<RuleIndex> {
-        self.keys.iter().position(|known| *known == key).map(|at| at as RuleIndex)
+        self.0.iter().position(|known| known.key == key).map(|at| at as RuleIndex)
     }
 
     /// The index of a rule in a version and a dimension, added if it is new.
-    pub fn insert(&mut self, rule: &RuleName) -> RuleIndex {
-        let known = |at: &usize| self.keys[*at] == rule.key && self.names[*at] == *rule;
-        match (0..self.keys.len()).find(known) {
-            Some(at) => at as RuleIndex,
-            None => {
-                self.push(rule.clone());
-                (self.names.len() - 1) as RuleIndex
-            }
-        }
-    }
-
-    /// The index of a rule of a plan in the plan's own dimension, added if it is new.
     #[inline]
-    pub fn insert_in_plan(&mut self, plan: &Plan, rule: &Rule) -> RuleIndex {
-        let known = (0..self.keys.len()).find(|at| {
-            let name = &self.names[*at];
-            self.keys[*at] == rule.key && name.dimension == Dimension::Plan && name.version == plan.version
-        });
-        match known {
+    pub fn insert(&mut self, rule: &Arc<RuleName>) -> RuleIndex {
+        let shared = self.0.iter().position(|known| Arc::ptr_eq(known, rule));
+        // What was read from a stored form is another copy of the same.
+        match shared.or_else(|| self.0.iter().position(|known| known.key == rule.key && **known == **rule)) {
             Some(at) => at as RuleIndex,
             None => {
-                let (version, dimension) = (plan.version, Dimension::Plan);
-                self.push(RuleName { key: rule.key, plan: plan.id.clone(), rule: rule.id.clone(), version, dimension });
-                (self.names.len() - 1) as RuleIndex
+                self.0.push(Arc::clone(rule));
+                (self.0.len() - 1) as RuleIndex
             }
         }
     }
 
     /// Appends an entry, as when reading a stored table.
-    pub fn push(&mut self, name: RuleName) {
-        self.keys.push(name.key);
-        self.names.push(name);
+    pub fn push(&mut self, name: Arc<RuleName>) {
+        self.0.push(name);
     }
 
     /// Forgets the entries from an index on.
     pub fn truncate(&mut self, len: usize) {
-        self.keys.truncate(len);
-        self.names.truncate(len);
+        self.0.truncate(len);
+    }
+
+    pub(super) fn warm(&self) -> u64 {
+        self.0.last().map_or(0, |name| name.key.0)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.keys.capacity() * size_of::<Name>() + self.names.capacity() * size_of::<RuleName>()
+        self.0.capacity() * size_of::<Arc<RuleName>>()
     }
 }
 
@@ -191,6 +175,9 @@ impl Ledger {
 
     /// Appends a contribution.
     pub fn push(&mut self, contribution: Contribution) {
+        if self.contributions.capacity() == 0 {
+            self.contributions.reserve_exact(4);
+        }
         self.contributions.push(contribution);
     }
 
@@ -204,6 +191,10 @@ impl Ledger {
     /// Forgets the contributions from a place on.
     pub fn truncate(&mut self, len: usize) {
         self.contributions.truncate(len);
+    }
+
+    pub(super) fn warm(&self) -> u64 {
+        self.contributions.last().map_or(0, |last| last.time.millis() as u64)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -9,18 +9,16 @@ mod announced;
 mod ledger;
 mod rows;
 mod state;
-mod words;
 
 use std::sync::Arc;
 
 pub use announced::{Announced, Level, SubjectId, SubjectState};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, RuleIndex, RuleName, RuleTable};
-pub use rows::{Row, RowParts, RowProperties, Rows};
+pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split_value};
 pub use state::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
-    StageState, State, TagState,
+    SharedList, StageState, State, TagState,
 };
-pub use words::{WordId, Words};
 
 use crate::fold::FactCaches;
 use crate::id::Uid;
@@ -31,8 +29,6 @@ use crate::time::Timestamp;
 pub struct Contact {
     /// The contact's id: the key of its records.
     pub id: Arc<str>,
-    /// The words that rows use: types, sources, property names.
-    pub words: Words,
     /// Accepted events inside the horizon, in S3 order.
     pub rows: Rows,
     /// What left the horizon, folded for good; `None` while nothing has.
@@ -47,7 +43,7 @@ pub struct Contact {
     pub announced: Announced,
     /// When the next timer is due; `None`: never. Follows from `state` and the plans in force.
     pub next_due: Option<Timestamp>,
-    /// Rises whenever something other than appending happened to rows, words, rules or ledger, or the base changed.
+    /// Rises whenever something other than appending happened to rows, rules or ledger, or the base changed.
     pub rewrites: u32,
     /// Remembered answers of count() and ever(); never stored.
     pub facts: FactCaches,
@@ -69,10 +65,40 @@ pub struct Savepoint {
     announced: Announced,
     next_due: Option<Timestamp>,
     rewrites: u32,
-    rows: usize,
-    words: usize,
-    rules: usize,
-    ledger: usize,
+    lengths: Lengths,
+}
+
+/// How long the growing parts of a contact are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lengths {
+    /// Rows.
+    pub rows: usize,
+    /// Entries of the table of rules.
+    pub rules: usize,
+    /// Contributions.
+    pub ledger: usize,
+}
+
+impl Savepoint {
+    /// The state then.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What had been announced then.
+    pub fn announced(&self) -> &Announced {
+        &self.announced
+    }
+
+    /// How long the growing parts were then.
+    pub fn lengths(&self) -> Lengths {
+        self.lengths
+    }
+
+    /// Whether nothing in the contact's past was rewritten since: then what was appended and the state tell all that changed.
+    pub fn has_only_grown(&self, contact: &Contact) -> bool {
+        self.rewrites == contact.rewrites
+    }
 }
 
 impl Contact {
@@ -98,10 +124,7 @@ impl Contact {
             announced: self.announced.clone(),
             next_due: self.next_due,
             rewrites: self.rewrites,
-            rows: self.rows.len(),
-            words: self.words.len(),
-            rules: self.rules.len(),
-            ledger: self.ledger.len(),
+            lengths: Lengths { rows: self.rows.len(), rules: self.rules.len(), ledger: self.ledger.len() },
         }
     }
 
@@ -109,24 +132,30 @@ impl Contact {
     /// taken before ([`crate::Fold::rewrites`] tells when) can take the contact back.
     #[must_use]
     pub fn undo(&mut self, savepoint: Savepoint) -> bool {
-        if savepoint.rewrites != self.rewrites {
+        if !savepoint.has_only_grown(self) {
             return false;
         }
         self.state = savepoint.state;
         self.announced = savepoint.announced;
         self.next_due = savepoint.next_due;
-        self.rows.truncate(savepoint.rows);
-        self.words.truncate(savepoint.words);
-        self.rules.truncate(savepoint.rules);
-        self.ledger.truncate(savepoint.ledger);
+        self.rows.truncate(savepoint.lengths.rows);
+        self.rules.truncate(savepoint.lengths.rules);
+        self.ledger.truncate(savepoint.lengths.ledger);
         self.facts.clear();
         true
+    }
+
+    /// Touches what the next event will need, and returns something made of it.
+    ///
+    /// A contact that was not used for a while lies outside the processor's caches, in a dozen places that a fold would wait for one after the other.
+    /// Touching several contacts before the first of them is folded lets the processor wait for all of them at once.
+    pub fn warm(&self) -> u64 {
+        self.rows.warm() ^ self.state.warm() ^ self.ledger.warm() ^ self.rules.warm() ^ self.facts.warm()
     }
 
     /// About how many bytes of memory the contact holds.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Contact>()
-            + self.words.memory_bytes()
             + self.rows.memory_bytes()
             + self.state.memory_bytes()
             + self.base.as_ref().map_or(0, |base| size_of::<Base>() + base.state.memory_bytes())

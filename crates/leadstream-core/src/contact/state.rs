@@ -10,6 +10,53 @@ use crate::event::{Value, Verdict};
 use crate::id::{Name, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
+
+/// A list that seldom changes: copies share it, and an empty one holds no memory.
+#[derive(Clone, Debug)]
+pub struct SharedList<T>(Option<Arc<Vec<T>>>);
+
+impl<T> SharedList<T> {
+    /// A list of these.
+    pub fn new(items: Vec<T>) -> SharedList<T> {
+        SharedList((!items.is_empty()).then(|| Arc::new(items)))
+    }
+
+    /// The list, to change: a copy of its own where others share it.
+    pub fn make_mut(&mut self) -> &mut Vec<T>
+    where
+        T: Clone,
+    {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+
+    /// Whether both are one list in memory, or both are empty.
+    pub fn is_same(&self, other: &SharedList<T>) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => self.is_empty() && other.is_empty(),
+        }
+    }
+}
+
+impl<T> Default for SharedList<T> {
+    fn default() -> SharedList<T> {
+        SharedList(None)
+    }
+}
+
+impl<T> std::ops::Deref for SharedList<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        self.0.as_ref().map_or(&[], |items| items)
+    }
+}
+
+impl<T: PartialEq> PartialEq for SharedList<T> {
+    fn eq(&self, other: &SharedList<T>) -> bool {
+        self.is_same(other) || **self == **other
+    }
+}
 
 /// The complete fold state of one contact.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,19 +72,19 @@ pub struct State {
     /// When the newest plan change that the contact has stepped came into force (S45).
     pub plans_since: Option<Timestamp>,
     /// Present attributes, by name.
-    pub attributes: Arc<Vec<Attribute>>,
+    pub attributes: SharedList<Attribute>,
     /// Present tags, by text.
-    pub tags: Arc<Vec<TagState>>,
+    pub tags: Vec<TagState>,
     /// One entry for each plan that was in force at a step, by plan id.
     pub plans: Vec<PlanState>,
     /// One entry for each rule that fired and whose next firing depends on it.
     pub rules: Vec<RuleState>,
     /// Keys of once-per rules (S11), oldest first.
-    pub once: Arc<Vec<OnceKey>>,
+    pub once: Vec<OnceKey>,
     /// Bookings inside rolling caps (S19), oldest first.
-    pub rolling: Arc<Vec<RollingBooking>>,
+    pub rolling: Vec<RollingBooking>,
     /// What departed rows left for count() and ever() (S12): only in a base and what was folded from it.
-    pub facts: Arc<Vec<FactStatistics>>,
+    pub facts: SharedList<FactStatistics>,
     /// How many contributions were ever booked: the ordinal of the next one.
     pub booked: u64,
 }
@@ -96,8 +143,8 @@ pub struct TagState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanState {
     /// The plan's id.
-    pub plan: Arc<str>,
-    /// The hash of `plan`.
+    pub plan: Word,
+    /// The name of `plan`.
     pub key: Name,
     /// Whether the contact takes part (S23).
     pub member: bool,
@@ -110,7 +157,7 @@ pub struct PlanState {
     /// Points of present attributes (S16): the sum of `fit_rules`.
     pub fit: Points,
     /// The fit rules that held when they were last looked at, in file order, with what each was worth.
-    pub fit_rules: Arc<Vec<FitPoints>>,
+    pub fit_rules: SharedList<FitPoints>,
     /// The threshold (S31).
     pub qualify: QualifyState,
     /// The stage, while the plan has a pipeline and the contact takes part (S36, S37).
@@ -123,7 +170,7 @@ pub struct PlanState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitPoints {
     /// The rule's id.
-    pub rule: Arc<str>,
+    pub rule: Word,
     /// What it is worth.
     pub points: Points,
 }
@@ -145,7 +192,7 @@ pub struct QualifyState {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageState {
     /// The stage's name.
-    pub stage: Arc<str>,
+    pub stage: Word,
     /// When it was entered.
     pub entered: Timestamp,
     /// The stage score: applied points booked in it (S26).
@@ -173,6 +220,14 @@ pub struct RuleState {
     pub period_end: Timestamp,
     /// Points applied in the present calendar period, or ever (S19).
     pub capped: Points,
+}
+
+impl RuleState {
+    /// A rule that remembers nothing.
+    pub fn blank(rule: RuleIndex) -> RuleState {
+        let (period_end, capped) = (Timestamp::MIN, Points::ZERO);
+        RuleState { rule, once_fired: None, idle_passed: None, period: 0, period_end, capped }
+    }
 }
 
 /// A value of a once-per expression that has fired (S11).
@@ -232,12 +287,19 @@ impl State {
         self.plans.iter().find(|plan| plan.key == key)
     }
 
+    pub(super) fn warm(&self) -> u64 {
+        let plans = self.plans.iter().fold(0, |sum, plan| sum ^ plan.key.0 ^ plan.engagement.thousandths() as u64);
+        let rules = self.rules.iter().fold(0, |sum, rule| sum ^ u64::from(rule.rule));
+        let once = self.once.last().map_or(0, |once| once.key);
+        plans ^ rules ^ once ^ self.rolling.last().map_or(0, |booking| u64::from(booking.rule))
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let attribute_text = |attribute: &Attribute| {
             let value = if let AttributeValue::Text(text) = &attribute.value { text.len() } else { 0 };
             attribute.text.len() + value + attribute.source.len()
         };
-        self.attributes.capacity() * size_of::<Attribute>()
+        self.attributes.len() * size_of::<Attribute>()
             + self.attributes.iter().map(attribute_text).sum::<usize>()
             + self.tags.iter().map(|tag| size_of::<TagState>() + tag.tag.len()).sum::<usize>()
             + self.plans.capacity() * size_of::<PlanState>()

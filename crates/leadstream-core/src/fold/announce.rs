@@ -1,16 +1,18 @@
 //! Telling the world: derived events out of edges, with ids, numbers and reasons (S39-S43, S53-S55).
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, RuleName, SubjectId};
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
+use crate::fold::spelling;
 use crate::id::{Hash, Hasher, Uid};
 use crate::plan::{Plan, PlanSet};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// How many contributions a derived event shows (S53).
 pub const CONTRIBUTIONS_SHOWN: usize = 5;
@@ -28,7 +30,7 @@ pub(crate) struct Announcement<'a> {
 
 impl Announcement<'_> {
     /// Announces one edge of a contact. What happened silently only moves the announced level.
-    pub(crate) fn tell(&self, contact: &mut Contact, edge: &Edge, via: Vec<Arc<str>>, out: &mut Vec<DerivedEvent>) {
+    pub(crate) fn tell(&self, contact: &mut Contact, edge: &Edge, via: Vec<Word>, out: &mut Vec<DerivedEvent>) {
         if edge.silent {
             contact.announced.subject_mut(&edge.subject).level = edge.new.clone();
             return;
@@ -39,7 +41,7 @@ impl Announcement<'_> {
         };
         let plan = match &edge.subject {
             SubjectId::Tag(_) => None,
-            SubjectId::Stage(plan) | SubjectId::Qualify(plan) => Some(plan.clone()),
+            SubjectId::Stage(plan) | SubjectId::Qualify(plan) => Some(*plan),
         };
         let in_force = plan.as_ref().and_then(|id| self.plans.plans().iter().find(|plan| plan.id == *id));
         let kind = self.kind(edge, in_force.map(|plan| &**plan));
@@ -226,22 +228,22 @@ impl<'a> Part<'a> {
     fn line(self, contact: &Contact) -> Option<ContributionLine> {
         match self {
             Part::Fit(plan, fit) => Some(ContributionLine {
-                plan: plan.id.clone(),
-                rule: fit.rule.clone(),
+                plan: plan.id,
+                rule: fit.rule,
                 uid: None,
-                event_type: Arc::from(""),
+                event_type: Cow::Borrowed(""),
                 time: Timestamp::MIN,
                 value: fit.points,
             }),
             Part::Booked(booked) => {
                 let rule = contact.rules.get(booked.rule)?;
                 let uid = uid_of(booked.cause);
-                let row = uid.and_then(|uid| contact.rows.find(uid)).map(|at| contact.rows.as_slice()[at]);
+                let row = uid.and_then(|uid| contact.rows.find(uid));
                 Some(ContributionLine {
-                    plan: rule.plan.clone(),
-                    rule: rule.rule.clone(),
+                    plan: rule.plan,
+                    rule: rule.rule,
                     uid,
-                    event_type: Arc::from(row.map_or("", |row| contact.words.text(row.event_type))),
+                    event_type: row.map_or(Cow::Borrowed(""), |at| spelling(contact.rows.event_type(at))),
                     time: booked.time,
                     value: booked.applied,
                 })

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use jiff::ToSpan as _;
-use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
-
 use crate::contact::{
     Cause, Contribution, Dimension, LimitReason, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState, RuleTable,
     State, TagState,
 };
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
-use crate::plan::{CapPeriod, OncePer, Plan, Rule};
+use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, Rule};
 use crate::points::{Points, SUM_MAX};
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// The most once keys a contact keeps; beyond them the oldest ends (S58).
 pub(crate) const ONCE_KEYS_MAX: usize = 2000;
@@ -23,6 +20,7 @@ pub(crate) const TAGS_MAX: usize = 200;
 
 /// What a booking changes.
 pub(crate) struct Books<'a> {
+    pub(crate) plans: &'a PlanSet,
     pub(crate) state: &'a mut State,
     pub(crate) rules: &'a mut RuleTable,
     /// Where contributions go; `None` while a base is folded, which keeps sums only.
@@ -34,16 +32,10 @@ pub(crate) struct Books<'a> {
 
 impl Books<'_> {
     /// Books one firing at an instant.
-    pub(crate) fn book(
-        &mut self,
-        plan: &Plan,
-        plan_at: usize,
-        rule: &Rule,
-        firing: &Firing,
-        now: Timestamp,
-        cause: Cause,
-    ) {
-        let booked_as = self.rules.insert_in_plan(plan, rule);
+    pub(crate) fn book(&mut self, plan_at: usize, firing: &Firing, now: Timestamp, cause: Cause) {
+        let plan = &self.plans.plans()[firing.plan];
+        let (rule, names) = (&plan.rules[firing.rule], self.plans.names(firing.plan, firing.rule));
+        let booked_as = self.rules.insert(&names.plan);
         let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
         let mut reason = None;
         let weighted = match firing.weight {
@@ -66,7 +58,7 @@ impl Books<'_> {
         self.remember(rule, state_index, firing, applied, now);
         self.add(plan_at, applied);
         self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reason });
-        for effect in &rule.tags {
+        for (effect, booked_as) in rule.tags.iter().zip(&names.tags) {
             // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
             let (raw, points, reason) = match effect.points {
                 None => (firing.raw, applied, reason),
@@ -75,14 +67,13 @@ impl Books<'_> {
                     (own, weighted, (weighted != own).then_some(LimitReason::Weight))
                 }
             };
-            let booked_as = RuleName {
-                key: rule.key,
-                plan: plan.id.clone(),
-                rule: rule.id.clone(),
-                version: plan.version,
-                dimension: Dimension::Tag(effect.tag.clone()),
-            };
-            self.tags.push(TagOperation::Book { rule: booked_as, tag: effect.tag.clone(), points, raw, reason });
+            self.tags.push(TagOperation::Book {
+                rule: Arc::clone(booked_as),
+                tag: effect.tag.clone(),
+                points,
+                raw,
+                reason,
+            });
         }
         self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
     }
@@ -121,12 +112,12 @@ impl Books<'_> {
             held.capped += applied;
         }
         if let Some(CapPeriod::Rolling(span)) = period {
-            let rolling = Arc::make_mut(&mut self.state.rolling);
+            let rolling = &mut self.state.rolling;
             rolling.retain(|booking| booking.rule != state_index || booking.time > now - span);
             rolling.push(RollingBooking { rule: state_index, time: now, applied });
         }
         if let Some(key) = firing.once_key {
-            let once = Arc::make_mut(&mut self.state.once);
+            let once = &mut self.state.once;
             once.retain(|known| known.rule != state_index || known.key != key);
             if once.len() >= ONCE_KEYS_MAX {
                 once.remove(0);
@@ -161,14 +152,13 @@ impl Books<'_> {
                 TagOperation::Give { tag, points } => {
                     let Some(at) = self.carry(tag, now) else { continue };
                     let applied = self.add_to_tag(at, *points);
-                    let nobody: Arc<str> = Arc::from("");
-                    let rule = self.rules.insert(&RuleName {
+                    let rule = self.rules.insert(&Arc::new(RuleName {
                         key: Name::of_pair("", ""),
-                        plan: nobody.clone(),
-                        rule: nobody,
+                        plan: Word::EMPTY,
+                        rule: Word::EMPTY,
                         version: PlanVersion::default(),
                         dimension: Dimension::Tag(tag.clone()),
-                    });
+                    }));
                     let reason = (applied != *points).then_some(LimitReason::Limit);
                     self.record(Contribution { time: now, cause, rule, raw: *points, applied, reason });
                 }
@@ -183,7 +173,7 @@ impl Books<'_> {
                 TagOperation::Remove(tag) => {
                     if let Ok(at) = self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
                         self.touch(tag, true);
-                        Arc::make_mut(&mut self.state.tags).remove(at);
+                        self.state.tags.remove(at);
                     }
                 }
             }
@@ -192,7 +182,7 @@ impl Books<'_> {
 
     /// Adds points to a tag's score, inside the bound of every sum. Returns what was added.
     fn add_to_tag(&mut self, at: usize, points: Points) -> Points {
-        let held = &mut Arc::make_mut(&mut self.state.tags)[at];
+        let held = &mut self.state.tags[at];
         let applied = within(held.points, points, -SUM_MAX, SUM_MAX);
         held.points += applied;
         applied
@@ -207,7 +197,7 @@ impl Books<'_> {
                 self.touch(tag, false);
                 let first_contribution = self.state.booked;
                 let held = TagState { tag: tag.clone(), since: now, points: Points::ZERO, first_contribution };
-                Arc::make_mut(&mut self.state.tags).insert(at, held);
+                self.state.tags.insert(at, held);
                 Some(at)
             }
         }
@@ -225,9 +215,7 @@ pub(crate) fn rule_state(rules: &mut Vec<RuleState>, rule: RuleIndex) -> &mut Ru
     let at = match rules.iter().position(|state| state.rule == rule) {
         Some(at) => at,
         None => {
-            let (period_end, capped) = (Timestamp::MIN, Points::ZERO);
-            let blank = RuleState { rule, once_fired: None, idle_passed: None, period: 0, period_end, capped };
-            rules.push(blank);
+            rules.push(RuleState::blank(rule));
             rules.len() - 1
         }
     };
@@ -247,39 +235,5 @@ fn within(sum: Points, points: Points, floor: Points, ceiling: Points) -> Points
         points.min((ceiling - sum).max(Points::ZERO))
     } else {
         -((-points).min((sum - floor).max(Points::ZERO)))
-    }
-}
-
-/// The first instant after the calendar period that holds `now` (S19): periods are local dates, so a day may have 23 or 25 hours.
-pub(crate) fn period_end(period: CapPeriod, zone: &TimeZone, now: Timestamp) -> Timestamp {
-    let Ok(instant) = jiff::Timestamp::from_millisecond(now.millis()) else { return Timestamp::MAX };
-    let today: Date = instant.to_zoned(zone.clone()).date();
-    let next = match period {
-        CapPeriod::Day => today.checked_add(1.day()),
-        CapPeriod::Week => today.nth_weekday(1, Weekday::Monday),
-        CapPeriod::Month => today.last_of_month().checked_add(1.day()),
-        CapPeriod::Award | CapPeriod::Rolling(_) | CapPeriod::Ever => return Timestamp::MAX,
-    };
-    let midnight = next.and_then(|date| date.to_zoned(zone.clone()));
-    midnight.map_or(Timestamp::MAX, |zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn end(period: CapPeriod, zone: &str, at: &str) -> String {
-        let now = Timestamp::from_millis(at.parse::<jiff::Timestamp>().unwrap().as_millisecond());
-        period_end(period, &TimeZone::get(zone).unwrap(), now).to_string()
-    }
-
-    #[test]
-    fn calendar_periods_end_at_local_midnight_s19() {
-        assert_eq!(end(CapPeriod::Day, "UTC", "2026-03-28T23:59:59.999Z"), "2026-03-29T00:00:00.000Z");
-        // The night of the change to summer time: the day of 2026-03-29 in Warsaw has 23 hours.
-        assert_eq!(end(CapPeriod::Day, "Europe/Warsaw", "2026-03-28T23:00:00Z"), "2026-03-29T22:00:00.000Z");
-        assert_eq!(end(CapPeriod::Week, "UTC", "2026-11-22T12:00:00Z"), "2026-11-23T00:00:00.000Z");
-        assert_eq!(end(CapPeriod::Week, "UTC", "2026-11-23T00:00:00Z"), "2026-11-30T00:00:00.000Z");
-        assert_eq!(end(CapPeriod::Month, "UTC", "2026-02-10T00:00:00Z"), "2026-03-01T00:00:00.000Z");
     }
 }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::contact::{Contact, FactStatistics, Row, Rows, State, Words};
+use crate::contact::{FactStatistics, Row, Rows, State};
 use crate::event::{Event, Value, Verdict};
 use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
 use crate::id::Name;
@@ -55,6 +55,11 @@ impl FactCaches {
         self.matches.borrow_mut().clear();
     }
 
+    pub(crate) fn warm(&self) -> u64 {
+        let last = |matches: &FactMatches| matches.times.last().map_or(0, |time| time.millis() as u64);
+        self.matches.borrow().iter().fold(0, |sum, matches| sum ^ last(matches))
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let matches = self.matches.borrow();
         matches.capacity() * size_of::<FactMatches>() + matches.iter().map(|m| m.times.capacity() * 8).sum::<usize>()
@@ -66,7 +71,6 @@ impl FactCaches {
 pub(crate) struct History<'a> {
     pub(crate) departed: &'a [FactStatistics],
     pub(crate) rows: &'a Rows,
-    pub(crate) words: &'a Words,
     /// Rows from the first up to here are visible; this event's own row is the last of them.
     pub(crate) visible: usize,
     pub(crate) caches: &'a FactCaches,
@@ -109,8 +113,9 @@ impl History<'_> {
             }
         };
         let matches = &mut caches[at];
-        for row in &self.rows.as_slice()[matches.seen.min(self.visible)..self.visible] {
-            if counted.contains(row.verdict) && row_matches(fact, row, self.rows, self.words) {
+        for at in matches.seen.min(self.visible)..self.visible {
+            let row = &self.rows.as_slice()[at];
+            if counted.contains(row.verdict()) && row_matches(fact, self.rows, at) {
                 matches.times.push(row.time);
             }
         }
@@ -120,14 +125,14 @@ impl History<'_> {
 }
 
 /// Whether a row is an event that a fact counts.
-pub(crate) fn row_matches(fact: &Fact, row: &Row, rows: &Rows, words: &Words) -> bool {
-    let event_type = words.name(row.event_type);
+pub(crate) fn row_matches(fact: &Fact, rows: &Rows, at: usize) -> bool {
+    let event_type = rows.event_type(at).name();
     if !fact.types.iter().any(|known| known.name() == event_type) {
         return false;
     }
     if let Some(prefix) = &fact.prefix {
         let field = if prefix.starts_with('/') { "path" } else { "url" };
-        match rows.properties(row, words).get(Name::of(field)) {
+        match rows.properties(at).get(Name::of(field)) {
             Some(Value::Text(text)) if text.starts_with(&**prefix) => {}
             _ => return false,
         }
@@ -135,7 +140,7 @@ pub(crate) fn row_matches(fact: &Fact, row: &Row, rows: &Rows, words: &Words) ->
     match &fact.when {
         None => true,
         Some(when) => {
-            let scope = RowScope { row, rows, words };
+            let scope = RowScope { rows, at };
             when.eval_bool(&scope).unwrap_or(false)
         }
     }
@@ -143,17 +148,16 @@ pub(crate) fn row_matches(fact: &Fact, row: &Row, rows: &Rows, words: &Words) ->
 
 /// What a fact's own condition sees: the event and nothing else (S12).
 struct RowScope<'a> {
-    row: &'a Row,
     rows: &'a Rows,
-    words: &'a Words,
+    at: usize,
 }
 
 impl Scope for RowScope<'_> {
     fn event(&self, property: Name) -> Option<Value<'_>> {
-        self.rows.properties(self.row, self.words).get(property)
+        self.rows.properties(self.at).get(property)
     }
     fn event_type(&self) -> Option<&str> {
-        Some(self.words.text(self.row.event_type))
+        Some(self.rows.event_type(self.at).as_str())
     }
     fn attribute(&self, _attribute: Name) -> Option<Value<'_>> {
         None
@@ -188,14 +192,14 @@ const RECENT_MAX: usize = 2000;
 /// since, for a later condition may look back at it.
 pub(crate) fn depart<'p>(
     base: &mut State,
-    contact: &Contact,
-    row: &Row,
+    rows: &Rows,
+    at: usize,
     plans: impl Iterator<Item = &'p Arc<crate::plan::Plan>>,
 ) {
-    let type_text = contact.words.text(row.event_type);
-    let mut matched: Vec<(Name, &str, Span)> = vec![(Name::of(type_text), type_text, Span::ZERO)];
+    let (row, event_type) = (&rows.as_slice()[at], rows.event_type(at));
+    let mut matched: Vec<(Name, &str, Span)> = vec![(event_type.name(), event_type.as_str(), Span::ZERO)];
     for fact in plans.flat_map(|plan| &plan.facts) {
-        if !row_matches(fact, row, &contact.rows, &contact.words) {
+        if !row_matches(fact, rows, at) {
             continue;
         }
         // Two plans may count one fact in windows of different length: the instants are kept for the longest.
@@ -204,17 +208,17 @@ pub(crate) fn depart<'p>(
             None => matched.push((fact.key, &fact.text, fact.window)),
         }
     }
-    let facts = Arc::make_mut(&mut base.facts);
+    let facts = base.facts.make_mut();
     for (key, text, window) in matched {
         add(facts, key, text, row, window);
     }
 }
 
 fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window: Span) {
-    let at = match facts.iter().position(|known| known.key == key && known.verdict == row.verdict) {
+    let at = match facts.iter().position(|known| known.key == key && known.verdict == row.verdict()) {
         Some(at) => at,
         None => {
-            let (time, verdict) = (row.time, row.verdict);
+            let (time, verdict) = (row.time, row.verdict());
             let text = Arc::from(text);
             facts.push(FactStatistics { key, text, verdict, count: 0, first: time, last: time, recent: Vec::new() });
             facts.len() - 1

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{FitPoints, Level, PlanState, QualifyState, State, SubjectId};
+use crate::contact::{FitPoints, Level, PlanState, QualifyState, SharedList, State, SubjectId};
 use crate::derived::Reason;
 use crate::event::Value;
 use crate::expr::{LevelRef, LevelSubject, ScoreRef};
@@ -13,6 +13,7 @@ use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::Timestamp;
 use crate::timeline::InForce;
+use crate::word::Word;
 
 /// A change of a subject's level in one step.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub(crate) struct Edge {
 /// The levels just before a step, for conditions that read them (S59). Taken only where some condition of the set does.
 #[derive(Debug, Default)]
 pub(crate) struct PreLevels {
-    plans: Vec<(Name, bool, Option<Arc<str>>)>,
+    plans: Vec<(Name, bool, Option<Word>)>,
     tags: Vec<Arc<str>>,
 }
 
@@ -48,7 +49,7 @@ impl PreLevels {
 
     /// The levels of a state.
     pub(crate) fn of(state: &State) -> PreLevels {
-        let stage = |held: &PlanState| held.stage.as_ref().map(|stage| stage.stage.clone());
+        let stage = |held: &PlanState| held.stage.as_ref().map(|stage| stage.stage);
         PreLevels {
             plans: state.plans.iter().map(|held| (held.key, held.qualify.on, stage(held))).collect(),
             tags: state.tags.iter().map(|held| held.tag.clone()).collect(),
@@ -79,16 +80,19 @@ impl Stepper<'_> {
             if self.state.plan(plan.key).is_some() {
                 continue;
             }
+            if self.state.plans.is_empty() {
+                self.state.plans.reserve_exact(self.plans.plans().len());
+            }
             let at = self.state.plans.partition_point(|held| *held.plan < *plan.id);
             let blank = PlanState {
-                plan: plan.id.clone(),
+                plan: plan.id,
                 key: plan.key,
                 member: false,
                 member_since: now,
                 engagement: Points::ZERO,
                 first_contribution: self.state.booked,
                 fit: Points::ZERO,
-                fit_rules: Arc::default(),
+                fit_rules: SharedList::default(),
                 qualify: QualifyState::default(),
                 stage: None,
                 stage_left: None,
@@ -176,10 +180,10 @@ impl Stepper<'_> {
             held.engagement = Points::ZERO;
             no_fit(held);
             held.first_contribution = self.state.booked;
-            let plan = held.plan.clone();
+            let plan = held.plan;
             if let Some(stage) = held.stage.take() {
                 held.stage_left = Some(now);
-                let (old, subject) = (Level::Stage(stage.stage), SubjectId::Stage(plan.clone()));
+                let (old, subject) = (Level::Stage(stage.stage), SubjectId::Stage(plan));
                 self.push_plan_edge(subject, old, Level::None, now);
             }
             if self.state.plans[at].qualify.on {
@@ -213,7 +217,7 @@ impl Stepper<'_> {
         let Some(qualify) = &plan.qualify else {
             if held.on {
                 self.state.plans[at].qualify = switched(held, false, now);
-                self.push_plan_edge(SubjectId::Qualify(plan.id.clone()), Level::On, Level::None, now);
+                self.push_plan_edge(SubjectId::Qualify(plan.id), Level::On, Level::None, now);
             }
             return;
         };
@@ -270,7 +274,7 @@ impl Stepper<'_> {
         let (old, new, threshold) =
             if on { (Level::None, Level::On, qualify.at) } else { (Level::On, Level::None, qualify.release) };
         self.buffers.edges.push(Edge {
-            subject: SubjectId::Qualify(plan.id.clone()),
+            subject: SubjectId::Qualify(plan.id),
             old,
             new,
             since: now,
@@ -298,16 +302,16 @@ impl Stepper<'_> {
         let scope = self.scope(plan, None, now);
         let true_now = plan.fit.iter().filter(|rule| rule.when.eval_bool(&scope).unwrap_or(false));
         let worth = true_now.filter_map(|rule| match &rule.points {
-            PointsOf::Fixed(points) => Some(FitPoints { rule: rule.id.clone(), points: *points }),
+            PointsOf::Fixed(points) => Some(FitPoints { rule: rule.id, points: *points }),
             PointsOf::Computed(expression) => {
-                Some(FitPoints { rule: rule.id.clone(), points: expression.eval_points(&scope).ok()? })
+                Some(FitPoints { rule: rule.id, points: expression.eval_points(&scope).ok()? })
             }
         });
         let rules: Vec<FitPoints> = worth.collect();
         let held = &mut self.state.plans[at];
         held.fit = rules.iter().map(|rule| rule.points).sum::<Points>().saturated();
-        if *held.fit_rules != rules {
-            held.fit_rules = Arc::new(rules);
+        if *held.fit_rules != *rules {
+            held.fit_rules = SharedList::new(rules);
         }
     }
 
@@ -328,7 +332,7 @@ pub(crate) fn emission_rank(subject: &SubjectId) -> (u8, &str, u8) {
 fn no_fit(held: &mut PlanState) {
     held.fit = Points::ZERO;
     if !held.fit_rules.is_empty() {
-        held.fit_rules = Arc::default();
+        held.fit_rules = SharedList::default();
     }
 }
 

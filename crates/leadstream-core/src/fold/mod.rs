@@ -7,15 +7,17 @@ mod announce;
 mod booking;
 mod facts;
 mod levels;
+mod periods;
 mod reconcile;
 mod stages;
 mod step;
 mod timers;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::canonical::canonical_bytes;
-use crate::contact::{Base, Contact, FactStatistics, Ledger, Row, State};
+use crate::contact::{Base, Contact, FactStatistics, Ledger, RowText, SharedList, State};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
@@ -142,14 +144,14 @@ impl Fold {
         }
         let fired = if let Some(at) = known {
             contact.rows.remove(at);
-            contact.rows.insert(event, &mut contact.words);
+            contact.rows.insert(event);
             self.apply_late(contact, event, clock, out)
         } else if self.is_late(contact, event) {
-            contact.rows.insert(event, &mut contact.words);
+            contact.rows.insert(event);
             self.apply_late(contact, event, clock, out)
         } else {
             self.fire_due(contact, event.time, out);
-            contact.rows.insert(event, &mut contact.words);
+            contact.rows.insert(event);
             let fired = self.step_last(contact, event, out);
             if clock > event.time {
                 self.refresh(contact);
@@ -348,7 +350,7 @@ impl Fold {
         let mut row = std::mem::take(&mut self.row);
         let mut watched_fired = 0;
         for at in 0..contact.rows.len() {
-            contact.rows.load(at, &contact.words, &contact.id, &mut row);
+            contact.rows.load(at, &contact.id, &mut row);
             self.fire_silently(contact, row.time);
             let in_force = Arc::clone(self.timeline.at(row.time));
             let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
@@ -405,26 +407,26 @@ impl Fold {
             Some(base) => base.state,
             None => Default::default(),
         };
-        let departing: Vec<Row> = contact.rows.as_slice()[..count].to_vec();
         // The steps of the live fold, with the same rows in sight: what had departed before is in the statistics, what departs now is still a row.
-        let before = Arc::clone(&base.facts);
+        let before = base.facts.clone();
         let caches = FactCaches::default();
         let mut row = std::mem::take(&mut self.row);
         for at in 0..count {
-            contact.rows.load(at, &contact.words, &contact.id, &mut row);
+            contact.rows.load(at, &contact.id, &mut row);
             self.step_base(contact, &mut base, &row, BaseSight { at, departed: &before, caches: &caches });
         }
         self.row = row;
-        for departed in &departing {
-            let plans = self.timeline.from(departed.time).flat_map(|in_force| in_force.plans.plans());
-            facts::depart(&mut base, contact, departed, plans);
+        for at in 0..count {
+            let time = contact.rows.as_slice()[at].time;
+            let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());
+            facts::depart(&mut base, &contact.rows, at, plans);
         }
-        let Some(last) = departing.last() else { return };
+        let boundary = contact.rows.as_slice()[count - 1].order();
         contact.ledger.remove_oldest(base.booked - contact.ledger.first);
         contact.rows.remove_oldest(count);
         contact.facts.clear();
-        contact.state.facts = Arc::clone(&base.facts);
-        contact.base = Some(Box::new(Base { boundary: last.order(), state: base }));
+        contact.state.facts = base.facts.clone();
+        contact.base = Some(Box::new(Base { boundary, state: base }));
         contact.rewrites += 1;
     }
 
@@ -454,12 +456,11 @@ impl Fold {
             in_force,
             plans: &in_force.plans,
             horizon: self.limits.horizon,
-            departed: Arc::clone(sight.departed),
+            departed: sight.departed.clone(),
             state: base,
             rules: &mut contact.rules,
             ledger: None,
             rows: &contact.rows,
-            words: &contact.words,
             caches: sight.caches,
             visible,
             buffers: &mut self.buffers,
@@ -489,29 +490,38 @@ struct BaseSight<'a> {
     /// The place of the departing row.
     at: usize,
     /// What departed before.
-    departed: &'a Arc<Vec<FactStatistics>>,
+    departed: &'a SharedList<FactStatistics>,
     caches: &'a FactCaches,
 }
 
 /// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).
 fn replaces(contact: &Contact, at: usize, event: &Event) -> bool {
     let row = &contact.rows.as_slice()[at];
-    let kept = (row.time, contact.words.text(row.event_type), row.verdict);
+    let kept = (row.time, contact.rows.event_type(at).as_str(), row.verdict());
     let offered = (event.time, event.event_type.as_str(), event.verdict);
     offered.cmp(&kept).then_with(|| {
         let mut held = Event::default();
-        contact.rows.load(at, &contact.words, &contact.id, &mut held);
+        contact.rows.load(at, &contact.id, &mut held);
         canonical_bytes(&event.properties).cmp(&canonical_bytes(&held.properties))
     }) == std::cmp::Ordering::Less
 }
 
 fn event_cause(event: &Event) -> DerivedCause {
-    DerivedCause::Event { uid: event.uid, event_type: Arc::from(event.event_type.as_str()), time: event.time }
+    let event_type = spelling(RowText::from_outside(event.event_type.name(), event.event_type.as_str()));
+    DerivedCause::Event { uid: event.uid, event_type, time: event.time }
+}
+
+/// A text of a row, kept: a word costs nothing.
+pub(crate) fn spelling(text: RowText<'_>) -> Cow<'static, str> {
+    match text {
+        RowText::Word(word) => Cow::Borrowed(word.as_str()),
+        RowText::Own(text) => Cow::Owned(text.to_owned()),
+    }
 }
 
 fn timer_cause(timer: Timer, in_force: &InForce) -> DerivedCause {
     let rule = match timer.kind {
-        TimerKind::Idle => Some(in_force.plans.plans()[timer.plan].rules[timer.rule].id.clone()),
+        TimerKind::Idle => Some(in_force.plans.plans()[timer.plan].rules[timer.rule].id),
         TimerKind::PlanChange | TimerKind::Check => None,
     };
     DerivedCause::Timer { kind: timer.kind, rule, due: timer.due }
@@ -533,7 +543,6 @@ pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &
         history: facts::History {
             departed: &contact.state.facts,
             rows: &contact.rows,
-            words: &contact.words,
             visible: contact.rows.len(),
             caches: &contact.facts,
         },

@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// The score that was read, the threshold it was compared with, and why a level is what it is.
 type Explained = (Option<(ScoreRef, Points)>, Option<Points>, Reason);
@@ -56,8 +57,8 @@ fn subjects(contact: &Contact) -> Vec<SubjectId> {
     let mut subjects: Vec<SubjectId> = contact.announced.subjects.iter().map(|state| state.subject.clone()).collect();
     subjects.extend(contact.state.tags.iter().map(|tag| SubjectId::Tag(tag.tag.clone())));
     for plan in &contact.state.plans {
-        subjects.push(SubjectId::Stage(plan.plan.clone()));
-        subjects.push(SubjectId::Qualify(plan.plan.clone()));
+        subjects.push(SubjectId::Stage(plan.plan));
+        subjects.push(SubjectId::Qualify(plan.plan));
     }
     subjects.sort_by(|a, b| emission_rank(a).cmp(&emission_rank(b)));
     subjects.dedup();
@@ -70,7 +71,7 @@ pub(crate) fn level(state: &State, subject: &SubjectId) -> Level {
     match subject {
         SubjectId::Tag(tag) => state.tag(tag).map_or(Level::None, |_| Level::On),
         SubjectId::Stage(id) => {
-            plan(id).and_then(|plan| plan.stage.as_ref()).map_or(Level::None, |stage| Level::Stage(stage.stage.clone()))
+            plan(id).and_then(|plan| plan.stage.as_ref()).map_or(Level::None, |stage| Level::Stage(stage.stage))
         }
         SubjectId::Qualify(id) => match plan(id) {
             Some(plan) if plan.qualify.on => Level::On,
@@ -136,9 +137,9 @@ fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &L
 }
 
 /// The stages between two levels, in the order in which they were passed (S41).
-fn passed_through(plan: Option<&Plan>, old: &Level, new: &Level) -> Vec<Arc<str>> {
+fn passed_through(plan: Option<&Plan>, old: &Level, new: &Level) -> Vec<Word> {
     let Some(pipeline) = plan.and_then(|plan| plan.pipeline.as_ref()) else { return Vec::new() };
     let (from, to) = (stage_place(plan, old), stage_place(plan, new));
-    let between = |place: usize| pipeline.stages[place].name.clone();
+    let between = |place: usize| pipeline.stages[place].name;
     if from < to { (from + 1..to).map(between).collect() } else { (to + 1..from).rev().map(between).collect() }
 }

@@ -3,8 +3,6 @@
 //! The score that stages are entered and left by is the one that the pipeline's `by` names. No stage ranks as the first one: entering the first
 //! stage, and leaving it for none, is not told.
 
-use std::sync::Arc;
-
 use crate::contact::{Level, StageState, SubjectId};
 use crate::derived::Reason;
 use crate::expr::{Expr, ScoreRef};
@@ -28,7 +26,7 @@ impl Stepper<'_> {
     pub(crate) fn enter_first_stage(&mut self, plan: &Plan, at: usize, now: Timestamp) {
         let Some(first) = plan.pipeline.as_ref().and_then(|pipeline| pipeline.stages.first()) else { return };
         self.state.plans[at].stage = Some(entered(first, now, self.state.booked, false));
-        self.push_silent_stage(plan, Level::None, Level::Stage(first.name.clone()), now);
+        self.push_silent_stage(plan, Level::None, Level::Stage(first.name), now);
     }
 
     /// The stage of one plan after the step's bookings.
@@ -54,7 +52,7 @@ impl Stepper<'_> {
         let Some(left) = &self.state.plans[at].stage else { return };
         let stages = plan.pipeline.as_ref().map_or(&[][..], |pipeline| &pipeline.stages);
         let place = stages.iter().position(|stage| stage.name == left.stage);
-        let old = Level::Stage(left.stage.clone());
+        let old = Level::Stage(left.stage);
         if place == Some(0) {
             self.push_silent_stage(plan, old, Level::None, now);
         } else {
@@ -152,8 +150,8 @@ impl Stepper<'_> {
     /// Makes a decided move: the stage score begins anew.
     fn go(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, decided: Move, now: Timestamp) {
         let target = &pipeline.stages[decided.to];
-        let old = self.state.plans[at].stage.as_ref().map_or(Level::None, |stage| Level::Stage(stage.stage.clone()));
-        let new = Level::Stage(target.name.clone());
+        let old = self.state.plans[at].stage.as_ref().map_or(Level::None, |stage| Level::Stage(stage.stage));
+        let new = Level::Stage(target.name);
         self.push_stage_edge(plan, at, (old, new), decided.threshold, decided.reason, now);
         self.state.plans[at].stage = Some(entered(target, now, self.state.booked, decided.resting));
     }
@@ -180,7 +178,7 @@ impl Stepper<'_> {
         let by = plan.pipeline.as_ref().map_or(ScoreRef::Stage(None), |pipeline| pipeline.by.clone());
         let score = Scores { state: self.state, plans: self.plans }.read(plan, &by);
         let stage_first = self.state.plans[at].stage.as_ref().map(|stage| stage.first_contribution);
-        let subject = SubjectId::Stage(plan.id.clone());
+        let subject = SubjectId::Stage(plan.id);
         let score = Some((by, score));
         self.buffers.edges.push(Edge {
             subject,
@@ -197,7 +195,7 @@ impl Stepper<'_> {
 
     fn push_silent_stage(&mut self, plan: &Plan, old: Level, new: Level, now: Timestamp) {
         self.buffers.edges.push(Edge {
-            subject: SubjectId::Stage(plan.id.clone()),
+            subject: SubjectId::Stage(plan.id),
             old,
             new,
             since: now,
@@ -212,6 +210,6 @@ impl Stepper<'_> {
 
 /// A stage just entered.
 fn entered(stage: &Stage, now: Timestamp, booked: u64, resting: bool) -> StageState {
-    let (stage, points) = (Arc::clone(&stage.name), Points::ZERO);
+    let (stage, points) = (stage.name, Points::ZERO);
     StageState { stage, entered: now, points, first_contribution: booked, armed: false, resting }
 }

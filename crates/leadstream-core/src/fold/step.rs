@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use crate::contact::{
     Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, PlanState, Rows, RuleName,
-    RuleTable, State, Words,
+    RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value, Verdict};
 use crate::fold::booking::{self, Books};
 use crate::fold::facts::{CountedVerdicts, FactCaches, History, StepScope};
 use crate::fold::levels::{Edge, PreLevels};
+use crate::fold::periods::Periods;
 use crate::id::Hasher;
-use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger, VerdictPolicy};
+use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, VerdictPolicy};
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
@@ -35,6 +36,7 @@ pub(crate) struct StepBuffers {
     /// Tags that were set or removed in this step, with whether the contact carried them before it.
     pub(crate) touched_tags: Vec<(Arc<str>, bool)>,
     pub(crate) edges: Vec<Edge>,
+    pub(crate) periods: Periods,
     pub(crate) pre_levels: PreLevels,
 }
 
@@ -58,7 +60,7 @@ pub(crate) enum TagOperation {
     /// The CRM sets it, with points of no rule.
     Give { tag: Arc<str>, points: Points },
     /// A rule sets it, with points.
-    Book { rule: RuleName, tag: Arc<str>, points: Points, raw: Points, reason: Option<LimitReason> },
+    Book { rule: Arc<RuleName>, tag: Arc<str>, points: Points, raw: Points, reason: Option<LimitReason> },
     /// A rule or the CRM removes it.
     Remove(Arc<str>),
 }
@@ -84,9 +86,8 @@ pub(crate) struct Stepper<'a> {
     pub(crate) rules: &'a mut RuleTable,
     pub(crate) ledger: Option<&'a mut Ledger>,
     pub(crate) rows: &'a Rows,
-    pub(crate) words: &'a Words,
     pub(crate) caches: &'a FactCaches,
-    pub(crate) departed: Arc<Vec<FactStatistics>>,
+    pub(crate) departed: SharedList<FactStatistics>,
     /// Rows up to here are visible to conditions.
     pub(crate) visible: usize,
     pub(crate) buffers: &'a mut StepBuffers,
@@ -110,7 +111,6 @@ pub(crate) fn stepper<'a>(
         rules: &mut contact.rules,
         ledger: Some(&mut contact.ledger),
         rows: &contact.rows,
-        words: &contact.words,
         caches: &contact.facts,
         visible,
         buffers,
@@ -191,7 +191,7 @@ impl Stepper<'_> {
         if !matches!(event.kind, EventKind::Attributes | EventKind::Snapshot) {
             return event.kind == EventKind::Tags;
         }
-        let attributes = Arc::make_mut(&mut self.state.attributes);
+        let attributes = self.state.attributes.make_mut();
         if event.kind == EventKind::Snapshot {
             attributes.retain(|known| event.properties.get(known.name).is_some_and(|value| !unsets(value)));
         }
@@ -296,7 +296,7 @@ impl Stepper<'_> {
                 let held = index.and_then(|index| self.state.rules.iter().find(|state| state.rule == index));
                 match held.filter(|held| held.period == period.code() && now < held.period_end) {
                     Some(held) => held.period_end,
-                    None => booking::period_end(period, &plan.time_zone, now),
+                    None => self.buffers.periods.end(plan, period, now),
                 }
             }
             _ => Timestamp::MAX,
@@ -318,12 +318,11 @@ impl Stepper<'_> {
         let touched_tags = &mut self.buffers.touched_tags;
         touched_tags.clear();
         let ledger = self.ledger.as_deref_mut();
-        let mut books = Books { state: self.state, rules: self.rules, ledger, tags: &mut tags, touched_tags };
+        let mut books = Books { plans, state: self.state, rules: self.rules, ledger, tags: &mut tags, touched_tags };
         for firing in &firings {
             let plan = &plans.plans()[firing.plan];
-            let rule = &plan.rules[firing.rule];
             if let Some(plan_at) = books.state.plans.iter().position(|held| held.key == plan.key) {
-                books.book(plan, plan_at, rule, firing, now, cause);
+                books.book(plan_at, firing, now, cause);
             }
         }
         let operations = std::mem::take(books.tags);
@@ -348,7 +347,7 @@ impl Stepper<'_> {
             self.buffers.firings.push(firing);
         }
         self.book_firings(timer.due, Cause::Timer, Vec::new());
-        self.pass_idle(plan, rule, timer.due);
+        self.pass_idle(timer);
     }
 
     /// Notes an activity by its verdict (S14): plans differ in which verdicts count for them.
@@ -364,13 +363,7 @@ impl Stepper<'_> {
             view: Scores { state: self.state, plans: self.plans },
             plan,
             event,
-            history: History {
-                departed: &self.departed,
-                rows: self.rows,
-                words: self.words,
-                visible: self.visible,
-                caches: self.caches,
-            },
+            history: History { departed: &self.departed, rows: self.rows, visible: self.visible, caches: self.caches },
             now,
             levels: &self.buffers.pre_levels,
         }
@@ -435,12 +428,12 @@ fn once_key(value: Value<'_>) -> Option<u64> {
 
 impl Stepper<'_> {
     /// Marks an idle due instant as past, whether it booked or not.
-    fn pass_idle(&mut self, plan: &Plan, rule: &Rule, due: Timestamp) {
-        debug_assert!(matches!(rule.trigger, Trigger::Idle { .. }));
-        let index = match self.rules.state_index(rule.key) {
+    fn pass_idle(&mut self, timer: Timer) {
+        let names = self.plans.names(timer.plan, timer.rule);
+        let index = match self.rules.state_index(names.plan.key) {
             Some(index) => index,
-            None => self.rules.insert_in_plan(plan, rule),
+            None => self.rules.insert(&names.plan),
         };
-        booking::rule_state(&mut self.state.rules, index).idle_passed = Some(due);
+        booking::rule_state(&mut self.state.rules, index).idle_passed = Some(timer.due);
     }
 }

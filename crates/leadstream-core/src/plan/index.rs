@@ -9,12 +9,12 @@
 //! only adds a rule whose condition is then false.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use crate::event::{Event, Value};
 use crate::expr::{Comparison, Expr, Literal, TextTest};
-use crate::id::Name;
+use crate::id::{Name, NameHasher};
 use crate::plan::prefixes::{Prefixes, PrefixesBuilder};
 use crate::plan::set::Candidate;
 use crate::plan::{Plan, Rule, Trigger};
@@ -215,21 +215,3 @@ fn value_key(value: Value<'_>) -> Name {
 
 /// A table by name: names are hashes already.
 type NameMap<T> = HashMap<Name, T, BuildHasherDefault<NameHasher>>;
-
-/// Passes a [`Name`] through as its own hash.
-#[derive(Clone, Copy, Default)]
-struct NameHasher(u64);
-
-impl Hasher for NameHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-}

@@ -16,6 +16,7 @@ use crate::expr::{Expr, ScoreRef};
 use crate::id::{Name, PlanVersion};
 use crate::points::Points;
 use crate::time::{Span, Timestamp};
+use crate::word::Word;
 
 pub use set::{Candidate, PlanSet};
 
@@ -23,7 +24,7 @@ pub use set::{Candidate, PlanSet};
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The plan's id, unique in a set.
-    pub id: Arc<str>,
+    pub id: Word,
     /// `Name::of(id)`.
     pub key: Name,
     /// The version, made of the file's bytes (S47).
@@ -54,7 +55,7 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The rule's id, unique in its plan.
-    pub id: Arc<str>,
+    pub id: Word,
     /// `Name::of_pair(plan id, rule id)`: rule state is kept by it (S45).
     pub key: Name,
     /// What makes the rule look.
@@ -168,7 +169,7 @@ pub struct TagEffect {
 #[derive(Clone, Debug)]
 pub struct FitRule {
     /// The rule's id, unique in its plan.
-    pub id: Arc<str>,
+    pub id: Word,
     /// Counts while this is true.
     pub when: Expr,
     /// What it counts.
@@ -223,7 +224,7 @@ pub struct Pipeline {
 #[derive(Clone, Debug)]
 pub struct Stage {
     /// Its name, unique in the plan.
-    pub name: Arc<str>,
+    pub name: Word,
     /// Entered from the stage before at or above this score.
     pub enter: Option<Points>,
     /// Entered from the stage before when this holds.

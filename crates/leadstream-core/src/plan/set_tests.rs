@@ -12,10 +12,11 @@ use crate::id::{Name, PlanVersion};
 use crate::plan::{Limits, PointsOf, Rule, VerdictPolicies};
 use crate::points::Points;
 use crate::time::Span;
+use crate::word::Word;
 
 fn rule(id: &str, trigger: Trigger, when: Option<Expr>) -> Rule {
     Rule {
-        id: Arc::from(id),
+        id: Word::of(id),
         key: Name::of(id),
         trigger,
         when,
@@ -36,7 +37,7 @@ fn on(types: &[&str], when: Option<Expr>) -> Rule {
 
 fn plan(id: &str, rules: Vec<Rule>) -> Plan {
     Plan {
-        id: Arc::from(id),
+        id: Word::of(id),
         key: Name::of(id),
         version: PlanVersion::of(id),
         members: None,

@@ -1,5 +1,6 @@
 //! The stages of a plan: what leads into each and what leads back (S36, S37).
 
+use leadstream_core::Word;
 use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{Pipeline, Stage};
 
@@ -79,7 +80,7 @@ impl Compiler<'_> {
         let leave_idle = value(entries, "leave_idle").map(|idle| self.duration(idle));
         let is_final = value(entries, "final").map_or(Some(false), |is_final| self.truth(is_final));
         let stage = Stage {
-            name: name?,
+            name: Word::of(&name?),
             enter: present(enter)?,
             enter_when: present(enter_when)?,
             leave_below: present(leave_below)?,

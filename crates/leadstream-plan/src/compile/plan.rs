@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use leadstream_core::Word;
 use leadstream_core::id::{Name, PlanVersion};
 use leadstream_core::plan::{FitRule, Limits, Plan, PointsOf, Rule, VerdictPolicies};
 
@@ -51,7 +52,7 @@ impl Compiler<'_> {
             let (id, _) = id.clone()?;
             Some(Plan {
                 key: Name::of(&id),
-                id,
+                id: Word::of(&id),
                 version: PlanVersion::of(self.sink.text()),
                 members: present(members)?,
                 global: global?,
@@ -145,7 +146,7 @@ impl Compiler<'_> {
             let line = self.first_line(node);
             self.sink.report(Code::RuleWithoutEffect, line, "this fit rule gives no points");
         }
-        Some(FitRule { id: id?, when: when?, points: points? })
+        Some(FitRule { id: Word::of(&id?), when: when?, points: points? })
     }
 
     /// The id of a rule or fit rule: unique among both.

@@ -1,6 +1,7 @@
 //! One rule: what makes it look, when it fires, and what a firing does.
 
 use jiff::tz::TimeZone;
+use leadstream_core::Word;
 use leadstream_core::id::Name;
 use leadstream_core::plan::{OncePer, PointsOf, Rule, Trigger, VerdictPolicies};
 use leadstream_core::points::Points;
@@ -57,7 +58,7 @@ impl Compiler<'_> {
         let (valid_from, valid_until) = valid?;
         Some(Rule {
             key: Name::of_pair(&self.environment.plan_id, &id),
-            id,
+            id: Word::of(&id),
             trigger: trigger?,
             when: present(when)?,
             points,

@@ -1,9 +1,9 @@
 //! The end of a restore: what was read is checked against the group's offsets and becomes a running task.
 
-use leadstream_core::{Contact, Fold, Timestamp};
+use leadstream_core::{Fold, Timestamp};
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::contact::{apply_change, read_image};
+use leadstream_wire::stored::contact::{apply_change, read_image_with};
 
 use super::redo::{RedoChange, RedoEpoch};
 use super::{InputPartition, Restore};
@@ -221,10 +221,9 @@ fn restore_contact(
         return Ok(());
     }
     if change.is_change {
-        apply_change(&mut entry.contact, &change.body)?;
+        apply_change(&mut entry.contact, &change.body, &change.words)?;
     } else {
-        let image: Contact = read_image(&change.contact, &change.body)?;
-        entry.contact = image;
+        entry.contact = read_image_with(&change.contact, &change.body, &change.words)?;
     }
     fold.refresh(&mut entry.contact);
     entry.changed_in = number;

@@ -1,10 +1,11 @@
 //! The redo log's tail, collected while it is read: the epochs that the changelog does not cover.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use leadstream_core::Timestamp;
-use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoRecord};
+use leadstream_wire::stored::{StoredError, Vocabulary};
 
 /// An epoch of the redo log.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(super) struct RedoEpoch {
 pub(super) struct RedoChange {
     pub(super) contact: String,
     pub(super) body: Vec<u8>,
+    /// The words that the body uses.
+    pub(super) words: Arc<Vocabulary>,
     /// A change to be applied, not an image.
     pub(super) is_change: bool,
 }
@@ -68,7 +71,8 @@ impl RedoTail {
                     return Err(StoredError::Malformed("an erased contact, which this program cannot read"));
                 }
             };
-            epoch.entries.push(RedoChange { contact: entry.contact.to_owned(), body: body.to_vec(), is_change });
+            let (contact, body, words) = (entry.contact.to_owned(), body.to_vec(), Arc::clone(&record.words));
+            epoch.entries.push(RedoChange { contact, body, words, is_change });
         }
         // What the newest record says is covered need not be kept, except for the record itself.
         self.epochs.retain(|number, _| *number > head.low || *number >= head.epoch);
@@ -102,7 +106,7 @@ mod tests {
     fn add(tail: &mut RedoTail, epoch: u64, low: u64, contacts: usize) {
         let mut packer = RedoPacker::new(10);
         for number in 0..contacts {
-            packer.push_image(&format!("c{number}"), |bytes| bytes.extend_from_slice(&[1; 20]));
+            packer.push_image(&format!("c{number}"), |_, bytes| bytes.extend_from_slice(&[1; 20]));
         }
         let offsets = vec![RedoOffset { topic: "t", partition: 0, next_offset: epoch }];
         let clock = Timestamp::from_millis(5);
@@ -137,8 +141,8 @@ mod tests {
 
         let mut tail = RedoTail::default();
         let mut packer = RedoPacker::new(10);
-        packer.push_image("a", |bytes| bytes.extend_from_slice(&[1; 20]));
-        packer.push_image("b", |bytes| bytes.extend_from_slice(&[1; 20]));
+        packer.push_image("a", |_, bytes| bytes.extend_from_slice(&[1; 20]));
+        packer.push_image("b", |_, bytes| bytes.extend_from_slice(&[1; 20]));
         let (clock, plan_sets) = (Timestamp::MIN, Vec::new());
         let head = RedoHead { epoch: 1, writer: 1, low: 0, clock, plans: [0; 16], plan_sets, offsets: vec![] };
         let mut records = Vec::new();

@@ -6,7 +6,7 @@
 use leadstream_core::{Fold, Timestamp};
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::changelog::write_image_head;
-use leadstream_wire::stored::contact::{write_change, write_image};
+use leadstream_wire::stored::contact::{ImageWriter, put_change, put_image};
 use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
 
 use super::cache::Slot;
@@ -23,9 +23,6 @@ use crate::worker::internal_topics::{CHANGELOG, COUNT, REDO};
 /// A task is idle, and writes all its dirty contacts back, when it has folded nothing for so long.
 const IDLE_AFTER_MS: i64 = 1_000;
 
-/// A contact of fewer rows is logged whole: its image is hardly larger than what changed.
-const ROWS_WORTH_A_CHANGE: usize = 4;
-
 /// A contact's record in the transaction.
 #[derive(Clone, Copy, Debug)]
 struct StateRecord {
@@ -39,6 +36,7 @@ struct StateRecord {
 #[derive(Debug)]
 pub(crate) struct StateRecords {
     redo: RedoPacker,
+    images: ImageWriter,
     changelog: Vec<StateRecord>,
     bytes: Vec<u8>,
     /// How many of the longest waiting contacts are written back.
@@ -51,6 +49,7 @@ impl StateRecords {
     pub(crate) fn new(part_bytes: usize) -> StateRecords {
         StateRecords {
             redo: RedoPacker::new(part_bytes),
+            images: ImageWriter::default(),
             changelog: Vec::new(),
             bytes: Vec::new(),
             written_waiting: 0,
@@ -125,7 +124,7 @@ impl Task {
         let changed_in = if entry.undo.is_some() { epoch } else { entry.changed_in };
         let from = self.records.bytes.len();
         write_image_head(changed_in, self.plans.tag(), due, &mut self.records.bytes);
-        write_image(&entry.contact, &mut self.records.bytes);
+        self.records.images.write(&entry.contact, &mut self.records.bytes);
         let to = self.records.bytes.len();
         self.records.changelog.push(StateRecord { slot, from, to, due });
         tools.encoder.scorecard(tools.fold, &entry.contact, clock, &mut self.open.outputs);
@@ -143,7 +142,7 @@ impl Task {
                 break;
             }
             tools.value.clear();
-            write_image(&entry.contact, tools.value);
+            self.records.images.write(&entry.contact, tools.value);
             let bytes = tools.value.len();
             if bytes <= limit {
                 break;
@@ -174,12 +173,12 @@ impl Task {
             let Some(entry) = self.contacts.get(slot) else { continue };
             let contact = &entry.contact;
             match &entry.undo {
-                Some(Undo::Since { lengths, .. })
-                    if contact.rows.len() >= ROWS_WORTH_A_CHANGE && lengths.only_grown(contact) =>
-                {
-                    self.records.redo.push_change(&contact.id, |bytes| write_change(contact, lengths, bytes));
+                Some(Undo::Since(before)) if before.has_only_grown(contact) => {
+                    self.records
+                        .redo
+                        .push_change(&contact.id, |words, bytes| put_change(contact, before, words, bytes));
                 }
-                _ => self.records.redo.push_image(&contact.id, |bytes| write_image(contact, bytes)),
+                _ => self.records.redo.push_image(&contact.id, |words, bytes| put_image(contact, words, bytes)),
             }
         }
         Ok(())

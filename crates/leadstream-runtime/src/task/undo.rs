@@ -2,20 +2,14 @@
 
 use leadstream_core::contact::Savepoint;
 use leadstream_core::{Contact, Fold, Timestamp};
-use leadstream_wire::stored::contact::Lengths;
 
 /// How to take a contact back.
 #[derive(Debug)]
 pub(crate) enum Undo {
     /// The epoch made it: forget it.
     New,
-    /// Rows were only appended since the savepoint.
-    Since {
-        /// State and lengths before the epoch.
-        savepoint: Box<Savepoint>,
-        /// From where on a change record tells everything.
-        lengths: Lengths,
-    },
+    /// Rows were only appended since: the state and the lengths before the epoch.
+    Since(Box<Savepoint>),
     /// The contact as it was: rows in the past were changed.
     Whole(Box<Contact>),
 }
@@ -26,12 +20,12 @@ impl Undo {
         if is_new {
             return Undo::New;
         }
-        Undo::Since { savepoint: Box::new(contact.savepoint()), lengths: Lengths::of(contact) }
+        Undo::Since(Box::new(contact.savepoint()))
     }
 
     /// Takes a whole copy, as before a rewrite. The contact must not have been rewritten since the first touch.
     pub(crate) fn make_whole(&mut self, contact: &Contact) {
-        if let Undo::Since { savepoint, .. } = self {
+        if let Undo::Since(savepoint) = self {
             let mut copy = contact.clone();
             // Not rewritten since, so the savepoint serves; a copy that could not go back would be no undo, and is not taken.
             if copy.undo((**savepoint).clone()) {
@@ -45,7 +39,7 @@ impl Undo {
         match self {
             Undo::New => Ok(None),
             Undo::Whole(copy) => Ok(Some((**copy).clone())),
-            Undo::Since { savepoint, .. } => {
+            Undo::Since(savepoint) => {
                 let mut copy = contact.clone();
                 if copy.undo((**savepoint).clone()) { Ok(Some(copy)) } else { Err(Irreversible) }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use leadstream_core::{PlanVersion, Points, Timestamp};
+use leadstream_core::{PlanVersion, Points, Timestamp, Word};
 use serde::Serialize;
 
 use super::data::{InstantData, PointsData, Style};
@@ -29,7 +29,7 @@ pub struct Scorecard {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanScore {
     /// The plan.
-    pub plan: Arc<str>,
+    pub plan: Word,
     /// Its version in force.
     pub version: PlanVersion,
     /// Whether the contact takes part.
@@ -45,7 +45,7 @@ pub struct PlanScore {
     /// When that began; none if it never changed.
     pub qualified_since: Option<Timestamp>,
     /// The stage of the pipeline, where the plan has one.
-    pub stage: Option<Arc<str>>,
+    pub stage: Option<Word>,
     /// The points earned in that stage (S26).
     pub stage_score: Option<Points>,
     /// When the stage was entered.

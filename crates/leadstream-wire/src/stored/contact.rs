@@ -1,67 +1,39 @@
-//! The stored form of a contact: the whole image, and the change since an earlier length of what only grows.
+//! The stored form of a contact: the whole image, and the change since a savepoint.
 //!
-//! An image is complete by itself. A change holds the state in full and what was appended to words, rows, rules and ledger; it applies to exactly
-//! the contact it was made from, which its lengths say, and is only made while nothing in the past was rewritten.
+//! An image is complete by itself but for the words it uses, which stand in front of it, or in front of the redo record that it is part of. A change
+//! holds what was appended to rules, rows and ledger and the parts of the state that differ; it applies to exactly the contact it was made from,
+//! which its lengths say, and is only made while nothing in the past was rewritten.
 
 use leadstream_core::Contact;
-use leadstream_core::contact::{Base, Ledger};
+use leadstream_core::contact::{Announced, Base, Ledger, Savepoint, State};
 
 use super::StoredError;
+use super::announced::{put_announced, read_announced};
 use super::bytes::{ByteReader, put_number};
-use super::history::{
-    put_contributions, put_rows, put_rules, put_words, read_contributions, read_rows, read_rules, read_words,
-};
-use super::state::{put_announced, put_order, put_state, read_announced, read_order, read_state};
+use super::form::{FormReader, FormWriter};
+use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
+use super::state::{put_order, put_state, read_order, read_state};
+use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
-const CHANGE_VERSION: u8 = 1;
 
-/// How long the growing parts of a contact were at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lengths {
-    words: usize,
-    rows: usize,
-    rules: usize,
-    ledger: usize,
-    rewrites: u32,
+/// Writes images that are readable by themselves. Keeps its buffers.
+#[derive(Debug, Default)]
+pub struct ImageWriter {
+    words: Dictionary,
+    body: Vec<u8>,
 }
 
-impl Lengths {
-    /// The present lengths.
-    pub fn of(contact: &Contact) -> Lengths {
-        Lengths {
-            words: contact.words.len(),
-            rows: contact.rows.len(),
-            rules: contact.rules.len(),
-            ledger: contact.ledger.len(),
-            rewrites: contact.rewrites,
-        }
+impl ImageWriter {
+    /// Appends the image of a contact.
+    pub fn write(&mut self, contact: &Contact, bytes: &mut Vec<u8>) {
+        self.words.clear();
+        self.body.clear();
+        put_image(contact, &mut self.words, &mut self.body);
+        bytes.push(IMAGE_VERSION);
+        self.words.write(bytes);
+        bytes.extend_from_slice(&self.body);
     }
-
-    /// Whether the contact has only grown since: then a change can be written, otherwise an image must be.
-    pub fn only_grown(&self, contact: &Contact) -> bool {
-        self.rewrites == contact.rewrites
-    }
-}
-
-/// Appends the image of a contact.
-pub fn write_image(contact: &Contact, bytes: &mut Vec<u8>) {
-    bytes.push(IMAGE_VERSION);
-    put_words(&contact.words, 0, bytes);
-    put_rules(&contact.rules, 0, bytes);
-    put_rows(&contact.rows, 0, bytes);
-    match &contact.base {
-        None => bytes.push(0),
-        Some(base) => {
-            bytes.push(1);
-            put_order(base.boundary, bytes);
-            put_state(&base.state, bytes);
-        }
-    }
-    put_number(bytes, contact.ledger.first);
-    put_contributions(contact, 0, bytes);
-    put_state(&contact.state, bytes);
-    put_announced(&contact.announced, bytes);
 }
 
 /// Reads the image of the contact `id`. When its next timer is due is not part of it: [`leadstream_core::Fold::refresh`] says it.
@@ -74,27 +46,56 @@ pub fn read_image(id: &str, bytes: &[u8]) -> Result<Contact, StoredError> {
         IMAGE_VERSION => {}
         other => return Err(StoredError::UnknownVersion(other)),
     }
+    let words = Vocabulary::read(&mut reader)?;
+    read_image_with(id, reader.rest(), &words)
+}
+
+/// Appends the image of a contact whose words are kept elsewhere.
+pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>) {
+    let mut writer = FormWriter { bytes, words, base: Default::default() };
+    put_rules(contact, 0, &mut writer);
+    put_rows(contact, 0, &mut writer);
+    let blank = State::default();
+    writer.byte(u8::from(contact.base.is_some()));
+    if let Some(base) = &contact.base {
+        put_order(base.boundary, &mut writer);
+        put_state(&base.state, &blank, None, &mut writer);
+    }
+    writer.number(contact.ledger.first);
+    put_contributions(contact, 0, &mut writer);
+    put_state(&contact.state, &blank, last_row(contact), &mut writer);
+    put_announced(&contact.announced, &Announced::default(), &mut writer);
+}
+
+/// Reads an image whose words are kept elsewhere.
+///
+/// # Errors
+/// Bytes that are not an image.
+pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Contact, StoredError> {
+    let mut reader = FormReader::new(ByteReader::new(bytes), words);
     let mut contact = Contact::new(id);
-    read_words(&mut reader, &mut contact.words)?;
-    read_rules(&mut reader, &mut contact.rules)?;
-    read_rows(&mut reader, &mut contact)?;
-    contact.base = match reader.byte()? {
-        0 => None,
-        1 => {
-            let boundary = read_order(&mut reader)?;
-            Some(Box::new(Base { boundary, state: read_state(&mut reader)? }))
-        }
-        _ => return Err(StoredError::Malformed("a base that neither is nor is not")),
-    };
-    contact.ledger = Ledger::starting_at(reader.number()?);
-    read_contributions(&mut reader, &mut contact)?;
-    contact.state = read_state(&mut reader)?;
-    contact.announced = read_announced(&mut reader)?;
-    if !reader.is_empty() {
+    read_rules(&mut contact, &mut reader)?;
+    read_rows(&mut contact, &mut reader)?;
+    if reader.flags(1)? == 1 {
+        let boundary = read_order(&mut reader)?;
+        let mut state = State::default();
+        read_state(&mut state, None, &mut reader)?;
+        contact.base = Some(Box::new(Base { boundary, state }));
+    }
+    contact.ledger = Ledger::starting_at(reader.bytes.number()?);
+    read_contributions(&mut contact, &mut reader)?;
+    let last = last_row(&contact);
+    read_state(&mut contact.state, last, &mut reader)?;
+    read_announced(&mut contact.announced, &mut reader)?;
+    if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
     consistent(&contact)?;
     Ok(contact)
+}
+
+fn last_row(contact: &Contact) -> Option<(leadstream_core::Timestamp, leadstream_core::Uid)> {
+    contact.rows.last().map(|row| row.order())
 }
 
 /// What the fold relies on between the parts of a contact.
@@ -114,46 +115,40 @@ fn consistent(contact: &Contact) -> Result<(), StoredError> {
     Ok(())
 }
 
-/// Appends what changed since `since`. Only where [`Lengths::only_grown`] says so.
-pub fn write_change(contact: &Contact, since: &Lengths, bytes: &mut Vec<u8>) {
-    debug_assert!(since.only_grown(contact), "a change is written only of what has grown");
-    bytes.push(CHANGE_VERSION);
-    for length in [since.words, since.rules, since.rows, since.ledger] {
+/// Appends what changed since a savepoint of the contact. Only where [`Savepoint::has_only_grown`] says so.
+pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, bytes: &mut Vec<u8>) {
+    debug_assert!(since.has_only_grown(contact), "a change is written only of what has grown");
+    let lengths = since.lengths();
+    for length in [lengths.rules, lengths.rows, lengths.ledger] {
         put_number(bytes, length as u64);
     }
-    put_words(&contact.words, since.words, bytes);
-    put_rules(&contact.rules, since.rules, bytes);
-    put_rows(&contact.rows, since.rows, bytes);
-    put_contributions(contact, since.ledger, bytes);
-    put_state(&contact.state, bytes);
-    put_announced(&contact.announced, bytes);
+    let mut writer = FormWriter { bytes, words, base: Default::default() };
+    put_rules(contact, lengths.rules, &mut writer);
+    put_rows(contact, lengths.rows, &mut writer);
+    put_contributions(contact, lengths.ledger, &mut writer);
+    put_state(&contact.state, since.state(), last_row(contact), &mut writer);
+    put_announced(&contact.announced, since.announced(), &mut writer);
 }
 
 /// Brings a contact to the state of which a change was written.
 ///
 /// # Errors
-/// Bytes that are not a change of this or an older version, or one that was made from another state of the contact; the contact is not usable
-/// then.
-pub fn apply_change(contact: &mut Contact, bytes: &[u8]) -> Result<(), StoredError> {
-    let mut reader = ByteReader::new(bytes);
-    match reader.byte()? {
-        CHANGE_VERSION => {}
-        other => return Err(StoredError::UnknownVersion(other)),
-    }
-    let lengths = Lengths::of(contact);
-    for length in [lengths.words, lengths.rules, lengths.rows, lengths.ledger] {
-        if reader.number()? != length as u64 {
+/// Bytes that are not a change, or one that was made from another state of the contact; the contact is not usable then.
+pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> Result<(), StoredError> {
+    let mut reader = FormReader::new(ByteReader::new(bytes), words);
+    for length in [contact.rules.len(), contact.rows.len(), contact.ledger.len()] {
+        if reader.bytes.number()? != length as u64 {
             return Err(StoredError::Malformed("a change that was made from another state of the contact"));
         }
     }
-    read_words(&mut reader, &mut contact.words)?;
-    read_rules(&mut reader, &mut contact.rules)?;
-    read_rows(&mut reader, contact)?;
-    read_contributions(&mut reader, contact)?;
-    contact.state = read_state(&mut reader)?;
-    contact.announced = read_announced(&mut reader)?;
+    read_rules(contact, &mut reader)?;
+    read_rows(contact, &mut reader)?;
+    read_contributions(contact, &mut reader)?;
+    let last = last_row(contact);
+    read_state(&mut contact.state, last, &mut reader)?;
+    read_announced(&mut contact.announced, &mut reader)?;
     contact.facts = Default::default();
-    if !reader.is_empty() {
+    if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a change"));
     }
     consistent(contact)

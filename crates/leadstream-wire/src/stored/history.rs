@@ -1,203 +1,225 @@
-//! Stored forms of what only grows: words, rows, the table of rules, contributions.
+//! Stored forms of what only grows: the table of rules, rows, contributions.
 //!
 //! Instants are written as differences from the one before, causes as places in the rows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use leadstream_core::contact::{
-    Cause, Contribution, Dimension, LimitReason, RowParts, Rows, RuleName, RuleTable, Words,
-};
+use leadstream_core::contact::{Cause, Contribution, Dimension, LimitReason, RowParts, RowText, RuleName, split_value};
 use leadstream_core::{Contact, EventKind, Name, PlanVersion, Points, Timestamp, Uid, Verdict};
 
 use super::StoredError;
-use super::bytes::{ByteReader, put_bytes, put_number, put_signed};
+use super::bytes::{put_number, put_signed};
+use super::form::{FormReader, FormWriter};
 
-pub(super) fn put_words(words: &Words, from: usize, bytes: &mut Vec<u8>) {
-    put_number(bytes, (words.len() - from) as u64);
-    for text in words.iter().skip(from) {
-        put_bytes(bytes, text.as_bytes());
-    }
+/// The code of a rule's entry: its score, and whether the plan's version follows; else it is that of the entry before.
+mod entry {
+    pub(super) const OF_TAG: u8 = 1;
+    pub(super) const VERSION: u8 = 1 << 1;
+    pub(super) const ALL: u8 = OF_TAG | VERSION;
 }
 
-pub(super) fn read_words(reader: &mut ByteReader<'_>, words: &mut Words) -> Result<(), StoredError> {
-    for _ in 0..reader.number()? {
-        let text = reader.text()?;
-        let known = words.len();
-        if words.insert(Name::of(text), text) as usize != known {
-            return Err(StoredError::Malformed("a word twice"));
+pub(super) fn put_rules(contact: &Contact, from: usize, writer: &mut FormWriter<'_>) {
+    let mut version = from.checked_sub(1).and_then(|last| contact.rules.get(last as u32)).map(|name| name.version);
+    writer.number((contact.rules.len() - from) as u64);
+    for name in contact.rules.iter().skip(from) {
+        let mut code = if version == Some(name.version) { 0 } else { entry::VERSION };
+        code |= if name.dimension == Dimension::Plan { 0 } else { entry::OF_TAG };
+        writer.byte(code);
+        writer.word(name.plan);
+        writer.word(name.rule);
+        if code & entry::VERSION != 0 {
+            writer.bytes.extend_from_slice(&name.version.0);
         }
-    }
-    Ok(())
-}
-
-pub(super) fn put_rules(rules: &RuleTable, from: usize, bytes: &mut Vec<u8>) {
-    put_number(bytes, (rules.len() - from) as u64);
-    for name in rules.iter().skip(from) {
-        put_bytes(bytes, name.plan.as_bytes());
-        put_bytes(bytes, name.rule.as_bytes());
-        bytes.extend_from_slice(&name.version.0);
-        match &name.dimension {
-            Dimension::Plan => bytes.push(0),
-            Dimension::Tag(tag) => {
-                bytes.push(1);
-                put_bytes(bytes, tag.as_bytes());
-            }
+        if let Dimension::Tag(tag) = &name.dimension {
+            writer.text(tag);
         }
+        version = Some(name.version);
     }
 }
 
-pub(super) fn read_rules(reader: &mut ByteReader<'_>, rules: &mut RuleTable) -> Result<(), StoredError> {
-    for _ in 0..reader.number()? {
-        let (plan, rule) = (reader.text()?, reader.text()?);
-        let version = PlanVersion(reader.array()?);
-        let dimension = match reader.byte()? {
+pub(super) fn read_rules(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let last = contact.rules.len().checked_sub(1).and_then(|last| contact.rules.get(last as u32));
+    let mut version = last.map(|name| name.version);
+    for _ in 0..reader.bytes.number()? {
+        let code = reader.flags(entry::ALL)?;
+        let (plan, rule) = (reader.word()?, reader.word()?);
+        if code & entry::VERSION != 0 {
+            version = Some(PlanVersion(reader.bytes.array()?));
+        }
+        let version = version.ok_or(StoredError::Malformed("a rule of no version"))?;
+        let dimension = match code & entry::OF_TAG {
             0 => Dimension::Plan,
-            1 => Dimension::Tag(Arc::from(reader.text()?)),
-            _ => return Err(StoredError::Malformed("a rule of an unknown dimension")),
+            _ => Dimension::Tag(Arc::from(reader.bytes.text()?)),
         };
-        let key = Name::of_pair(plan, rule);
-        rules.push(RuleName { key, plan: Arc::from(plan), rule: Arc::from(rule), version, dimension });
+        let key = Name::of_pair(&plan, &rule);
+        contact.rules.push(shared(RuleName { key, plan, rule, version, dimension }));
     }
     Ok(())
 }
 
-pub(super) fn put_rows(rows: &Rows, from: usize, bytes: &mut Vec<u8>) {
-    put_number(bytes, (rows.len() - from) as u64);
+/// So many entries are remembered to be shared; then remembering begins anew.
+const SHARED_MAX: usize = 4096;
+
+/// Contacts that are read share equal entries of their tables, as contacts that are folded do.
+fn shared(name: RuleName) -> Arc<RuleName> {
+    type Known = HashMap<(Name, PlanVersion), Arc<RuleName>>;
+    thread_local! {
+        static KNOWN: std::cell::RefCell<Known> = std::cell::RefCell::default();
+    }
+    if name.dimension != Dimension::Plan {
+        return Arc::new(name);
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if known.len() >= SHARED_MAX {
+            known.clear();
+        }
+        Arc::clone(known.entry((name.key, name.version)).or_insert_with(|| Arc::new(name)))
+    })
+}
+
+const KIND_BITS: u8 = 0x0f;
+const VERDICT_SHIFT: u8 = 4;
+const CLAMPED: u8 = 1 << 6;
+
+pub(super) fn put_rows(contact: &Contact, from: usize, writer: &mut FormWriter<'_>) {
+    let rows = &contact.rows;
+    writer.number((rows.len() - from) as u64);
     let mut last_ms = from.checked_sub(1).map_or(0, |before| rows.as_slice()[before].time.millis());
-    for row in &rows.as_slice()[from..] {
-        put_signed(bytes, row.time.millis().wrapping_sub(last_ms));
+    for (at, row) in rows.as_slice().iter().enumerate().skip(from) {
+        put_signed(writer.bytes, row.time.millis().wrapping_sub(last_ms));
         last_ms = row.time.millis();
-        bytes.extend_from_slice(&row.uid.0);
-        put_number(bytes, u64::from(row.event_type));
-        put_number(bytes, u64::from(row.source));
-        bytes.push(kind_code(row.kind) | verdict_code(row.verdict) << 4 | u8::from(row.clamped) << 6);
-        put_bytes(bytes, rows.packed(row));
+        writer.bytes.extend_from_slice(&row.uid.0);
+        writer.byte(
+            row.kind().code() | row.verdict().code() << VERDICT_SHIFT | if row.is_clamped() { CLAMPED } else { 0 },
+        );
+        writer.words.put_text(rows.event_type(at), writer.bytes);
+        writer.words.put_text(rows.source(at), writer.bytes);
+        writer.number(rows.raw_properties(at).count() as u64);
+        for (name, value) in rows.raw_properties(at) {
+            writer.words.put_text(name, writer.bytes);
+            writer.bytes.extend_from_slice(value);
+        }
     }
 }
 
-pub(super) fn read_rows(reader: &mut ByteReader<'_>, contact: &mut Contact) -> Result<(), StoredError> {
+pub(super) fn read_rows(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
     let mut last_ms = contact.rows.last().map_or(0, |row| row.time.millis());
-    for _ in 0..reader.number()? {
-        last_ms = last_ms.wrapping_add(reader.signed()?);
-        let uid = Uid(reader.array()?);
-        let (event_type, source) = (reader.number_u32()?, reader.number_u32()?);
-        let code = reader.byte()?;
+    let mut properties: Vec<(RowText<'_>, &[u8])> = Vec::new();
+    for _ in 0..reader.bytes.number()? {
+        last_ms = last_ms.wrapping_add(reader.bytes.signed()?);
+        let uid = Uid(reader.bytes.array()?);
+        let code = reader.flags(KIND_BITS | 3 << VERDICT_SHIFT | CLAMPED)?;
         let row = RowParts {
             time: Timestamp::from_millis(last_ms),
             uid,
-            event_type,
-            source,
-            kind: kind_of(code & 0x0f)?,
-            verdict: verdict_of(code >> 4 & 0x03)?,
-            clamped: code & 0x40 != 0,
+            kind: EventKind::of_code(code & KIND_BITS).ok_or(StoredError::Malformed("a row of an unknown kind"))?,
+            verdict: Verdict::of_code(code >> VERDICT_SHIFT & 3).ok_or(StoredError::Malformed("an unknown verdict"))?,
+            clamped: code & CLAMPED != 0,
+            event_type: reader.words.text(&mut reader.bytes)?,
+            source: reader.words.text(&mut reader.bytes)?,
         };
+        properties.clear();
+        for _ in 0..reader.bytes.number()? {
+            let name = reader.words.text(&mut reader.bytes)?;
+            let (value, _) = split_value(reader.bytes.rest()).ok_or(StoredError::Malformed("a value of no kind"))?;
+            properties.push((name, reader.bytes.take(value.len())?));
+        }
         let last = contact.rows.last().map(|row| row.order());
         if last.is_some_and(|last| last >= (row.time, row.uid)) {
             return Err(StoredError::Malformed("rows out of order"));
         }
-        contact.rows.push_packed(row, reader.bytes()?);
+        contact.rows.push(&row, properties.iter().copied());
     }
     Ok(())
 }
 
-const CAUSED_BY_EVENT: u8 = 1;
-const APPLIED_IS_RAW: u8 = 2;
+/// The code of a contribution, with why less was booked in the bits above.
+mod booked {
+    pub(super) const BY_EVENT: u8 = 1;
+    pub(super) const AS_SAID: u8 = 1 << 1;
+    pub(super) const REASON_SHIFT: u8 = 4;
+    pub(super) const ALL: u8 = BY_EVENT | AS_SAID | 7 << REASON_SHIFT;
+}
 
-pub(super) fn put_contributions(contact: &Contact, from: usize, bytes: &mut Vec<u8>) {
+pub(super) fn put_contributions(contact: &Contact, from: usize, writer: &mut FormWriter<'_>) {
     let contributions = contact.ledger.as_slice();
-    put_number(bytes, (contributions.len() - from) as u64);
+    writer.number((contributions.len() - from) as u64);
     let mut last_ms = from.checked_sub(1).map_or(0, |before| contributions[before].time.millis());
+    let mut causes = Causes { contact, near: 0 };
     for contribution in &contributions[from..] {
         let place = match contribution.cause {
             Cause::Timer => None,
-            Cause::Event(uid) => contact.rows.find(uid),
+            Cause::Event(uid) => causes.place(uid, contribution.time),
         };
-        let mut code = reason_code(contribution.reason) << 4;
-        code |= if place.is_some() { CAUSED_BY_EVENT } else { 0 };
-        code |= if contribution.applied == contribution.raw { APPLIED_IS_RAW } else { 0 };
-        bytes.push(code);
-        put_signed(bytes, contribution.time.millis().wrapping_sub(last_ms));
+        let mut code = reason_code(contribution.reason) << booked::REASON_SHIFT;
+        code |= if place.is_some() { booked::BY_EVENT } else { 0 };
+        code |= if contribution.applied == contribution.raw { booked::AS_SAID } else { 0 };
+        writer.byte(code);
+        put_signed(writer.bytes, contribution.time.millis().wrapping_sub(last_ms));
         last_ms = contribution.time.millis();
         if let Some(place) = place {
-            put_number(bytes, place as u64);
+            put_number(writer.bytes, place as u64);
         }
-        put_number(bytes, u64::from(contribution.rule));
-        put_signed(bytes, contribution.raw.thousandths());
+        writer.number(u64::from(contribution.rule));
+        writer.points(contribution.raw);
         if contribution.applied != contribution.raw {
-            put_signed(bytes, contribution.applied.thousandths());
+            writer.points(contribution.applied);
         }
     }
 }
 
-pub(super) fn read_contributions(reader: &mut ByteReader<'_>, contact: &mut Contact) -> Result<(), StoredError> {
+/// Finds the rows of causes: contributions come in the order of their rows, so the next cause is near the one before.
+struct Causes<'a> {
+    contact: &'a Contact,
+    near: usize,
+}
+
+impl Causes<'_> {
+    fn place(&mut self, uid: Uid, time: Timestamp) -> Option<usize> {
+        let rows = self.contact.rows.as_slice();
+        if rows.get(self.near).is_none_or(|row| row.uid != uid) {
+            let from = rows.partition_point(|row| row.time < time);
+            let here = rows[from..].iter().take_while(|row| row.time == time).position(|row| row.uid == uid);
+            // Booked later than its cause happened.
+            self.near = here.map(|at| from + at).or_else(|| self.contact.rows.find(uid))?;
+        }
+        Some(self.near)
+    }
+}
+
+pub(super) fn read_contributions(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
     let mut last_ms = contact.ledger.as_slice().last().map_or(0, |last| last.time.millis());
-    for _ in 0..reader.number()? {
-        let code = reader.byte()?;
-        last_ms = last_ms.wrapping_add(reader.signed()?);
-        let cause = if code & CAUSED_BY_EVENT == 0 {
+    for _ in 0..reader.bytes.number()? {
+        let code = reader.flags(booked::ALL)?;
+        last_ms = last_ms.wrapping_add(reader.bytes.signed()?);
+        let cause = if code & booked::BY_EVENT == 0 {
             Cause::Timer
         } else {
-            let place = reader.number_u32()? as usize;
+            let place = reader.bytes.number_u32()? as usize;
             let row = contact.rows.as_slice().get(place);
             Cause::Event(row.ok_or(StoredError::Malformed("a cause that is no row"))?.uid)
         };
-        let rule = reader.number_u32()?;
+        let rule = reader.bytes.number_u32()?;
         if contact.rules.get(rule).is_none() {
             return Err(StoredError::Malformed("a contribution of no rule"));
         }
-        let raw = Points::from_thousandths(reader.signed()?);
-        let applied = if code & APPLIED_IS_RAW == 0 { Points::from_thousandths(reader.signed()?) } else { raw };
+        let raw: Points = reader.points()?;
+        let applied = if code & booked::AS_SAID == 0 { reader.points()? } else { raw };
         let time = Timestamp::from_millis(last_ms);
-        let reason = reason_of(code >> 4)?;
+        let reason = reason_of(code >> booked::REASON_SHIFT)?;
         contact.ledger.push(Contribution { time, cause, rule, raw, applied, reason });
     }
     Ok(())
 }
 
-fn kind_code(kind: EventKind) -> u8 {
-    match kind {
-        EventKind::Interaction => 0,
-        EventKind::Attributes => 1,
-        EventKind::Tags => 2,
-        EventKind::Snapshot => 3,
-        EventKind::Link => 4,
-    }
-}
-
-fn kind_of(code: u8) -> Result<EventKind, StoredError> {
-    match code {
-        0 => Ok(EventKind::Interaction),
-        1 => Ok(EventKind::Attributes),
-        2 => Ok(EventKind::Tags),
-        3 => Ok(EventKind::Snapshot),
-        4 => Ok(EventKind::Link),
-        _ => Err(StoredError::Malformed("a row of an unknown kind")),
-    }
-}
-
-pub(super) fn verdict_code(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Human => 0,
-        Verdict::Suspect => 1,
-        Verdict::Machine => 2,
-    }
-}
-
-pub(super) fn verdict_of(code: u8) -> Result<Verdict, StoredError> {
-    match code {
-        0 => Ok(Verdict::Human),
-        1 => Ok(Verdict::Suspect),
-        2 => Ok(Verdict::Machine),
-        _ => Err(StoredError::Malformed("an unknown verdict")),
-    }
-}
-
+/// A bit for each reason.
 fn reason_code(reason: Option<LimitReason>) -> u8 {
     match reason {
         None => 0,
         Some(LimitReason::Weight) => 1,
-        Some(LimitReason::Cap) => 2,
-        Some(LimitReason::Limit) => 3,
+        Some(LimitReason::Cap) => 1 << 1,
+        Some(LimitReason::Limit) => 1 << 2,
     }
 }
 
@@ -206,7 +228,7 @@ fn reason_of(code: u8) -> Result<Option<LimitReason>, StoredError> {
         0 => Ok(None),
         1 => Ok(Some(LimitReason::Weight)),
         2 => Ok(Some(LimitReason::Cap)),
-        3 => Ok(Some(LimitReason::Limit)),
+        4 => Ok(Some(LimitReason::Limit)),
         _ => Err(StoredError::Malformed("an unknown reason")),
     }
 }

@@ -3,13 +3,18 @@
 //! Owns the bytes and their versions. Every form begins with its version; a form once released stays readable, which golden files test. Reading
 //! never panics, whatever the bytes.
 
+mod announced;
 mod bytes;
 pub mod changelog;
 pub mod contact;
+mod form;
 mod history;
 pub mod plans;
 pub mod redo;
 mod state;
+mod words;
+
+pub use words::{Dictionary, Vocabulary};
 
 use thiserror::Error;
 

@@ -1,17 +1,19 @@
 //! Redo records: what one epoch of a task changed, packed.
 //!
-//! Layout, version 2: version (1 byte), epoch, part (from 1), parts (numbers), writer (8 bytes), low (number), clock (signed number), name of the
+//! Layout, version 1: version (1 byte), epoch, part (from 1), parts (numbers), writer (8 bytes), low (number), clock (signed number), name of the
 //! plan sets over time (16 bytes); these: how many, then number and first instant (signed number) for each; the offsets: how many, then topic,
-//! partition, next offset for each; the entries: how many, then kind (1 byte), contact, body for each. Each part repeats what stands before the
-//! entries, so that any one of them tells where its epoch stands. Version 1 has no list of plan sets.
+//! partition, next offset for each; the words that entries use: how many, then each text; the entries: how many, then kind (1 byte), contact, body
+//! for each. Each part repeats what stands before the words, so that any one of them tells where its epoch stands.
+
+use std::sync::Arc;
 
 use leadstream_core::Timestamp;
 
 use super::StoredError;
 use super::bytes::{ByteReader, put_bytes, put_number, put_signed};
+use super::words::{Dictionary, Vocabulary};
 
-const VERSION: u8 = 2;
-const VERSION_WITHOUT_PLAN_SETS: u8 = 1;
+const VERSION: u8 = 1;
 const KIND_IMAGE: u8 = 1;
 const KIND_CHANGE: u8 = 2;
 const KIND_DELETED: u8 = 3;
@@ -87,6 +89,8 @@ pub struct RedoRecord<'a> {
     pub parts: u32,
     /// What all parts say.
     pub head: RedoHead<'a>,
+    /// The words that the entries of this part use.
+    pub words: Arc<Vocabulary>,
     /// What is in this part.
     pub entries: Vec<RedoEntry<'a>>,
 }
@@ -98,9 +102,9 @@ impl<'a> RedoRecord<'a> {
     /// [`StoredError`] for bytes that no released version wrote.
     pub fn read(bytes: &'a [u8]) -> Result<RedoRecord<'a>, StoredError> {
         let mut reader = ByteReader::new(bytes);
-        let version = reader.byte()?;
-        if !matches!(version, VERSION | VERSION_WITHOUT_PLAN_SETS) {
-            return Err(StoredError::UnknownVersion(version));
+        match reader.byte()? {
+            VERSION => {}
+            version => return Err(StoredError::UnknownVersion(version)),
         }
         let epoch = reader.number()?;
         let part = reader.number_u32()?;
@@ -112,12 +116,13 @@ impl<'a> RedoRecord<'a> {
         let low = reader.number()?;
         let clock = Timestamp::from_millis(reader.signed()?);
         let plans = reader.array()?;
-        let plan_sets = if version == VERSION { read_plan_sets(&mut reader)? } else { Vec::new() };
+        let plan_sets = read_plan_sets(&mut reader)?;
         let mut offsets = Vec::new();
         for _ in 0..reader.number()? {
             let topic = reader.text()?;
             offsets.push(RedoOffset { topic, partition: reader.number_u32()?, next_offset: reader.number()? });
         }
+        let words = Arc::new(Vocabulary::read(&mut reader)?);
         let mut entries = Vec::new();
         for _ in 0..reader.number()? {
             entries.push(read_entry(&mut reader)?);
@@ -125,7 +130,8 @@ impl<'a> RedoRecord<'a> {
         if !reader.is_empty() {
             return Err(StoredError::Malformed("bytes behind the end of a redo record"));
         }
-        Ok(RedoRecord { part, parts, head: RedoHead { epoch, writer, low, clock, plans, plan_sets, offsets }, entries })
+        let head = RedoHead { epoch, writer, low, clock, plans, plan_sets, offsets };
+        Ok(RedoRecord { part, parts, head, words, entries })
     }
 }
 
@@ -168,6 +174,7 @@ pub struct RedoPacker {
 #[derive(Debug, Default)]
 struct Part {
     entries: u64,
+    words: Dictionary,
     bytes: Vec<u8>,
 }
 
@@ -188,42 +195,60 @@ impl RedoPacker {
     }
 
     /// Adds a contact's image, which `write` appends.
-    pub fn push_image(&mut self, contact: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push_image(&mut self, contact: &str, write: impl Fn(&mut Dictionary, &mut Vec<u8>)) {
         self.push(KIND_IMAGE, contact, write);
     }
 
     /// Adds a contact's change, which `write` appends.
-    pub fn push_change(&mut self, contact: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn push_change(&mut self, contact: &str, write: impl Fn(&mut Dictionary, &mut Vec<u8>)) {
         self.push(KIND_CHANGE, contact, write);
     }
 
     /// Adds an erased contact.
     pub fn push_deleted(&mut self, contact: &str, hash: [u8; 16]) {
-        self.push(KIND_DELETED, contact, |bytes| bytes.extend_from_slice(&hash));
+        self.push(KIND_DELETED, contact, |_, bytes| bytes.extend_from_slice(&hash));
     }
 
-    fn push(&mut self, kind: u8, contact: &str, write: impl FnOnce(&mut Vec<u8>)) {
-        self.body.clear();
-        write(&mut self.body);
-        let full = self.parts[..self.used].last().is_none_or(|part| {
-            part.entries > 0 && part.bytes.len() + contact.len() + self.body.len() > self.part_bytes
-        });
-        if full {
+    fn push(&mut self, kind: u8, contact: &str, write: impl Fn(&mut Dictionary, &mut Vec<u8>)) {
+        if self.used == 0 {
             self.start_part();
         }
-        let Some(part) = self.parts[..self.used].last_mut() else { return };
+        if !self.push_to_last(kind, contact, &write, self.part_bytes) {
+            // Written once more, in the words of its own part.
+            self.start_part();
+            self.push_to_last(kind, contact, &write, usize::MAX);
+        }
+    }
+
+    /// Adds an entry to the last part, unless that would be more than `limit` bytes and is not the only entry.
+    fn push_to_last(
+        &mut self,
+        kind: u8,
+        contact: &str,
+        write: &impl Fn(&mut Dictionary, &mut Vec<u8>),
+        limit: usize,
+    ) -> bool {
+        let Some(part) = self.parts[..self.used].last_mut() else { return false };
+        self.body.clear();
+        write(&mut part.words, &mut self.body);
+        if part.entries > 0 && part.bytes.len() + contact.len() + self.body.len() > limit {
+            return false;
+        }
         part.entries += 1;
         part.bytes.push(kind);
         put_bytes(&mut part.bytes, contact.as_bytes());
         put_bytes(&mut part.bytes, &self.body);
+        true
     }
 
     fn start_part(&mut self) {
         if self.used == self.parts.len() {
             self.parts.push(Part::default());
         }
-        self.parts[self.used].entries = 0;
-        self.parts[self.used].bytes.clear();
+        let part = &mut self.parts[self.used];
+        part.entries = 0;
+        part.words.clear();
+        part.bytes.clear();
         self.used += 1;
     }
 
@@ -239,6 +264,7 @@ impl RedoPacker {
         for (index, part) in self.parts[..self.used].iter().enumerate() {
             record.clear();
             write_head(head, index as u64 + 1, self.used as u64, &mut record);
+            part.words.write(&mut record);
             put_number(&mut record, part.entries);
             record.extend_from_slice(&part.bytes);
             emit(&record)?;

@@ -1,325 +1,375 @@
-//! Stored forms of the fold state and of what was announced.
+//! Stored forms of the fold state: in full, and as what changed since an earlier one.
 
 use std::sync::Arc;
 
 use leadstream_core::contact::{
-    Announced, Attribute, AttributeValue, FactStatistics, FitPoints, Level, OnceKey, PlanState, QualifyState,
-    RollingBooking, RuleState, StageState, State, SubjectId, SubjectState, TagState,
+    Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
+    SharedList, StageState, State, TagState,
 };
-use leadstream_core::{Name, Points, Timestamp, Uid};
+use leadstream_core::{Name, Timestamp, Uid, Verdict};
 
 use super::StoredError;
-use super::bytes::{ByteReader, put_bytes, put_number, put_signed};
-use super::history::{verdict_code, verdict_of};
+use super::form::{FormReader, FormWriter};
 
-pub(super) fn put_state(state: &State, bytes: &mut Vec<u8>) {
-    put_optional_instant(state.tau, bytes);
-    match state.last_event {
-        None => bytes.push(0),
-        Some(order) => {
-            bytes.push(1);
-            put_order(order, bytes);
-        }
-    }
-    put_optional_instant(state.first_event, bytes);
-    state.activity.iter().for_each(|instant| put_optional_instant(*instant, bytes));
-    put_optional_instant(state.plans_since, bytes);
-    put_list(&state.attributes, bytes, put_attribute);
-    put_list(&state.tags, bytes, put_tag);
-    put_list(&state.plans, bytes, put_plan);
-    put_list(&state.rules, bytes, |rule, bytes| {
-        put_number(bytes, u64::from(rule.rule));
-        put_optional_instant(rule.once_fired, bytes);
-        put_optional_instant(rule.idle_passed, bytes);
-        bytes.push(rule.period);
-        put_instant(rule.period_end, bytes);
-        put_points(rule.capped, bytes);
-    });
-    put_list(&state.once, bytes, |once, bytes| {
-        put_number(bytes, u64::from(once.rule));
-        bytes.extend_from_slice(&once.key.to_be_bytes());
-        put_instant(once.fired, bytes);
-    });
-    put_list(&state.rolling, bytes, |booking, bytes| {
-        put_number(bytes, u64::from(booking.rule));
-        put_instant(booking.time, bytes);
-        put_points(booking.applied, bytes);
-    });
-    put_list(&state.facts, bytes, put_fact);
-    put_number(bytes, state.booked);
+/// Which parts of a state follow. The rest of them are as before, or empty in a state that is written in full.
+mod part {
+    pub(super) const ATTRIBUTES: u8 = 1;
+    pub(super) const TAGS: u8 = 1 << 1;
+    pub(super) const PLANS: u8 = 1 << 2;
+    pub(super) const RULES: u8 = 1 << 3;
+    pub(super) const ONCE: u8 = 1 << 4;
+    pub(super) const ROLLING: u8 = 1 << 5;
+    pub(super) const FACTS: u8 = 1 << 6;
+    /// The last event stepped is not the last row.
+    pub(super) const LAST_EVENT: u8 = 1 << 7;
+    pub(super) const ALL: u8 = u8::MAX;
 }
 
-pub(super) fn read_state(reader: &mut ByteReader<'_>) -> Result<State, StoredError> {
-    Ok(State {
-        tau: read_optional_instant(reader)?,
-        last_event: match reader.byte()? {
+/// Appends a state: what of it differs from `before`, which is the blank state where it is written in full. `last_row` is the order of the
+/// contact's last row, which mostly is the last event.
+pub(super) fn put_state(
+    state: &State,
+    before: &State,
+    last_row: Option<(Timestamp, Uid)>,
+    writer: &mut FormWriter<'_>,
+) {
+    let mut parts = 0;
+    let mut mark = |bit, differs| parts |= if differs { bit } else { 0 };
+    mark(part::ATTRIBUTES, state.attributes != before.attributes);
+    mark(part::TAGS, state.tags != before.tags);
+    mark(part::PLANS, state.plans != before.plans);
+    mark(part::RULES, state.rules != before.rules);
+    mark(part::ONCE, state.once != before.once);
+    mark(part::ROLLING, state.rolling != before.rolling);
+    mark(part::FACTS, state.facts != before.facts);
+    mark(part::LAST_EVENT, state.last_event != last_row);
+    writer.byte(parts);
+    writer.base = Timestamp::default();
+    writer.optional_instant(state.tau);
+    // Everything else lies near the last step.
+    writer.base = state.tau.unwrap_or_default();
+    if parts & part::LAST_EVENT != 0 {
+        writer.byte(u8::from(state.last_event.is_some()));
+        if let Some(order) = state.last_event {
+            put_order(order, writer);
+        }
+    }
+    writer.optional_instant(state.first_event);
+    state.activity.iter().for_each(|instant| writer.optional_instant(*instant));
+    writer.optional_instant(state.plans_since);
+    writer.number(state.booked);
+    if parts & part::ATTRIBUTES != 0 {
+        writer.list(&state.attributes, put_attribute);
+    }
+    if parts & part::TAGS != 0 {
+        writer.list(&state.tags, put_tag);
+    }
+    if parts & part::PLANS != 0 {
+        writer.list(&state.plans, put_plan);
+    }
+    if parts & part::RULES != 0 {
+        put_changed(&state.rules, &before.rules, writer);
+    }
+    if parts & part::ONCE != 0 {
+        put_grown(&state.once, &before.once, writer, put_once);
+    }
+    if parts & part::ROLLING != 0 {
+        put_grown(&state.rolling, &before.rolling, writer, put_rolling);
+    }
+    if parts & part::FACTS != 0 {
+        writer.list(&state.facts, put_fact);
+    }
+}
+
+/// Reads a state over the one it was written against.
+pub(super) fn read_state(
+    state: &mut State,
+    last_row: Option<(Timestamp, Uid)>,
+    reader: &mut FormReader<'_>,
+) -> Result<(), StoredError> {
+    let parts = reader.flags(part::ALL)?;
+    reader.base = Timestamp::default();
+    state.tau = reader.optional_instant()?;
+    reader.base = state.tau.unwrap_or_default();
+    state.last_event = match parts & part::LAST_EVENT {
+        0 => last_row,
+        _ => match reader.flags(1)? {
             0 => None,
             _ => Some(read_order(reader)?),
         },
-        first_event: read_optional_instant(reader)?,
-        activity: [read_optional_instant(reader)?, read_optional_instant(reader)?, read_optional_instant(reader)?],
-        plans_since: read_optional_instant(reader)?,
-        attributes: Arc::new(read_list(reader, read_attribute)?),
-        tags: Arc::new(read_list(reader, read_tag)?),
-        plans: read_list(reader, read_plan)?,
-        rules: read_list(reader, |reader| {
-            Ok(RuleState {
-                rule: reader.number_u32()?,
-                once_fired: read_optional_instant(reader)?,
-                idle_passed: read_optional_instant(reader)?,
-                period: reader.byte()?,
-                period_end: read_instant(reader)?,
-                capped: read_points(reader)?,
-            })
-        })?,
-        once: Arc::new(read_list(reader, |reader| {
-            let rule = reader.number_u32()?;
-            Ok(OnceKey { rule, key: u64::from_be_bytes(reader.array()?), fired: read_instant(reader)? })
-        })?),
-        rolling: Arc::new(read_list(reader, |reader| {
-            let rule = reader.number_u32()?;
-            Ok(RollingBooking { rule, time: read_instant(reader)?, applied: read_points(reader)? })
-        })?),
-        facts: Arc::new(read_list(reader, read_fact)?),
-        booked: reader.number()?,
-    })
+    };
+    state.first_event = reader.optional_instant()?;
+    state.activity = [reader.optional_instant()?, reader.optional_instant()?, reader.optional_instant()?];
+    state.plans_since = reader.optional_instant()?;
+    state.booked = reader.bytes.number()?;
+    if parts & part::ATTRIBUTES != 0 {
+        state.attributes = SharedList::new(reader.list(read_attribute)?);
+    }
+    if parts & part::TAGS != 0 {
+        state.tags = reader.list(read_tag)?;
+    }
+    if parts & part::PLANS != 0 {
+        state.plans = reader.list(read_plan)?;
+    }
+    if parts & part::RULES != 0 {
+        read_changed(&mut state.rules, reader)?;
+    }
+    if parts & part::ONCE != 0 {
+        read_grown(&mut state.once, reader, read_once)?;
+    }
+    if parts & part::ROLLING != 0 {
+        read_grown(&mut state.rolling, reader, read_rolling)?;
+    }
+    if parts & part::FACTS != 0 {
+        state.facts = SharedList::new(reader.list(read_fact)?);
+    }
+    Ok(())
 }
 
-fn put_attribute(attribute: &Attribute, bytes: &mut Vec<u8>) {
-    put_bytes(bytes, attribute.text.as_bytes());
+/// Appends a list that mostly grew at its end, and lost some at its front: how many were dropped in front, how many stayed, and the rest.
+fn put_grown<T: PartialEq>(
+    now: &[T],
+    before: &[T],
+    writer: &mut FormWriter<'_>,
+    put: impl Fn(&T, &mut FormWriter<'_>),
+) {
+    let dropped =
+        now.first().map_or(before.len(), |first| before.iter().position(|item| item == first).unwrap_or(before.len()));
+    let stayed = before[dropped..].iter().zip(now).take_while(|(before, now)| before == now).count();
+    writer.number(dropped as u64);
+    writer.number(stayed as u64);
+    writer.list(&now[stayed..], put);
+}
+
+fn read_grown<'a, T>(
+    items: &mut Vec<T>,
+    reader: &mut FormReader<'a>,
+    read: impl Fn(&mut FormReader<'a>) -> Result<T, StoredError>,
+) -> Result<(), StoredError> {
+    let (dropped, stayed) = (reader.bytes.number()?, reader.bytes.number()?);
+    let held = items.len() as u64;
+    if dropped.checked_add(stayed).is_none_or(|needed| needed > held) {
+        return Err(StoredError::Malformed("a list that grew out of a shorter one"));
+    }
+    items.drain(..dropped as usize);
+    items.truncate(stayed as usize);
+    items.extend(reader.list(read)?);
+    Ok(())
+}
+
+/// Appends the rules that remember something else than before, each with its place. None is ever forgotten while a contact only grows.
+fn put_changed(now: &[RuleState], before: &[RuleState], writer: &mut FormWriter<'_>) {
+    let changed = || now.iter().enumerate().filter(|(at, rule)| before.get(*at) != Some(*rule));
+    writer.number(changed().count() as u64);
+    for (at, rule) in changed() {
+        writer.number(at as u64);
+        put_rule(rule, writer);
+    }
+}
+
+fn read_changed(rules: &mut Vec<RuleState>, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    for _ in 0..reader.bytes.number()? {
+        let at = reader.bytes.number_u32()? as usize;
+        let rule = read_rule(reader)?;
+        if at > rules.len() {
+            return Err(StoredError::Malformed("a rule's memory behind the end"));
+        }
+        if at == rules.len() { rules.push(rule) } else { rules[at] = rule }
+    }
+    Ok(())
+}
+
+fn put_rule(rule: &RuleState, writer: &mut FormWriter<'_>) {
+    writer.number(u64::from(rule.rule));
+    writer.optional_instant(rule.once_fired);
+    writer.optional_instant(rule.idle_passed);
+    writer.byte(rule.period);
+    if rule.period != 0 {
+        writer.instant(rule.period_end);
+        writer.points(rule.capped);
+    }
+}
+
+fn read_rule(reader: &mut FormReader<'_>) -> Result<RuleState, StoredError> {
+    let rule = reader.bytes.number_u32()?;
+    let mut state = RuleState::blank(rule);
+    state.once_fired = reader.optional_instant()?;
+    state.idle_passed = reader.optional_instant()?;
+    state.period = reader.bytes.byte()?;
+    if state.period != 0 {
+        state.period_end = reader.instant()?;
+        state.capped = reader.points()?;
+    }
+    Ok(state)
+}
+
+fn put_once(once: &OnceKey, writer: &mut FormWriter<'_>) {
+    writer.number(u64::from(once.rule));
+    writer.bytes.extend_from_slice(&once.key.to_be_bytes());
+    writer.instant(once.fired);
+}
+
+fn read_once(reader: &mut FormReader<'_>) -> Result<OnceKey, StoredError> {
+    let rule = reader.bytes.number_u32()?;
+    Ok(OnceKey { rule, key: u64::from_be_bytes(reader.bytes.array()?), fired: reader.instant()? })
+}
+
+fn put_rolling(booking: &RollingBooking, writer: &mut FormWriter<'_>) {
+    writer.number(u64::from(booking.rule));
+    writer.instant(booking.time);
+    writer.points(booking.applied);
+}
+
+fn read_rolling(reader: &mut FormReader<'_>) -> Result<RollingBooking, StoredError> {
+    let rule = reader.bytes.number_u32()?;
+    Ok(RollingBooking { rule, time: reader.instant()?, applied: reader.points()? })
+}
+
+fn put_attribute(attribute: &Attribute, writer: &mut FormWriter<'_>) {
+    writer.text(&attribute.text);
     match &attribute.value {
-        AttributeValue::Bool(value) => bytes.push(u8::from(*value)),
+        AttributeValue::Bool(value) => writer.byte(u8::from(*value)),
         AttributeValue::Number(value) => {
-            bytes.push(2);
-            bytes.extend_from_slice(&value.to_le_bytes());
+            writer.byte(2);
+            writer.bytes.extend_from_slice(&value.to_le_bytes());
         }
         AttributeValue::Text(value) => {
-            bytes.push(3);
-            put_bytes(bytes, value.as_bytes());
+            writer.byte(3);
+            writer.text(value);
         }
     }
-    put_instant(attribute.time, bytes);
-    put_bytes(bytes, attribute.source.as_bytes());
+    writer.instant(attribute.time);
+    writer.text(&attribute.source);
 }
 
-fn read_attribute(reader: &mut ByteReader<'_>) -> Result<Attribute, StoredError> {
-    let text = reader.text()?;
-    let value = match reader.byte()? {
+fn read_attribute(reader: &mut FormReader<'_>) -> Result<Attribute, StoredError> {
+    let text = reader.bytes.text()?;
+    let value = match reader.bytes.byte()? {
         0 => AttributeValue::Bool(false),
         1 => AttributeValue::Bool(true),
-        2 => AttributeValue::Number(f64::from_le_bytes(reader.array()?)),
-        3 => AttributeValue::Text(Arc::from(reader.text()?)),
+        2 => AttributeValue::Number(f64::from_le_bytes(reader.bytes.array()?)),
+        3 => AttributeValue::Text(Arc::from(reader.bytes.text()?)),
         _ => return Err(StoredError::Malformed("an attribute of an unknown type")),
     };
-    let (time, source) = (read_instant(reader)?, Arc::from(reader.text()?));
+    let (time, source) = (reader.instant()?, Arc::from(reader.bytes.text()?));
     Ok(Attribute { name: Name::of(text), text: Arc::from(text), value, time, source })
 }
 
-fn put_tag(tag: &TagState, bytes: &mut Vec<u8>) {
-    put_bytes(bytes, tag.tag.as_bytes());
-    put_instant(tag.since, bytes);
-    put_points(tag.points, bytes);
-    put_number(bytes, tag.first_contribution);
+fn put_tag(tag: &TagState, writer: &mut FormWriter<'_>) {
+    writer.text(&tag.tag);
+    writer.instant(tag.since);
+    writer.points(tag.points);
+    writer.number(tag.first_contribution);
 }
 
-fn read_tag(reader: &mut ByteReader<'_>) -> Result<TagState, StoredError> {
+fn read_tag(reader: &mut FormReader<'_>) -> Result<TagState, StoredError> {
     Ok(TagState {
-        tag: Arc::from(reader.text()?),
-        since: read_instant(reader)?,
-        points: read_points(reader)?,
-        first_contribution: reader.number()?,
+        tag: Arc::from(reader.bytes.text()?),
+        since: reader.instant()?,
+        points: reader.points()?,
+        first_contribution: reader.bytes.number()?,
     })
 }
 
-fn put_plan(plan: &PlanState, bytes: &mut Vec<u8>) {
-    put_bytes(bytes, plan.plan.as_bytes());
-    let flags = u8::from(plan.member) | u8::from(plan.qualify.on) << 1 | u8::from(plan.qualify.held) << 2;
-    bytes.push(flags | u8::from(plan.stage.is_some()) << 3);
-    put_instant(plan.member_since, bytes);
-    put_points(plan.engagement, bytes);
-    put_number(bytes, plan.first_contribution);
-    put_points(plan.fit, bytes);
-    put_list(&plan.fit_rules, bytes, |fit, bytes| {
-        put_bytes(bytes, fit.rule.as_bytes());
-        put_points(fit.points, bytes);
-    });
-    put_optional_instant(plan.qualify.since, bytes);
-    put_optional_instant(plan.qualify.last_on, bytes);
-    if let Some(stage) = &plan.stage {
-        put_bytes(bytes, stage.stage.as_bytes());
-        put_instant(stage.entered, bytes);
-        put_points(stage.points, bytes);
-        put_number(bytes, stage.first_contribution);
-        bytes.push(u8::from(stage.armed) | u8::from(stage.resting) << 1);
-    }
-    put_optional_instant(plan.stage_left, bytes);
+/// Flags of a plan.
+mod plan_flag {
+    pub(super) const MEMBER: u8 = 1;
+    pub(super) const QUALIFIED: u8 = 1 << 1;
+    pub(super) const HELD: u8 = 1 << 2;
+    pub(super) const STAGE: u8 = 1 << 3;
+    pub(super) const ALL: u8 = MEMBER | QUALIFIED | HELD | STAGE;
 }
 
-fn read_plan(reader: &mut ByteReader<'_>) -> Result<PlanState, StoredError> {
-    let plan = reader.text()?;
-    let flags = reader.byte()?;
-    let member_since = read_instant(reader)?;
-    let engagement = read_points(reader)?;
-    let first_contribution = reader.number()?;
-    let fit = read_points(reader)?;
-    let fit_rules = Arc::new(read_list(reader, |reader| {
-        Ok(FitPoints { rule: Arc::from(reader.text()?), points: read_points(reader)? })
-    })?);
-    let (since, last_on) = (read_optional_instant(reader)?, read_optional_instant(reader)?);
-    let qualify = QualifyState { on: flags & 2 != 0, since, last_on, held: flags & 4 != 0 };
-    let stage = if flags & 8 == 0 { None } else { Some(read_stage(reader)?) };
+fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
+    let flag = |bit, set| if set { bit } else { 0 };
+    writer.word(plan.plan);
+    writer.byte(
+        flag(plan_flag::MEMBER, plan.member)
+            | flag(plan_flag::QUALIFIED, plan.qualify.on)
+            | flag(plan_flag::HELD, plan.qualify.held)
+            | flag(plan_flag::STAGE, plan.stage.is_some()),
+    );
+    writer.instant(plan.member_since);
+    writer.points(plan.engagement);
+    writer.number(plan.first_contribution);
+    writer.points(plan.fit);
+    writer.list(&plan.fit_rules, |fit, writer| {
+        writer.word(fit.rule);
+        writer.points(fit.points);
+    });
+    writer.optional_instant(plan.qualify.since);
+    writer.optional_instant(plan.qualify.last_on);
+    if let Some(stage) = &plan.stage {
+        writer.word(stage.stage);
+        writer.instant(stage.entered);
+        writer.points(stage.points);
+        writer.number(stage.first_contribution);
+        writer.byte(u8::from(stage.armed) | u8::from(stage.resting) << 1);
+    }
+    writer.optional_instant(plan.stage_left);
+}
+
+fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
+    let plan = reader.word()?;
+    let flags = reader.flags(plan_flag::ALL)?;
+    let has = |bit| flags & bit != 0;
+    let member_since = reader.instant()?;
+    let engagement = reader.points()?;
+    let first_contribution = reader.bytes.number()?;
+    let fit = reader.points()?;
+    let fit_rules = reader.list(|reader| Ok(FitPoints { rule: reader.word()?, points: reader.points()? }))?;
+    let (since, last_on) = (reader.optional_instant()?, reader.optional_instant()?);
+    let qualify = QualifyState { on: has(plan_flag::QUALIFIED), since, last_on, held: has(plan_flag::HELD) };
+    let stage = if has(plan_flag::STAGE) { Some(read_stage(reader)?) } else { None };
     Ok(PlanState {
-        plan: Arc::from(plan),
-        key: Name::of(plan),
-        member: flags & 1 != 0,
+        plan,
+        key: plan.name(),
+        member: has(plan_flag::MEMBER),
         member_since,
         engagement,
         first_contribution,
         fit,
-        fit_rules,
+        fit_rules: SharedList::new(fit_rules),
         qualify,
         stage,
-        stage_left: read_optional_instant(reader)?,
+        stage_left: reader.optional_instant()?,
     })
 }
 
-fn read_stage(reader: &mut ByteReader<'_>) -> Result<StageState, StoredError> {
-    let stage = Arc::from(reader.text()?);
-    let (entered, points, first_contribution) = (read_instant(reader)?, read_points(reader)?, reader.number()?);
-    let flags = reader.byte()?;
+fn read_stage(reader: &mut FormReader<'_>) -> Result<StageState, StoredError> {
+    let (stage, entered, points) = (reader.word()?, reader.instant()?, reader.points()?);
+    let first_contribution = reader.bytes.number()?;
+    let flags = reader.flags(3)?;
     Ok(StageState { stage, entered, points, first_contribution, armed: flags & 1 != 0, resting: flags & 2 != 0 })
 }
 
-fn put_fact(fact: &FactStatistics, bytes: &mut Vec<u8>) {
-    put_bytes(bytes, fact.text.as_bytes());
-    bytes.push(verdict_code(fact.verdict));
-    put_number(bytes, fact.count);
-    put_instant(fact.first, bytes);
-    put_instant(fact.last, bytes);
-    put_list(&fact.recent, bytes, |instant, bytes| put_instant(*instant, bytes));
+fn put_fact(fact: &FactStatistics, writer: &mut FormWriter<'_>) {
+    writer.text(&fact.text);
+    writer.byte(fact.verdict.code());
+    writer.number(fact.count);
+    writer.instant(fact.first);
+    writer.instant(fact.last);
+    writer.list(&fact.recent, |instant, writer| writer.instant(*instant));
 }
 
-fn read_fact(reader: &mut ByteReader<'_>) -> Result<FactStatistics, StoredError> {
-    let text = reader.text()?;
+fn read_fact(reader: &mut FormReader<'_>) -> Result<FactStatistics, StoredError> {
+    let text = reader.bytes.text()?;
     Ok(FactStatistics {
         key: Name::of(text),
         text: Arc::from(text),
-        verdict: verdict_of(reader.byte()?)?,
-        count: reader.number()?,
-        first: read_instant(reader)?,
-        last: read_instant(reader)?,
-        recent: read_list(reader, read_instant)?,
+        verdict: Verdict::of_code(reader.bytes.byte()?).ok_or(StoredError::Malformed("an unknown verdict"))?,
+        count: reader.bytes.number()?,
+        first: reader.instant()?,
+        last: reader.instant()?,
+        recent: reader.list(FormReader::instant)?,
     })
 }
 
-pub(super) fn put_announced(announced: &Announced, bytes: &mut Vec<u8>) {
-    put_number(bytes, announced.seq);
-    put_optional_instant(announced.time, bytes);
-    put_list(&announced.subjects, bytes, |subject, bytes| {
-        let (code, text) = match &subject.subject {
-            SubjectId::Tag(tag) => (0, tag),
-            SubjectId::Stage(plan) => (1, plan),
-            SubjectId::Qualify(plan) => (2, plan),
-        };
-        bytes.push(code);
-        put_bytes(bytes, text.as_bytes());
-        match &subject.level {
-            Level::None => bytes.push(0),
-            Level::On => bytes.push(1),
-            Level::Stage(stage) => {
-                bytes.push(2);
-                put_bytes(bytes, stage.as_bytes());
-            }
-        }
-        put_number(bytes, subject.n);
-        if subject.n > 0 {
-            bytes.extend_from_slice(&subject.last_id);
-        }
-    });
+pub(super) fn put_order(order: (Timestamp, Uid), writer: &mut FormWriter<'_>) {
+    writer.instant(order.0);
+    writer.bytes.extend_from_slice(&order.1.0);
 }
 
-pub(super) fn read_announced(reader: &mut ByteReader<'_>) -> Result<Announced, StoredError> {
-    Ok(Announced {
-        seq: reader.number()?,
-        time: read_optional_instant(reader)?,
-        subjects: read_list(reader, |reader| {
-            let code = reader.byte()?;
-            let text = Arc::from(reader.text()?);
-            let subject = match code {
-                0 => SubjectId::Tag(text),
-                1 => SubjectId::Stage(text),
-                2 => SubjectId::Qualify(text),
-                _ => return Err(StoredError::Malformed("an unknown subject")),
-            };
-            let level = match reader.byte()? {
-                0 => Level::None,
-                1 => Level::On,
-                2 => Level::Stage(Arc::from(reader.text()?)),
-                _ => return Err(StoredError::Malformed("an unknown level")),
-            };
-            let n = reader.number()?;
-            let last_id = if n > 0 { reader.array()? } else { [0; 16] };
-            Ok(SubjectState { subject, level, n, last_id })
-        })?,
-    })
-}
-
-pub(super) fn put_order(order: (Timestamp, Uid), bytes: &mut Vec<u8>) {
-    put_instant(order.0, bytes);
-    bytes.extend_from_slice(&order.1.0);
-}
-
-pub(super) fn read_order(reader: &mut ByteReader<'_>) -> Result<(Timestamp, Uid), StoredError> {
-    Ok((read_instant(reader)?, Uid(reader.array()?)))
-}
-
-fn put_instant(instant: Timestamp, bytes: &mut Vec<u8>) {
-    put_signed(bytes, instant.millis());
-}
-
-fn read_instant(reader: &mut ByteReader<'_>) -> Result<Timestamp, StoredError> {
-    reader.signed().map(Timestamp::from_millis)
-}
-
-fn put_optional_instant(instant: Option<Timestamp>, bytes: &mut Vec<u8>) {
-    match instant {
-        None => bytes.push(0),
-        Some(instant) => {
-            bytes.push(1);
-            put_instant(instant, bytes);
-        }
-    }
-}
-
-fn read_optional_instant(reader: &mut ByteReader<'_>) -> Result<Option<Timestamp>, StoredError> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => read_instant(reader).map(Some),
-        _ => Err(StoredError::Malformed("an instant that neither is nor is not")),
-    }
-}
-
-fn put_points(points: Points, bytes: &mut Vec<u8>) {
-    put_signed(bytes, points.thousandths());
-}
-
-fn read_points(reader: &mut ByteReader<'_>) -> Result<Points, StoredError> {
-    reader.signed().map(Points::from_thousandths)
-}
-
-fn put_list<T>(items: &[T], bytes: &mut Vec<u8>, put: impl Fn(&T, &mut Vec<u8>)) {
-    put_number(bytes, items.len() as u64);
-    items.iter().for_each(|item| put(item, bytes));
-}
-
-fn read_list<'a, T>(
-    reader: &mut ByteReader<'a>,
-    read: impl Fn(&mut ByteReader<'a>) -> Result<T, StoredError>,
-) -> Result<Vec<T>, StoredError> {
-    let count = reader.number()?;
-    let mut items = Vec::new();
-    for _ in 0..count {
-        items.push(read(reader)?);
-    }
-    Ok(items)
+pub(super) fn read_order(reader: &mut FormReader<'_>) -> Result<(Timestamp, Uid), StoredError> {
+    Ok((reader.instant()?, Uid(reader.bytes.array()?)))
 }
