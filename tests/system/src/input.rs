@@ -5,6 +5,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
 use leadstream_test_support::{NewRecord, leadstream_binary};
@@ -105,29 +106,9 @@ impl Input {
     }
 
     fn retail(keyed: bool, file: &Path) -> Input {
-        let file = std::fs::File::open(file).expect("the orders can be opened");
-        let mut reader = BufReader::new(GzDecoder::new(file));
-        let (mut records, mut line) = (Vec::new(), Vec::new());
-        let (mut seen, mut nameless) = (0, 0);
-        while reader.read_until(b'\n', &mut line).expect("the orders can be read") > 0 {
-            // Most lines are not taken, so only the customer is looked at before.
-            let customer = line.rsplit(|byte| *byte == b',').nth(1).unwrap_or_default();
-            let taken = match customer.split(|byte| *byte == b'.').next().and_then(number) {
-                Some(number) => number.is_multiple_of(CUSTOMERS_SHARE),
-                None if customer.is_empty() => {
-                    seen += 1;
-                    seen % NAMELESS_SHARE == 0
-                }
-                // The names of the columns.
-                None => false,
-            };
-            if taken {
-                let order = std::str::from_utf8(&line).expect("an order is text").trim_end();
-                nameless += usize::from(customer.is_empty());
-                records.push(Order::of(order).record(order));
-            }
-            line.clear();
-        }
+        // Half a million lines are read once, however many tests of a process take them.
+        static TAKEN: OnceLock<(Vec<NewRecord>, usize)> = OnceLock::new();
+        let (records, nameless) = TAKEN.get_or_init(|| taken(file)).clone();
         let last = |number| {
             let line = format!("end-{number},END,the end,1,2012-06-01 12:00:00,1.0,end-{number},United Kingdom");
             Order::of(&line).record(&line)
@@ -164,6 +145,34 @@ impl Input {
     pub fn lines(&self) -> String {
         lines_of(&self.all())
     }
+}
+
+/// The order lines of some customers and some of nobody, and how many are of nobody.
+fn taken(file: &Path) -> (Vec<NewRecord>, usize) {
+    let file = std::fs::File::open(file).expect("the orders can be opened");
+    let mut reader = BufReader::new(GzDecoder::new(file));
+    let (mut records, mut line) = (Vec::new(), Vec::new());
+    let (mut seen, mut nameless) = (0, 0);
+    while reader.read_until(b'\n', &mut line).expect("the orders can be read") > 0 {
+        // Most lines are not taken, so only the customer is looked at before.
+        let customer = line.rsplit(|byte| *byte == b',').nth(1).unwrap_or_default();
+        let taken = match customer.split(|byte| *byte == b'.').next().and_then(number) {
+            Some(number) => number.is_multiple_of(CUSTOMERS_SHARE),
+            None if customer.is_empty() => {
+                seen += 1;
+                seen % NAMELESS_SHARE == 0
+            }
+            // The names of the columns.
+            None => false,
+        };
+        if taken {
+            let order = std::str::from_utf8(&line).expect("an order is text").trim_end();
+            nameless += usize::from(customer.is_empty());
+            records.push(Order::of(order).record(order));
+        }
+        line.clear();
+    }
+    (records, nameless)
 }
 
 /// The values of records as the lines of a file.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use leadstream_system::Application;
+use leadstream_system::{Application, assert_same};
 use leadstream_test_support::{Broker, foreign};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -130,35 +130,80 @@ fn a_contact_can_be_asked_for_and_its_lines_add_up_l4() {
 }
 
 #[test]
-fn topics_are_checked_and_a_reset_refuses_while_somebody_works() {
-    let broker = Broker::shared();
-    let application = Application::new(broker, "reset", false);
+fn topics_that_are_not_as_they_must_be_are_named() {
+    let application = Application::new(Broker::shared(), "topics", false);
     assert!(application.done(&["topics", "check"]).contains("all topics are as they must be"));
     let fewer = application.run(&["topics", "check", "--set", "topics.partitions=3"]);
     assert_eq!(fewer.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&fewer.stdout).contains("reset.redo: has 4 partitions, needs 3"));
+    assert!(String::from_utf8_lossy(&fewer.stdout).contains("topics.redo: has 4 partitions, needs 3"));
+}
+
+/// The topics that a reset deletes.
+const INTERNAL: [&str; 4] = ["contacts-changelog", "redo", "interactions", "plans"];
+
+/// What a reset says before it does anything.
+fn announcement(application: &Application) -> String {
+    let id = &application.id;
+    let first = format!("this resets the application {id} on {}:", Broker::shared().bootstrap());
+    let positions = format!("  positions of the consumer group {id} are deleted");
+    let topics = INTERNAL.map(|name| format!("  topic {} is deleted with everything in it", application.topic(name)));
+    let state = format!("  local state in state/{id} is deleted");
+    let rest = "input and output topics stay; at the next start all sources are read again from where they are configured to start";
+    [&[first, positions][..], &topics, &[state, rest.to_owned()]].concat().join("\n") + "\n"
+}
+
+/// Resets as soon as the group is empty: a static member stays in it until its session ends.
+fn reset(application: &Application) -> String {
+    let began = std::time::Instant::now();
+    loop {
+        let output = application.run(&["reset", "--yes"]);
+        if output.status.success() {
+            return String::from_utf8_lossy(&output.stderr).into_owned();
+        }
+        assert!(began.elapsed() < LIMIT, "the group never becomes empty: {output:?}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn a_reset_says_what_goes_and_a_new_run_from_the_start_tells_the_same_again_l1() {
+    let application = Application::new(Broker::shared(), "reset", false);
+    let exists = |name| foreign::read_committed(&Broker::shared().bootstrap(), &application.topic(name)).is_ok();
     let lines = journeys(&application, 1_000);
     let expected = application.replayed(&lines);
+    assert!(expected.len() > 20, "too little happens: {}", expected.len());
     application.produce(&lines);
     let process = application.start();
-    let first = application.derived(expected.len(), LIMIT);
+    application.derived(expected.len(), LIMIT);
     let refused = application.run(&["reset", "--yes"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("has members"), "{refused:?}");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
-    // A static member stays in the group until its session ends.
-    let began = std::time::Instant::now();
-    while !application.run(&["reset", "--yes"]).status.success() {
-        assert!(began.elapsed() < LIMIT, "the group never becomes empty");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    assert_same(&application.derived_now(), &expected);
+
+    let asked = application.run(&["reset"]);
+    let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+    assert!(!asked.status.success() && said.starts_with(&announcement(&application)), "{said}");
+    assert!(said.contains("nobody can be asked here: give --yes"), "{said}");
+    assert!(
+        application.path("state/reset").exists() && INTERNAL.into_iter().all(exists),
+        "it was not to do anything yet"
+    );
+
+    assert_eq!(reset(&application), announcement(&application));
+    assert!(!application.path("state/reset").exists());
+    assert_eq!(INTERNAL.into_iter().find(|name| exists(name)), None, "a topic is left");
+    assert!(exists("scores"));
+    assert_same(&application.derived_now(), &expected);
+
     application.done(&["topics", "create"]);
     let process = application.start();
-    let twice = application.derived_anew(2 * expected.len(), LIMIT);
-    let again: Vec<_> = twice.iter().map(|event| event["id"].clone()).collect();
-    assert!(first.iter().all(|event| again.iter().filter(|id| **id == event["id"]).count() == 2), "ids changed");
+    application.derived_anew(2 * expected.len(), LIMIT);
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
-    assert!(foreign::read_committed(&broker.bootstrap(), "reset.scores").is_ok());
+    // In the order of contact and seq every event stands twice in a row, each time with all it says.
+    let twice = application.derived_anew(2 * expected.len(), LIMIT);
+    let pairs: Vec<_> = expected.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
+    assert_same(&twice, &pairs);
 }
 
 #[test]

@@ -16,16 +16,19 @@ use leadstream_test_support::{Broker, NewRecord, Process};
 const LIMIT: Duration = Duration::from_secs(60);
 const KILLS: usize = 20;
 /// Records that are written at once while the killing goes on.
-const PORTION: usize = 25;
+const PORTION: usize = 100;
 
-/// Writes records in small portions, with pauses until it is told to hurry.
+/// Writes records in small portions with pauses, and once told to hurry the rest at once.
 fn write_slowly(application: &Application, records: &[NewRecord], pause: Duration, hurry: &AtomicBool) {
-    for portion in records.chunks(PORTION) {
+    let mut rest = records;
+    while !rest.is_empty() && !hurry.load(Ordering::Relaxed) {
+        let (portion, behind) = rest.split_at(PORTION.min(rest.len()));
         application.write(portion);
-        if !hurry.load(Ordering::Relaxed) {
-            std::thread::sleep(pause);
-        }
+        rest = behind;
+        std::thread::sleep(pause);
     }
+    println!("{} of {} records were written in a hurry", rest.len(), records.len());
+    application.write(rest);
 }
 
 /// How many tasks a process has restored since it was started.

@@ -27,7 +27,7 @@ fn await_restored(application: &Application, process: &mut Process) {
 }
 
 #[test]
-fn brokers_that_go_away_are_waited_for_and_nothing_is_lost_l2() {
+fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost_l2() {
     let broker = Broker::start(BrokerOptions::default()).unwrap();
     let mut input = Input::orders(false);
     input.setup = input.setup.partitioned(3);
@@ -90,20 +90,22 @@ fn a_stop_in_order_takes_less_than_five_seconds_and_leaves_only_a_tail_to_restor
     application.derived(expected.len(), LIMIT);
     assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
     assert_same(&application.derived_now(), &expected);
+    let bootstrap = Broker::shared().bootstrap();
+    let count = |topic| foreign::read_committed(&bootstrap, &application.topic(topic)).unwrap().len() as u64;
+    // Each is counted before the start that is held against it: that start's stop writes more of the one and trims the other.
+    let redo = count("redo");
     let (tail, process) = restart(&application);
     assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
     std::fs::remove_dir_all(application.path("state")).unwrap();
+    let changelog = count("contacts-changelog");
     let (whole, process) = restart(&application);
     assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
-    let bootstrap = Broker::shared().bootstrap();
-    let count = |topic| foreign::read_committed(&bootstrap, &application.topic(topic)).unwrap().len() as u64;
-    let (redo, changelog) = (count("redo"), count("contacts-changelog"));
     println!(
-        "{tail} records restored after a stop in order, {whole} without local state, {redo} in redo, {changelog} in the changelog"
+        "{tail} records restored after a stop in order, {redo} were in redo; {whole} without local state, {changelog} in the changelog"
     );
     // What is left of the redo topic is always read; of the changelog only what the store does not have.
-    assert!(tail <= redo, "{tail} records of {redo} in redo");
-    assert!(whole > redo, "{whole} records, {redo} of them in redo");
+    assert!(tail <= redo, "{tail} records restored, {redo} in redo");
+    assert!(changelog > 0 && whole >= changelog, "{whole} records restored, {changelog} in the changelog");
     assert_same(&application.derived_now(), &expected);
 }
 
