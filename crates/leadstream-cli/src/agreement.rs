@@ -240,7 +240,11 @@ fn agreed(config: &Config, topic: PlansTopic<KafkaLog>) -> Result<Agreed, Failur
     if let Some(newest) = book.newest() {
         tracing::info!(set = newest.ordinal(), plans = newest.versions().len(), "plans in force");
     }
-    let history = HistoryLimits { horizon: plans::horizon(config), rows: config.history.rows as usize };
+    let history = HistoryLimits {
+        horizon: plans::horizon(config),
+        rows: config.history.rows as usize,
+        ..HistoryLimits::default()
+    };
     Ok(Agreed { plans: PlansInForce { book, history }, topic })
 }
 

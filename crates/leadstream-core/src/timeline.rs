@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::contact::Level;
 use crate::expr::Expr;
 use crate::plan::{OncePer, Plan, PlanSet, PointsOf};
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning. A copy is cheap.
 #[derive(Clone, Debug)]
@@ -23,10 +25,12 @@ pub struct InForce {
     pub(crate) fit_follows_history: Vec<bool>,
     /// Some condition reads a level.
     pub(crate) reads_levels: bool,
+    /// Plans of earlier sets that are not in this one, with the first stage of their pipelines (S47).
+    retired: Vec<(Word, Word)>,
 }
 
 impl InForce {
-    fn new(since: Timestamp, plans: Arc<PlanSet>) -> Arc<InForce> {
+    fn new(since: Timestamp, plans: Arc<PlanSet>, before: Option<&InForce>) -> Arc<InForce> {
         let fit_follows_history =
             plans.plans().iter().map(|plan| plan.fit.iter().any(|fit| follows_history(&fit.when))).collect();
         let reads_levels = plans.plans().iter().flat_map(|plan| expressions(plan)).any(|expression| {
@@ -34,14 +38,27 @@ impl InForce {
             expression.visit(&mut |part| found |= matches!(part, Expr::Level(_)));
             found
         });
-        Arc::new(InForce { since, plans, fit_follows_history, reads_levels })
+        let pipelines = before
+            .iter()
+            .flat_map(|before| before.plans.plans())
+            .filter_map(|plan| Some((plan.id, plan.pipeline.as_ref()?.stages.first()?.name)));
+        let earlier = before.iter().flat_map(|before| before.retired.iter().copied());
+        let is_gone = |id: Word| !plans.plans().iter().any(|plan| plan.id == id);
+        let retired = pipelines.chain(earlier).filter(|(id, _)| is_gone(*id)).collect();
+        Arc::new(InForce { since, plans, fit_follows_history, reads_levels, retired })
+    }
+
+    /// Whether a stage is the first one of a plan that is not in force any more: leaving it is not told (S23, S37).
+    pub(crate) fn was_first(&self, plan: &str, stage: &Level) -> bool {
+        let known = self.retired.iter().find(|(id, _)| **id == *plan);
+        matches!((known, stage), (Some((_, first)), Level::Stage(stage)) if first == stage)
     }
 }
 
 impl Timeline {
     /// One set, in force from the beginning.
     pub fn new(plans: Arc<PlanSet>) -> Timeline {
-        Timeline { changes: Arc::new([InForce::new(Timestamp::MIN, plans)]) }
+        Timeline { changes: Arc::new([InForce::new(Timestamp::MIN, plans, None)]) }
     }
 
     /// Puts another set in force from an instant on. Returns false, and changes nothing, unless the instant is after every earlier change.
@@ -49,7 +66,8 @@ impl Timeline {
     pub fn change(&mut self, from: Timestamp, plans: Arc<PlanSet>) -> bool {
         let later = self.latest().since < from;
         if later {
-            self.changes = self.changes.iter().cloned().chain([InForce::new(from, plans)]).collect();
+            self.changes =
+                self.changes.iter().cloned().chain([InForce::new(from, plans, Some(self.latest()))]).collect();
         }
         later
     }
@@ -67,7 +85,7 @@ impl Timeline {
     }
 
     /// What is in force at an instant, and everything that comes into force after it.
-    pub(crate) fn from(&self, instant: Timestamp) -> impl Iterator<Item = &Arc<InForce>> {
+    pub(crate) fn from(&self, instant: Timestamp) -> impl Iterator<Item = &Arc<InForce>> + Clone {
         let later = self.changes[1..].iter().take_while(|change| change.since <= instant).count();
         self.changes[later..].iter()
     }

@@ -23,8 +23,8 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Contacts written back.
     pub written_back: IntCounter,
-    /// Contacts whose rows went into the base because their record was too large.
-    pub shrunk: IntCounter,
+    /// Rows that went into the base for the bytes of their contact (S6).
+    pub crowded_out: IntCounter,
     /// Events whose redo is not covered by the changelog, by task.
     pub uncovered_events: IntGaugeVec,
     /// Bytes of redo not covered by the changelog, by task.
@@ -98,9 +98,9 @@ impl Metrics {
             commits: counters("leadstream_commits_total", "Commits by result", "result")?,
             commit_seconds,
             written_back: counter("leadstream_written_back_contacts_total", "Contacts written back")?,
-            shrunk: counter(
-                "leadstream_shrunk_contacts_total",
-                "Contacts whose record was too large, their rows folded for good",
+            crowded_out: counter(
+                "leadstream_crowded_out_rows_total",
+                "Rows folded for good because their contact held too many bytes",
             )?,
             uncovered_events: by_task(
                 "leadstream_redo_uncovered_events",

@@ -49,7 +49,11 @@ fn plan_set(texts: &[Vec<String>]) -> Arc<PlanSet> {
 impl Subject {
     /// The fold of a case before its first command.
     pub fn new(case: &Case) -> Subject {
-        let limits = HistoryLimits { horizon: Span::from_millis(case.limits.horizon_ms), rows: case.limits.rows };
+        let limits = HistoryLimits {
+            horizon: Span::from_millis(case.limits.horizon_ms),
+            rows: case.limits.rows,
+            bytes: case.limits.bytes,
+        };
         Subject {
             fold: Fold::new(Timeline::new(plan_set(&case.plans)), limits),
             contact: Contact::new(&case.contact),

@@ -199,6 +199,8 @@ pub struct Row {
     pub time: i64,
     /// Type.
     pub event_type: String,
+    /// The source it came from.
+    pub source: String,
     /// What it does besides meeting rules.
     pub kind: Kind,
     /// Verdict.
@@ -228,6 +230,7 @@ impl Row {
             uid: Uid::of(&event.source, &event.id),
             time: ahead.unwrap_or(event.time),
             event_type: event.event_type.clone(),
+            source: event.source.clone(),
             kind: event.kind,
             verdict: event.verdict,
             properties,
@@ -238,6 +241,15 @@ impl Row {
     /// The place of the event among the contact's events (S3).
     pub fn order(&self) -> (i64, Uid) {
         (self.time, self.uid)
+    }
+
+    /// What the row counts in bytes (S6).
+    pub fn bytes(&self) -> usize {
+        let property = |(name, value): (&String, &Scalar)| match value {
+            Scalar::Text(text) => 8 + name.len() + text.len(),
+            _ => 8 + name.len() + 8,
+        };
+        40 + self.event_type.len() + self.source.len() + self.properties.iter().map(property).sum::<usize>()
     }
 
     /// What two copies of one event are compared by: the least stays (S3).

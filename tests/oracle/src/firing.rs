@@ -19,6 +19,8 @@ pub(crate) struct TagWrite {
     pub(crate) tag: String,
     /// Points that join the tag's score; none: remove the tag.
     pub(crate) add: Option<Thousandths>,
+    /// Whether points were given, be they none.
+    pub(crate) with_points: bool,
     pub(crate) source: TagSource,
 }
 
@@ -94,9 +96,14 @@ pub(crate) fn fire(
             Some(own) => weigh(policy, *own, &mut BTreeSet::new())?,
             None => applied,
         };
-        writes.push(TagWrite { tag: tag.clone(), add: Some(joining), source: source.clone() });
+        writes.push(TagWrite { tag: tag.clone(), add: Some(joining), with_points: true, source: source.clone() });
     }
-    writes.extend(rule.untag.iter().map(|tag| TagWrite { tag: tag.clone(), add: None, source: source.clone() }));
+    writes.extend(rule.untag.iter().map(|tag| TagWrite {
+        tag: tag.clone(),
+        add: None,
+        with_points: false,
+        source: source.clone(),
+    }));
     Some(writes)
 }
 
@@ -187,7 +194,8 @@ pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
             Scalar::Bool(false) => None,
             Scalar::Null | Scalar::Text(_) => return None,
         };
-        Some(TagWrite { tag: tag.clone(), add, source: source.clone() })
+        let with_points = matches!(value, Scalar::Number(_));
+        Some(TagWrite { tag: tag.clone(), add, with_points, source: source.clone() })
     };
     row.properties.iter().filter_map(write).collect()
 }
@@ -217,7 +225,13 @@ pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limi
             .map(|booking| booking.value)
             .sum();
         let value = (sum + points).clamp(-GROUP_THOUSANDTHS_MAX, GROUP_THOUSANDTHS_MAX) - sum;
-        state.tag_bookings.push(TagBooking { tag: write.tag, life, value, source: write.source });
+        state.tag_bookings.push(TagBooking {
+            tag: write.tag,
+            life,
+            value,
+            with_points: write.with_points,
+            source: write.source,
+        });
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Limits {
     pub horizon_ms: i64,
     /// How many rows a contact has at most (S6).
     pub rows: usize,
+    /// How many bytes rows and what they booked count at most (S6).
+    pub bytes: usize,
     /// How many bytes the kept properties of an interaction have at most.
     pub property_bytes: usize,
     /// How many tags a contact has at most.
@@ -36,6 +38,7 @@ impl Default for Limits {
             max_ahead_ms: 5 * 60_000,
             horizon_ms: 400 * DAY_MS,
             rows: 2000,
+            bytes: 448 * 1024,
             property_bytes: 1024,
             tags: 200,
             once_keys: 2000,

@@ -121,7 +121,7 @@ impl Oracle {
         let (folded, derived) = self.command(late, &cause, &marks);
         // A replaced copy is counted as one more delivery of the same event.
         let outcome = if known { Outcome::Duplicate } else { self.outcome(&row, &folded) };
-        self.depart();
+        self.depart(&folded);
         Effect { outcome: Some(outcome), derived }
     }
 
@@ -224,16 +224,36 @@ impl Oracle {
             || self.newest().is_some_and(|newest| row.time < newest - self.limits.horizon_ms)
     }
 
-    /// S6: rows leave, oldest first, when they are older than the horizon or too many.
-    fn depart(&mut self) {
+    /// S6: rows leave, oldest first, when they are older than the horizon, too many or too much.
+    fn depart(&mut self, folded: &Folded) {
         let Some(newest) = self.newest() else { return };
         while let Some(oldest) = self.rows.values().min_by_key(|row| row.order()).cloned() {
-            if oldest.time >= newest - self.limits.horizon_ms && self.rows.len() <= self.limits.rows {
+            if oldest.time >= newest - self.limits.horizon_ms
+                && self.rows.len() <= self.limits.rows
+                && self.bytes(folded) <= self.limits.bytes
+            {
                 return;
             }
             self.rows.remove(&oldest.uid);
             self.departed.push(oldest);
         }
+    }
+
+    /// S6: what the rows count, and each booking that is not of a step up to the newest departed row, nor behind the newest row.
+    fn bytes(&self, folded: &Folded) -> usize {
+        let rows: usize = self.rows.values().map(Row::bytes).sum();
+        let newest = self.newest().unwrap_or(i64::MIN);
+        let counts = |time: i64, uid: Option<Uid>| {
+            let departed = self.boundary().is_some_and(|boundary| match uid {
+                Some(uid) => (time, uid) <= boundary,
+                None => time <= boundary.0,
+            });
+            !departed && time <= newest
+        };
+        let state = &folded.state;
+        let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.uid)).count();
+        let tags = state.tag_bookings.iter().filter(|tag| tag.with_points && counts(tag.source.time, tag.source.uid));
+        rows + 40 * (bookings + tags.count())
     }
 
     fn outcome(&self, row: &Row, folded: &Folded) -> Outcome {

@@ -90,6 +90,8 @@ pub(crate) struct TagBooking {
     /// Which life of the tag they belong to: a removal ends it.
     pub(crate) life: u64,
     pub(crate) value: Thousandths,
+    /// Whether points were given, be they none: a CRM may set a tag without any.
+    pub(crate) with_points: bool,
     pub(crate) source: TagSource,
 }
 

@@ -22,7 +22,7 @@ pub enum Plans {
 /// The plans, as a worker takes them.
 pub fn plans(which: Plans) -> PlansInForce {
     // Short enough for rows to leave within a run.
-    let history = HistoryLimits { horizon: Span::from_millis(600_000), rows: 24 };
+    let history = HistoryLimits { horizon: Span::from_millis(600_000), rows: 24, bytes: 3_000 };
     PlansInForce::only(Arc::new(PlanSet::new(vec![plan(which, 10, 50)])), history)
 }
 

@@ -501,8 +501,8 @@ fn a_worker_that_is_told_to_stop_commits_and_closes_within_few_steps() {
 }
 
 #[test]
-fn a_contact_too_large_for_a_record_loses_rows_to_its_base_and_stops_nothing() {
-    let mut world = world_with(|settings| settings.record_bytes = 700);
+fn a_contact_with_too_many_bytes_loses_rows_to_its_base_and_stops_nothing_s6() {
+    let mut world = world_with(|settings| settings.plans.history.bytes = 700);
     for number in 0..60 {
         let line = event_line("anna", &format!("e{number}"), "viewed", world.log.now_ms());
         world.produce("anna", &line);
@@ -511,12 +511,25 @@ fn a_contact_too_large_for_a_record_loses_rows_to_its_base_and_stops_nothing() {
         }
     }
     world.settle(0).unwrap();
-    assert!(world.metrics.shrunk.get() > 0);
+    assert!(world.metrics.crowded_out.get() > 40);
     restart(&mut world, false);
     world.settle(0).unwrap();
     let answer = ask(&mut world, "anna").unwrap().contact.unwrap();
     assert!(answer.base.is_some());
     assert_eq!(answer.state.plans[0].engagement.thousandths(), 600_000);
+}
+
+#[test]
+fn a_contact_larger_than_a_record_all_the_same_is_named() {
+    let mut world = world_with(|settings| settings.record_bytes = 700);
+    for number in 0..30 {
+        let line = event_line("anna", &format!("e{number}"), "viewed", world.log.now_ms());
+        world.produce("anna", &line);
+    }
+    match failure(&mut world) {
+        WorkerError::ContactTooLarge { contact, bytes, limit: 700 } => assert!(contact == "anna" && bytes > 700),
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -40,7 +40,11 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
     let options = Options {
         inputs: inputs(arguments, &config)?,
         plans: Arc::clone(&set),
-        history: HistoryLimits { horizon: plans::horizon(&config), rows: config.history.rows as usize },
+        history: HistoryLimits {
+            horizon: plans::horizon(&config),
+            rows: config.history.rows as usize,
+            ..HistoryLimits::default()
+        },
         until: arguments.until,
         threads: threads(arguments),
         keep_dead_letters: outputs.dead_letters.is_some(),

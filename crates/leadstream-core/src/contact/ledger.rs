@@ -124,6 +124,22 @@ impl RuleTable {
         self.0.push(name);
     }
 
+    /// Keeps the entries marked so, in their order. Returns the new index of each.
+    pub(super) fn keep(&mut self, kept: &[bool]) -> Vec<RuleIndex> {
+        let mut at = 0;
+        self.0.retain(|_| {
+            at += 1;
+            kept[at - 1]
+        });
+        let mut next = 0;
+        kept.iter()
+            .map(|kept| {
+                next += RuleIndex::from(*kept);
+                next.saturating_sub(1)
+            })
+            .collect()
+    }
+
     /// Forgets the entries from an index on.
     pub fn truncate(&mut self, len: usize) {
         self.0.truncate(len);
@@ -171,6 +187,11 @@ impl Ledger {
     pub fn since(&self, ordinal: u64) -> &[Contribution] {
         let skip = ordinal.saturating_sub(self.first).min(self.contributions.len() as u64);
         &self.contributions[skip as usize..]
+    }
+
+    /// The rules of all contributions.
+    pub(super) fn rules_mut(&mut self) -> impl Iterator<Item = &mut RuleIndex> {
+        self.contributions.iter_mut().map(|booked| &mut booked.rule)
     }
 
     /// Appends a contribution.

@@ -145,6 +145,28 @@ impl Contact {
         true
     }
 
+    /// Forgets entries of the table of rules that nothing names any more, as those of versions whose bookings have all gone into the base.
+    pub(crate) fn forget_unused_rules(&mut self) {
+        let mut used = vec![false; self.rules.len()];
+        let mut mark = |rule: RuleIndex| used[rule as usize] = true;
+        self.ledger.rules_mut().for_each(|rule| mark(*rule));
+        let base = self.base.as_deref_mut().map(|base| &mut base.state);
+        for state in base.into_iter().chain([&mut self.state]) {
+            state.rules_mut().for_each(|rule| mark(*rule));
+        }
+        if used.iter().all(|used| *used) {
+            return;
+        }
+        let places = self.rules.keep(&used);
+        let place = |rule: &mut RuleIndex| *rule = places[*rule as usize];
+        self.ledger.rules_mut().for_each(place);
+        let base = self.base.as_deref_mut().map(|base| &mut base.state);
+        for state in base.into_iter().chain([&mut self.state]) {
+            state.rules_mut().for_each(place);
+        }
+        self.rewrites += 1;
+    }
+
     /// Touches what the next event will need, and returns something made of it.
     ///
     /// A contact that was not used for a while lies outside the processor's caches, in a dozen places that a fold would wait for one after the other.

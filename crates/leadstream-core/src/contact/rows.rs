@@ -6,7 +6,7 @@
 
 mod packed;
 
-use crate::event::{Event, EventKind, Verdict};
+use crate::event::{Event, EventKind, Value, Verdict};
 use crate::id::Uid;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -64,7 +64,16 @@ pub struct Rows {
     packed: Vec<u8>,
     /// The time of the first row, so that no event has to look at that row to know that it stays.
     oldest: Option<Timestamp>,
+    /// The sum of [`Rows::size_bytes`] of all rows.
+    total_bytes: usize,
 }
+
+/// What a row counts beside its texts and values, in bytes (S6).
+const ROW_BYTES: usize = 40;
+/// What a property counts beside its name and value.
+const PROPERTY_BYTES: usize = 8;
+/// What a value counts that is no text.
+const PLAIN_VALUE_BYTES: usize = 8;
 
 /// What is known of a row before its properties.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +120,31 @@ impl Rows {
         self.oldest
     }
 
+    /// What all rows count in bytes (S6): the sum of [`Rows::size_bytes`].
+    pub fn total_bytes(&self) -> usize {
+        self.total_bytes
+    }
+
+    /// What a row counts in bytes (S6): at least what its stored form takes, and the same in every process, whatever became a word there.
+    pub fn size_bytes(&self, at: usize) -> usize {
+        let (event_type, source, properties) = self.texts(at);
+        RawProperties::new(properties)
+            .fold(ROW_BYTES + event_type.as_str().len() + source.as_str().len(), |sum, (name, value)| {
+                sum + property_bytes(name.as_str(), packed::text_len(value))
+            })
+    }
+
+    /// What an event would count in bytes as a row.
+    pub fn size_bytes_of(event: &Event) -> usize {
+        event.properties.iter().fold(
+            ROW_BYTES + event.event_type.as_str().len() + event.source.as_str().len(),
+            |sum, (_, name, value)| {
+                let text_bytes = if let Value::Text(text) = value { Some(text.len()) } else { None };
+                sum + property_bytes(name, text_bytes)
+            },
+        )
+    }
+
     /// The place of the row of an event.
     pub fn find(&self, uid: Uid) -> Option<usize> {
         let wanted = print(uid);
@@ -148,6 +182,7 @@ impl Rows {
             _ => self.rows.len(),
         };
         self.place(at, row, end);
+        self.total_bytes += Rows::size_bytes_of(event);
         at
     }
 
@@ -161,6 +196,7 @@ impl Rows {
         self.oldest.get_or_insert(row.time);
         self.prints.push(print(row.uid));
         self.rows.push(row);
+        self.total_bytes += self.size_bytes(self.rows.len() - 1);
     }
 
     /// Begins the packed part of a row behind all others.
@@ -263,6 +299,7 @@ impl Rows {
 
     /// Removes one row.
     pub fn remove(&mut self, at: usize) {
+        self.total_bytes -= self.size_bytes(at);
         let length = self.part(at).len();
         let start = self.rows[at].start as usize;
         self.packed.drain(start..start + length);
@@ -274,6 +311,7 @@ impl Rows {
 
     /// Removes the oldest rows.
     pub fn remove_oldest(&mut self, count: usize) {
+        self.total_bytes -= (0..count).map(|at| self.size_bytes(at)).sum::<usize>();
         let end = self.rows.get(count).map_or(self.packed.len(), |next| next.start as usize);
         self.packed.drain(..end);
         self.rows.drain(..count);
@@ -284,6 +322,7 @@ impl Rows {
 
     /// Forgets the rows from a place on.
     pub fn truncate(&mut self, len: usize) {
+        self.total_bytes -= (len..self.rows.len()).map(|at| self.size_bytes(at)).sum::<usize>();
         if let Some(first) = self.rows.get(len) {
             self.packed.truncate(first.start as usize);
         }
@@ -305,6 +344,11 @@ impl Rows {
     }
 }
 
+/// What a property counts, given the bytes of its value where that is a text.
+fn property_bytes(name: &str, text_bytes: Option<usize>) -> usize {
+    PROPERTY_BYTES + name.len() + text_bytes.unwrap_or(PLAIN_VALUE_BYTES)
+}
+
 fn print(uid: Uid) -> u16 {
     u16::from_ne_bytes([uid.0[0], uid.0[1]])
 }
@@ -312,7 +356,6 @@ fn print(uid: Uid) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Value;
     use crate::id::Name;
 
     fn event(id: &str, time: i64) -> Event {
@@ -359,6 +402,34 @@ mod tests {
         rows.insert(&event("e", 6));
         assert_eq!(ids(&rows), ["a", "e"]);
         assert_eq!(rows.find(Uid::of("s", "e")), Some(1));
+    }
+
+    #[test]
+    fn what_rows_count_follows_whatever_happens_to_them_and_is_the_same_for_words_and_other_texts_s6() {
+        let counted = |rows: &Rows| (0..rows.len()).map(|at| rows.size_bytes(at)).sum::<usize>();
+        let mut rows = Rows::default();
+        let mut odd = event("odd", 4);
+        odd.event_type.set(&"t".repeat(500));
+        odd.properties.set(&"p".repeat(500), Value::Null);
+        assert_eq!(
+            Rows::size_bytes_of(&event("a", 5)),
+            40 + 11 + 3 + (8 + 4 + 2) + (8 + 5 + 8) * 2 + (8 + 3 + 8) + (8 + 2 + 1)
+        );
+        assert_eq!(Rows::size_bytes_of(&odd), Rows::size_bytes_of(&event("odd", 4)) + 489 + 516);
+        for event in [event("a", 5), event("bbb", 1), odd, event("cc", 9), event("d", 3)] {
+            let before = rows.total_bytes();
+            let at = rows.insert(&event);
+            assert_eq!((rows.size_bytes(at), rows.total_bytes()), (Rows::size_bytes_of(&event), counted(&rows)));
+            assert_eq!(rows.total_bytes() - before, Rows::size_bytes_of(&event));
+        }
+        let mut removals: [&dyn Fn(&mut Rows); 3] =
+            [&|rows| rows.remove(2), &|rows| rows.remove_oldest(1), &|rows| rows.truncate(2)];
+        for remove in &mut removals {
+            remove(&mut rows);
+            assert_eq!(rows.total_bytes(), counted(&rows));
+        }
+        rows.truncate(0);
+        assert_eq!(rows.total_bytes(), 0);
     }
 
     #[test]

@@ -287,6 +287,13 @@ impl State {
         self.plans.iter().find(|plan| plan.key == key)
     }
 
+    /// Every mention of an entry of the table of rules.
+    pub(super) fn rules_mut(&mut self) -> impl Iterator<Item = &mut RuleIndex> {
+        let (once, rolling) = (self.once.iter_mut(), self.rolling.iter_mut());
+        let once = once.map(|once| &mut once.rule).chain(rolling.map(|booking| &mut booking.rule));
+        self.rules.iter_mut().map(|state| &mut state.rule).chain(once)
+    }
+
     pub(super) fn warm(&self) -> u64 {
         let plans = self.plans.iter().fold(0, |sum, plan| sum ^ plan.key.0 ^ plan.engagement.thousandths() as u64);
         let rules = self.rules.iter().fold(0, |sum, rule| sum ^ u64::from(rule.rule));

@@ -17,6 +17,10 @@ use crate::word::Word;
 pub(crate) const ONCE_KEYS_MAX: usize = 2000;
 /// The most tags a contact carries; further ones are not set (S58).
 pub(crate) const TAGS_MAX: usize = 200;
+/// A tag that is longer, in bytes, is not set (S58).
+const TAG_BYTES_MAX: usize = 128;
+/// The most bookings inside rolling caps that a contact keeps; beyond them the oldest ends (S58).
+const ROLLING_MAX: usize = 2000;
 
 /// What a booking changes.
 pub(crate) struct Books<'a> {
@@ -114,7 +118,13 @@ impl Books<'_> {
         if let Some(CapPeriod::Rolling(span)) = period {
             let rolling = &mut self.state.rolling;
             rolling.retain(|booking| booking.rule != state_index || booking.time > now - span);
-            rolling.push(RollingBooking { rule: state_index, time: now, applied });
+            // What a cap has cut to nothing uses nothing of it up, however often that happens.
+            if applied != Points::ZERO {
+                if rolling.len() >= ROLLING_MAX {
+                    rolling.remove(0);
+                }
+                rolling.push(RollingBooking { rule: state_index, time: now, applied });
+            }
         }
         if let Some(key) = firing.once_key {
             let once = &mut self.state.once;
@@ -192,7 +202,7 @@ impl Books<'_> {
     fn carry(&mut self, tag: &Arc<str>, now: Timestamp) -> Option<usize> {
         match self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
             Ok(at) => Some(at),
-            Err(_) if self.state.tags.len() >= TAGS_MAX => None,
+            Err(_) if self.state.tags.len() >= TAGS_MAX || tag.len() > TAG_BYTES_MAX => None,
             Err(at) => {
                 self.touch(tag, false);
                 let first_contribution = self.state.booked;

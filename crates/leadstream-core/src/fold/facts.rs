@@ -185,20 +185,21 @@ impl Scope for RowScope<'_> {
     }
 }
 
-/// How many instants of departed events a fact keeps; beyond them the oldest ends.
+/// How many instants of departed events a fact keeps, and how many all facts of a contact together; beyond them the oldest ends (S58).
 const RECENT_MAX: usize = 2000;
+const RECENT_TOTAL_MAX: usize = 4000;
+/// How many event types, each by verdict, are remembered that no plan asks about; beyond them the one seen longest ago ends (S58).
+const TYPES_MAX: usize = 256;
+/// An event type that is longer, in bytes, and that no plan asks about is not remembered.
+const TYPE_BYTES_MAX: usize = 64;
 
 /// Adds a departing row to the statistics of the base: of its type, and of every fact that it matches of the plans in force at its time or
 /// since, for a later condition may look back at it.
-pub(crate) fn depart<'p>(
-    base: &mut State,
-    rows: &Rows,
-    at: usize,
-    plans: impl Iterator<Item = &'p Arc<crate::plan::Plan>>,
-) {
+pub(crate) fn depart<'p>(base: &mut State, rows: &Rows, at: usize, plans: impl Iterator<Item = &'p Arc<Plan>> + Clone) {
+    let is_asked = |key: Name| plans.clone().any(|plan| plan.facts.iter().any(|fact| fact.key == key));
     let (row, event_type) = (&rows.as_slice()[at], rows.event_type(at));
     let mut matched: Vec<(Name, &str, Span)> = vec![(event_type.name(), event_type.as_str(), Span::ZERO)];
-    for fact in plans.flat_map(|plan| &plan.facts) {
+    for fact in plans.clone().flat_map(|plan| &plan.facts) {
         if !row_matches(fact, rows, at) {
             continue;
         }
@@ -210,7 +211,28 @@ pub(crate) fn depart<'p>(
     }
     let facts = base.facts.make_mut();
     for (key, text, window) in matched {
-        add(facts, key, text, row, window);
+        if text.len() <= TYPE_BYTES_MAX || is_asked(key) {
+            add(facts, key, text, row, window);
+        }
+    }
+    bound(facts, is_asked);
+}
+
+/// Lets go of what is beyond the bounds (L8): types are an open set.
+fn bound(facts: &mut Vec<FactStatistics>, is_asked: impl Fn(Name) -> bool) {
+    while facts.iter().map(|fact| fact.recent.len()).sum::<usize>() > RECENT_TOTAL_MAX {
+        let with_oldest = facts.iter_mut().filter(|fact| !fact.recent.is_empty()).min_by_key(|fact| fact.recent[0]);
+        let Some(fact) = with_oldest else { break };
+        fact.recent.remove(0);
+    }
+    if facts.len() <= TYPES_MAX {
+        return;
+    }
+    let others = |facts: &[FactStatistics]| facts.iter().filter(|fact| !is_asked(fact.key)).count();
+    for _ in TYPES_MAX..others(facts) {
+        let others = facts.iter().enumerate().filter(|(_, fact)| !is_asked(fact.key));
+        let Some((at, _)) = others.min_by_key(|(_, fact)| (fact.last, &fact.text, fact.verdict)) else { break };
+        facts.remove(at);
     }
 }
 

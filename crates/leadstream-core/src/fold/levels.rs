@@ -184,7 +184,11 @@ impl Stepper<'_> {
             if let Some(stage) = held.stage.take() {
                 held.stage_left = Some(now);
                 let (old, subject) = (Level::Stage(stage.stage), SubjectId::Stage(plan));
+                let silent = self.in_force.was_first(&plan, &old);
                 self.push_plan_edge(subject, old, Level::None, now);
+                if let Some(edge) = self.buffers.edges.last_mut() {
+                    edge.silent = silent;
+                }
             }
             if self.state.plans[at].qualify.on {
                 self.state.plans[at].qualify = switched(self.state.plans[at].qualify, false, now);

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::canonical::canonical_bytes;
-use crate::contact::{Base, Contact, FactStatistics, Ledger, RowText, SharedList, State};
+use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, Ledger, RowText, Rows, SharedList, State};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
@@ -40,11 +40,21 @@ pub struct HistoryLimits {
     pub horizon: Span,
     /// How many rows there may be.
     pub rows: usize,
+    /// How much rows and what they booked may count, in bytes, so that the record of a contact fits into a message: [`Rows::total_bytes`], and
+    /// [`BOOKING_BYTES`] for each booking.
+    pub bytes: usize,
 }
+
+/// What a booking counts in [`HistoryLimits::bytes`]: at least what its stored form takes.
+pub const BOOKING_BYTES: usize = 40;
+
+/// So many bookings of one event are foreseen when it is judged whether rows will leave. With more of them at the limit, an epoch that fails cannot be
+/// undone in memory.
+const BOOKINGS_FORESEEN: usize = 64;
 
 impl Default for HistoryLimits {
     fn default() -> HistoryLimits {
-        HistoryLimits { horizon: Span::days(400), rows: 2000 }
+        HistoryLimits { horizon: Span::days(400), rows: 2000, bytes: 448 * 1024 }
     }
 }
 
@@ -74,6 +84,8 @@ pub struct Fold {
     buffers: StepBuffers,
     /// The last change of each subject in the present silent fold.
     noted: Vec<Edge>,
+    /// Rows that left for the bytes of their contact since [`Fold::take_crowded_out`] was asked.
+    crowded_out: u64,
 }
 
 impl Fold {
@@ -86,6 +98,7 @@ impl Fold {
             row: Event::default(),
             buffers: StepBuffers::default(),
             noted: Vec::new(),
+            crowded_out: 0,
         }
     }
 
@@ -119,6 +132,7 @@ impl Fold {
     pub fn rewrites(&self, contact: &Contact, event: &Event) -> bool {
         self.is_late(contact, event)
             || contact.rows.len() >= self.limits.rows
+            || self.may_exceed_bytes(contact, event)
             || contact.rows.oldest().is_some_and(|oldest| oldest < event.time - self.limits.horizon)
             || self.missed_plan_change(contact)
             || contact.rows.find(event.uid).is_some()
@@ -184,12 +198,9 @@ impl Fold {
         contact.next_due = timers::next_timer(&self.timeline, &contact.state, &contact.rules).map(|timer| timer.due);
     }
 
-    /// Folds the oldest half of the rows into the base: for a contact whose record has become too large. Returns false where there is
-    /// nothing left to fold.
-    pub fn shrink(&mut self, contact: &mut Contact) -> bool {
-        let count = contact.rows.len().div_ceil(2);
-        self.depart_oldest(contact, count);
-        count > 0
+    /// How many rows have left since the last time for the bytes of their contact alone, neither for their age nor for their number (S6).
+    pub fn take_crowded_out(&mut self) -> u64 {
+        std::mem::take(&mut self.crowded_out)
     }
 
     /// The contact as it was after all steps up to an instant, folded anew from the base (L1). `None` where the instant lies before the base.
@@ -383,20 +394,47 @@ impl Fold {
         }
     }
 
-    /// Lets rows beyond the horizon go into the base (S6).
+    /// Lets rows go into the base, oldest first, that are beyond the horizon, too many, or too much (S6).
     fn depart(&mut self, contact: &mut Contact) {
         let Some(newest) = contact.rows.last().map(|row| row.time) else { return };
-        let stays = contact.rows.oldest().is_none_or(|oldest| oldest >= newest - self.limits.horizon);
-        if stays && contact.rows.len() <= self.limits.rows {
-            return;
-        }
         let rows = contact.rows.as_slice();
-        let old = rows.partition_point(|row| row.time < newest - self.limits.horizon);
+        let is_old = contact.rows.oldest().is_some_and(|oldest| oldest < newest - self.limits.horizon);
+        let old = if is_old { rows.partition_point(|row| row.time < newest - self.limits.horizon) } else { 0 };
         let many = rows.len().saturating_sub(self.limits.rows);
-        let count = old.max(many);
-        if count > 0 {
-            self.depart_oldest(contact, count);
+        let much = self.rows_too_much(contact, newest);
+        self.crowded_out += much.saturating_sub(old.max(many)) as u64;
+        self.depart_oldest(contact, old.max(many).max(much));
+    }
+
+    /// Whether an event may bring the contact over its limit of bytes.
+    fn may_exceed_bytes(&self, contact: &Contact, event: &Event) -> bool {
+        let bookings = contact.ledger.len() + BOOKINGS_FORESEEN;
+        contact.rows.total_bytes() + Rows::size_bytes_of(event) + bookings * BOOKING_BYTES > self.limits.bytes
+    }
+
+    /// How many of the oldest rows have to leave, with what was booked up to each, for the rest to be within the limit of bytes.
+    ///
+    /// What was booked after the newest row does not count: how far timers have fired behind it is the clock's affair, and what is too late is not.
+    fn rows_too_much(&self, contact: &Contact, newest: Timestamp) -> usize {
+        let booked = contact.ledger.as_slice();
+        let mut bytes = contact.rows.total_bytes() + booked.len() * BOOKING_BYTES;
+        if bytes <= self.limits.bytes {
+            return 0;
         }
+        bytes -= booked.iter().rev().take_while(|booking| booking.time > newest).count() * BOOKING_BYTES;
+        let mut booked = booked.iter().peekable();
+        let mut count = 0;
+        for row in contact.rows.as_slice() {
+            if bytes <= self.limits.bytes {
+                break;
+            }
+            bytes -= contact.rows.size_bytes(count);
+            while booked.next_if(|booking| is_booked_by(booking, row.order())).is_some() {
+                bytes -= BOOKING_BYTES;
+            }
+            count += 1;
+        }
+        count
     }
 
     fn depart_oldest(&mut self, contact: &mut Contact, count: usize) {
@@ -428,6 +466,7 @@ impl Fold {
         contact.state.facts = base.facts.clone();
         contact.base = Some(Box::new(Base { boundary, state: base }));
         contact.rewrites += 1;
+        contact.forget_unused_rules();
     }
 
     /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.
@@ -476,6 +515,14 @@ impl Fold {
             && !plans.is_empty()
             && plans.iter().all(|plan| plan.verdicts.of(event.verdict) == VerdictPolicy::Ignore);
         if ignored { Outcome::Suppressed } else { Outcome::Unmatched }
+    }
+}
+
+/// Whether a booking was made by the step of a row, or before it.
+fn is_booked_by(booking: &Contribution, row: (Timestamp, Uid)) -> bool {
+    match booking.cause {
+        Cause::Timer => booking.time <= row.0,
+        Cause::Event(uid) => (booking.time, uid) <= row,
     }
 }
 

@@ -45,7 +45,11 @@ impl Fold {
             let (score, threshold, reason) = explain(scores, plan, &subject, &old, &new);
             let via = passed_through(plan, &old, &new);
             // No stage ranks as the first one, so between them nothing is told, as in order (S23, S37).
-            let silent = matches!(subject, SubjectId::Stage(_)) && stage_place(plan, &old) == stage_place(plan, &new);
+            let silent = matches!(subject, SubjectId::Stage(_))
+                && match plan {
+                    Some(_) => stage_place(plan, &old) == stage_place(plan, &new),
+                    None => in_force.was_first(subject.plan(), &old),
+                };
             let edge = Edge { subject, old, new, since, score, stage_first: None, threshold, reason, silent };
             announcement.tell(contact, &edge, via, out);
         }

@@ -26,6 +26,10 @@ use crate::timeline::InForce;
 const ATTRIBUTES_MAX: usize = 256;
 /// The longest text that an attribute keeps, in bytes.
 const ATTRIBUTE_BYTES_MAX: usize = 1024;
+/// How many bytes all attributes of a contact count at most: each its name, its source, its value, and [`ATTRIBUTE_BYTES`].
+const ATTRIBUTES_BYTES_MAX: usize = 32 * 1024;
+/// What an attribute counts beside its texts.
+const ATTRIBUTE_BYTES: usize = 32;
 
 /// Reused buffers of a step.
 #[derive(Debug, Default)]
@@ -196,6 +200,7 @@ impl Stepper<'_> {
             attributes.retain(|known| event.properties.get(known.name).is_some_and(|value| !unsets(value)));
         }
         let source: Arc<str> = Arc::from(event.source.as_str());
+        let mut bytes: usize = attributes.iter().map(attribute_bytes).sum();
         for (name, text, value) in event.properties.iter() {
             let at = attributes.iter().position(|known| known.name == name);
             let value = match value {
@@ -204,17 +209,19 @@ impl Stepper<'_> {
                 Value::Text(value) if !value.is_empty() => AttributeValue::Text(Arc::from(value)),
                 Value::Null | Value::Text(_) => {
                     if let Some(at) = at {
-                        attributes.remove(at);
+                        bytes -= attribute_bytes(&attributes.remove(at));
                     }
                     continue;
                 }
             };
-            // What a contact may hold is bounded (L8): a further attribute is not set, nor one beyond a text's size.
-            let too_long = matches!(&value, AttributeValue::Text(text) if text.len() > ATTRIBUTE_BYTES_MAX);
-            if too_long || (at.is_none() && attributes.len() >= ATTRIBUTES_MAX) {
+            // What a contact may hold is bounded (L8): a further attribute is not set, nor one beyond a text's size or that of all (S58).
+            let attribute = Attribute { name, text: Arc::from(text), value, time: event.time, source: source.clone() };
+            let too_long = matches!(&attribute.value, AttributeValue::Text(text) if text.len() > ATTRIBUTE_BYTES_MAX);
+            let would_be = bytes + attribute_bytes(&attribute) - at.map_or(0, |at| attribute_bytes(&attributes[at]));
+            if too_long || would_be > ATTRIBUTES_BYTES_MAX || (at.is_none() && attributes.len() >= ATTRIBUTES_MAX) {
                 continue;
             }
-            let attribute = Attribute { name, text: Arc::from(text), value, time: event.time, source: source.clone() };
+            bytes = would_be;
             match at {
                 Some(at) => attributes[at] = attribute,
                 None => attributes.push(attribute),
@@ -384,6 +391,11 @@ pub(crate) fn last_activity(plan: &Plan, state: &State) -> Option<Timestamp> {
 /// Types that say what was done to the contact, not what it did (S14).
 fn is_passive(event_type: &Term) -> bool {
     ["_sent", "_delivered", "_bounced"].iter().any(|ending| event_type.as_str().ends_with(ending))
+}
+
+fn attribute_bytes(attribute: &Attribute) -> usize {
+    let value = if let AttributeValue::Text(text) = &attribute.value { text.len() } else { 0 };
+    ATTRIBUTE_BYTES + attribute.text.len() + attribute.source.len() + value
 }
 
 fn unsets(value: Value<'_>) -> bool {

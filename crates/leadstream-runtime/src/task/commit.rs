@@ -74,7 +74,7 @@ impl Task {
         self.write_back.due(limits, now_ms, idle || pressed)
     }
 
-    /// Encodes the epoch's redo and state records. Contacts too large for a record shrink here, as part of the epoch.
+    /// Encodes the epoch's redo and state records.
     pub(crate) fn prepare(&mut self, tools: &mut Tools<'_>, pressed: bool) -> Result<(), WorkerError> {
         self.records.clear();
         let limits = tools.options.write_back;
@@ -131,39 +131,21 @@ impl Task {
         Ok(())
     }
 
-    /// Folds rows into the base until the contact's record is within its limit.
+    /// The last line of defence for the size of a record: what a contact keeps is bounded by the fold (S6, S58).
     fn fit(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
         let limit = tools.options.record_bytes;
-        let mut shrunk = false;
-        loop {
-            let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
-            // What a contact holds in memory is more than its image, so small ones need not be encoded to be judged.
-            if entry.contact.memory_bytes() <= limit {
-                break;
-            }
-            tools.value.clear();
-            self.records.images.write(&entry.contact, tools.value);
-            let bytes = tools.value.len();
-            if bytes <= limit {
-                break;
-            }
-            self.touch(slot);
-            let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
-            if let Some(undo) = &mut entry.undo
-                && !shrunk
-            {
-                undo.make_whole(&entry.contact);
-            }
-            if !tools.fold.shrink(&mut entry.contact) {
-                let contact = entry.contact.id.to_string();
-                return Err(WorkerError::ContactTooLarge { contact, bytes, limit });
-            }
-            tools.fold.refresh(&mut entry.contact);
-            self.timers.follow(slot, entry);
-            shrunk = true;
+        let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
+        // What a contact holds in memory is more than its image, so small ones need not be encoded to be judged.
+        if entry.contact.memory_bytes() <= limit {
+            return Ok(());
         }
-        self.open.counts.shrunk += u64::from(shrunk);
-        Ok(())
+        tools.value.clear();
+        self.records.images.write(&entry.contact, tools.value);
+        let bytes = tools.value.len();
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(WorkerError::ContactTooLarge { contact: entry.contact.id.to_string(), bytes, limit })
     }
 
     fn pack_redo(&mut self, tools: &mut Tools<'_>) -> Result<(), WorkerError> {

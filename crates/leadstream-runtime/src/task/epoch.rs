@@ -28,8 +28,8 @@ pub(crate) struct EpochCounts {
     pub(crate) timers: u64,
     /// Contacts written back.
     pub(crate) written_back: u64,
-    /// Contacts whose rows went into the base because their record was too large.
-    pub(crate) shrunk: u64,
+    /// Rows that went into the base for the bytes of their contact.
+    pub(crate) crowded_out: u64,
 }
 
 impl EpochCounts {

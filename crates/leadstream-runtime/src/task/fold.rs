@@ -93,6 +93,7 @@ impl Task {
         let outcome = tools.fold.apply(&mut entry.contact, event, self.clock.now(), tools.derived);
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
+        self.open.counts.crowded_out += tools.fold.take_crowded_out();
         self.clock.saw_event(event.time);
         self.tell(tools);
         Ok(())

@@ -137,7 +137,7 @@ impl<L: Log> Worker<L> {
         }
         metrics.timers.inc_by(counts.timers);
         metrics.written_back.inc_by(counts.written_back);
-        metrics.shrunk.inc_by(counts.shrunk);
+        metrics.crowded_out.inc_by(counts.crowded_out);
     }
 
     /// Aborts the open transaction and takes the epochs back.

@@ -76,8 +76,10 @@ fn insert_forward(commands: &mut Vec<Command>, from: i64, plans: Vec<Vec<String>
 
 /// Windows, caps and once-per spans of the plans are 7 days at most, as long as the shortest horizon.
 fn small_limits() -> impl Strategy<Value = Limits> {
-    (prop_oneof![Just(400), Just(7), Just(8)], prop_oneof![2 => Just(2000_usize), 1 => 3..8_usize])
-        .prop_map(|(horizon_days, rows)| Limits { horizon_ms: horizon_days * DAY_MS, rows, ..Limits::default() })
+    let bytes = prop_oneof![3 => Just(Limits::default().bytes), 1 => 200..2000_usize];
+    (prop_oneof![Just(400), Just(7), Just(8)], prop_oneof![2 => Just(2000_usize), 1 => 3..8_usize], bytes).prop_map(
+        |(horizon_days, rows, bytes)| Limits { horizon_ms: horizon_days * DAY_MS, rows, bytes, ..Limits::default() },
+    )
 }
 
 /// The events and clock commands of a case in another order of arrival, with the last clock at the end: by L1 the same state results.

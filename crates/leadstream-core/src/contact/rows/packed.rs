@@ -119,6 +119,12 @@ pub fn split_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(bytes.len() - rest.len())
 }
 
+/// The length of a packed value that is a text, in bytes.
+pub(super) fn text_len(value: &[u8]) -> Option<usize> {
+    let (tag, mut rest) = value.split_first()?;
+    if *tag == tag::TEXT { take_varint(&mut rest).and_then(|length| usize::try_from(length).ok()) } else { None }
+}
+
 fn take_name<'a>(bytes: &mut &'a [u8]) -> Option<RowText<'a>> {
     match take_varint(bytes)? {
         0 => take_text(bytes).map(RowText::Own),
