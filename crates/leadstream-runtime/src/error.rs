@@ -164,7 +164,7 @@ pub enum WorkerError {
     /// The plans in force are none that this program can follow.
     #[error("{0}")]
     Plans(String),
-    /// A contact cannot be made small enough to be written.
+    /// A contact is larger than a record may be, although everything in it is bounded: the topic takes less than the bounds were made for.
     #[error(
         "contact {contact:?} needs {bytes} bytes, a record may have {limit}: raise the topic's max.message.bytes and record_bytes"
     )]
