@@ -5,6 +5,7 @@
 
 mod announce;
 mod booking;
+mod departure;
 mod facts;
 mod levels;
 mod periods;
@@ -17,13 +18,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::canonical::canonical_bytes;
-use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, Ledger, RowText, Rows, SharedList, State};
+use crate::contact::{Contact, Ledger, RowText};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
 use crate::fold::announce::Announcement;
 use crate::fold::levels::Edge;
-use crate::fold::step::{StepBuffers, Stepper, Timer};
+use crate::fold::step::{StepBuffers, Timer};
 use crate::id::Uid;
 use crate::plan::{Plan, PlanSet, VerdictPolicy};
 use crate::scores::Scores;
@@ -31,6 +32,7 @@ use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
 
 pub use announce::CONTRIBUTIONS_SHOWN;
+pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
 
 /// How much history a contact keeps (S6, S58).
@@ -44,13 +46,6 @@ pub struct HistoryLimits {
     /// [`BOOKING_BYTES`] for each booking.
     pub bytes: usize,
 }
-
-/// What a booking counts in [`HistoryLimits::bytes`]: at least what its stored form takes.
-pub const BOOKING_BYTES: usize = 40;
-
-/// So many bookings of one event are foreseen when it is judged whether rows will leave. With more of them at the limit, an epoch that fails cannot be
-/// undone in memory.
-const BOOKINGS_FORESEEN: usize = 64;
 
 impl Default for HistoryLimits {
     fn default() -> HistoryLimits {
@@ -394,118 +389,6 @@ impl Fold {
         }
     }
 
-    /// Lets rows go into the base, oldest first, that are beyond the horizon, too many, or too much (S6).
-    fn depart(&mut self, contact: &mut Contact) {
-        let Some(newest) = contact.rows.last().map(|row| row.time) else { return };
-        let rows = contact.rows.as_slice();
-        let is_old = contact.rows.oldest().is_some_and(|oldest| oldest < newest - self.limits.horizon);
-        let old = if is_old { rows.partition_point(|row| row.time < newest - self.limits.horizon) } else { 0 };
-        let many = rows.len().saturating_sub(self.limits.rows);
-        let much = self.rows_too_much(contact, newest);
-        self.crowded_out += much.saturating_sub(old.max(many)) as u64;
-        self.depart_oldest(contact, old.max(many).max(much));
-    }
-
-    /// Whether an event may bring the contact over its limit of bytes.
-    fn may_exceed_bytes(&self, contact: &Contact, event: &Event) -> bool {
-        let bookings = contact.ledger.len() + BOOKINGS_FORESEEN;
-        contact.rows.total_bytes() + Rows::size_bytes_of(event) + bookings * BOOKING_BYTES > self.limits.bytes
-    }
-
-    /// How many of the oldest rows have to leave, with what was booked up to each, for the rest to be within the limit of bytes.
-    ///
-    /// What was booked after the newest row does not count: how far timers have fired behind it is the clock's affair, and what is too late is not.
-    fn rows_too_much(&self, contact: &Contact, newest: Timestamp) -> usize {
-        let booked = contact.ledger.as_slice();
-        let mut bytes = contact.rows.total_bytes() + booked.len() * BOOKING_BYTES;
-        if bytes <= self.limits.bytes {
-            return 0;
-        }
-        bytes -= booked.iter().rev().take_while(|booking| booking.time > newest).count() * BOOKING_BYTES;
-        let mut booked = booked.iter().peekable();
-        let mut count = 0;
-        for row in contact.rows.as_slice() {
-            if bytes <= self.limits.bytes {
-                break;
-            }
-            bytes -= contact.rows.size_bytes(count);
-            while booked.next_if(|booking| is_booked_by(booking, row.order())).is_some() {
-                bytes -= BOOKING_BYTES;
-            }
-            count += 1;
-        }
-        count
-    }
-
-    fn depart_oldest(&mut self, contact: &mut Contact, count: usize) {
-        if count == 0 {
-            return;
-        }
-        let mut base = match contact.base.take() {
-            Some(base) => base.state,
-            None => Default::default(),
-        };
-        // The steps of the live fold, with the same rows in sight: what had departed before is in the statistics, what departs now is still a row.
-        let before = base.facts.clone();
-        let caches = FactCaches::default();
-        let mut row = std::mem::take(&mut self.row);
-        for at in 0..count {
-            contact.rows.load(at, &contact.id, &mut row);
-            self.step_base(contact, &mut base, &row, BaseSight { at, departed: &before, caches: &caches });
-        }
-        self.row = row;
-        for at in 0..count {
-            let time = contact.rows.as_slice()[at].time;
-            let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());
-            facts::depart(&mut base, &contact.rows, at, plans);
-        }
-        let boundary = contact.rows.as_slice()[count - 1].order();
-        contact.ledger.remove_oldest(base.booked - contact.ledger.first);
-        contact.rows.remove_oldest(count);
-        contact.facts.clear();
-        contact.state.facts = base.facts.clone();
-        contact.base = Some(Box::new(Base { boundary, state: base }));
-        contact.rewrites += 1;
-        contact.forget_unused_rules();
-    }
-
-    /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.
-    fn step_base(&mut self, contact: &mut Contact, base: &mut State, row: &Event, sight: BaseSight<'_>) {
-        while let Some(timer) = timers::next_timer(&self.timeline, base, &contact.rules) {
-            if timer.due > row.time {
-                break;
-            }
-            let in_force = self.in_force_for(timer, base.plans_since);
-            self.base_stepper(contact, base, &in_force, sight, sight.at).timer(timer);
-        }
-        let in_force = Arc::clone(self.timeline.at(row.time));
-        self.base_stepper(contact, base, &in_force, sight, sight.at + 1).event(row);
-    }
-
-    fn base_stepper<'a>(
-        &'a mut self,
-        contact: &'a mut Contact,
-        base: &'a mut State,
-        in_force: &'a InForce,
-        sight: BaseSight<'a>,
-        visible: usize,
-    ) -> Stepper<'a> {
-        Stepper {
-            contact: &contact.id,
-            in_force,
-            plans: &in_force.plans,
-            horizon: self.limits.horizon,
-            departed: sight.departed.clone(),
-            state: base,
-            rules: &mut contact.rules,
-            ledger: None,
-            rows: &contact.rows,
-            caches: sight.caches,
-            visible,
-            buffers: &mut self.buffers,
-        }
-    }
-
     fn outcome(&self, event: &Event, fired: usize) -> Outcome {
         if event.kind != EventKind::Interaction || fired > 0 {
             return Outcome::Applied;
@@ -518,27 +401,9 @@ impl Fold {
     }
 }
 
-/// Whether a booking was made by the step of a row, or before it.
-fn is_booked_by(booking: &Contribution, row: (Timestamp, Uid)) -> bool {
-    match booking.cause {
-        Cause::Timer => booking.time <= row.0,
-        Cause::Event(uid) => (booking.time, uid) <= row,
-    }
-}
-
 /// Keeps the latest instant stepped where the new fold ended before it: it never goes back (S1).
 fn never_back(contact: &mut Contact, before: Timestamp) {
     contact.state.tau = contact.state.tau.max(Some(before));
-}
-
-/// What a step over a base sees of history.
-#[derive(Clone, Copy)]
-struct BaseSight<'a> {
-    /// The place of the departing row.
-    at: usize,
-    /// What departed before.
-    departed: &'a SharedList<FactStatistics>,
-    caches: &'a FactCaches,
 }
 
 /// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).
