@@ -1,10 +1,5 @@
 //! Another plan in the running service (S45): put in force by a restart, followed by every instance, refused where instances disagree.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-
 use std::time::{Duration, Instant};
 
 use leadstream_system::Application;
@@ -64,19 +59,8 @@ fn await_score(application: &Application, url: &str, person: usize, score: f64) 
     }
 }
 
-/// Where the process serves that was started as the `start`-th one: they all append to one log.
-fn url(process: &Process, start: usize) -> String {
-    let began = Instant::now();
-    loop {
-        let log = process.output();
-        let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut addresses = said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned()));
-        if let Some(address) = addresses.nth(start - 1) {
-            return format!("http://{address}");
-        }
-        assert!(began.elapsed() < LIMIT, "no address in {log}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+fn url(application: &Application, process: &mut Process) -> String {
+    format!("http://{}", application.address(process))
 }
 
 /// Writes the first plan set into the topic of plans once more, as the third one: nothing else is needed for a running instance to follow.
@@ -95,8 +79,8 @@ fn put_in_force_again(application: &Application) {
 fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan_of_their_time_s45() {
     let application = application("plan-change");
     write_plan(&application, "cars.yaml", &plan(10, 100));
-    let process = application.start();
-    let at_first = url(&process, 1);
+    let mut process = application.start();
+    let at_first = url(&application, &mut process);
     let days = ["01T10:00:00", "01T11:00:00", "01T12:00:00"];
     let views = |person| days.iter().map(move |time| view(person, time, time));
     application.produce(&(0..PEOPLE).flat_map(views).collect::<String>());
@@ -108,14 +92,14 @@ fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan
     // The same plan under another name and with other line ends is no change.
     std::fs::remove_file(application.path("plans").join("cars.yaml")).unwrap();
     write_plan(&application, "renamed.yaml", &plan(10, 100).replace('\n', "\r\n"));
-    let process = application.start();
-    let same = url(&process, 2);
+    let mut process = application.start();
+    let same = url(&application, &mut process);
     let old = await_score(&application, &same, 0, 30.0)["plans"][0]["version"].clone();
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 
     write_plan(&application, "renamed.yaml", &plan(11, 25));
-    let process = application.start();
-    let changed = url(&process, 3);
+    let mut process = application.start();
+    let changed = url(&application, &mut process);
     let derived = application.derived(PEOPLE, LIMIT);
     for event in &derived {
         assert_eq!((&event["type"], &event["n"]), (&"lead.qualified".into(), &1.into()), "{event}");
@@ -138,8 +122,8 @@ fn a_lower_threshold_qualifies_those_who_wait_once_and_late_events_keep_the_plan
 
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
     let _ = std::fs::remove_dir_all(application.path("state"));
-    let process = application.start();
-    let restored = url(&process, 4);
+    let mut process = application.start();
+    let restored = url(&application, &mut process);
     await_score(&application, &restored, 0, 51.0);
     let past = shown(&application, &restored, 0, Some("2026-04-01T11:45:00Z"));
     assert_eq!(past["plans"][0]["version"], old, "a restored task knows since when it is under which plans");
@@ -158,7 +142,7 @@ fn an_instance_with_other_plans_than_those_at_work_refuses_and_says_how_they_dif
     let application = application("plan-quarrel");
     write_plan(&application, "cars.yaml", &plan(10, 100));
     let mut process = application.start();
-    url(&process, 1);
+    url(&application, &mut process);
     let second = ["run", "--set", "application.instance=second", "--set", "storage.directory=second"];
     write_plan(&application, "cars.yaml", &plan(11, 25));
     write_plan(&application, "bikes.yaml", &plan(10, 50).replace("cars", "bikes"));
@@ -179,7 +163,7 @@ fn an_instance_with_other_plans_than_those_at_work_refuses_and_says_how_they_dif
     std::fs::remove_file(application.path("plans").join("bikes.yaml")).unwrap();
     write_plan(&application, "cars.yaml", &plan(10, 100));
     let mut joined = application.begin(&second);
-    url(&joined, 2);
+    url(&application, &mut joined);
     assert!(!joined.has_ended().unwrap(), "{}", joined.output());
     assert!(joined.terminate(Duration::from_secs(5)).unwrap().success());
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());

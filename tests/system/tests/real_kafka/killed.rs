@@ -1,11 +1,5 @@
 //! kill -9 at random instants: whatever it hits, readers see what one run without failures would have told.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-#![allow(clippy::print_stdout, reason = "a test that fails is understood from what it printed")]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 

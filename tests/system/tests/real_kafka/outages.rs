@@ -1,11 +1,5 @@
 //! What surrounds the process fails or tells it to go: brokers that are away, a stop in order, a disk that is full.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-#![allow(clippy::print_stdout, reason = "a test that fails is understood from what it printed")]
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;

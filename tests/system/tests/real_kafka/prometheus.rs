@@ -1,10 +1,5 @@
 //! Every query of the alert rules and of the dashboard, on a real Prometheus that scrapes a running Leadstream.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,11 +1,5 @@
 //! Two instances of one application: either answers for every contact.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};

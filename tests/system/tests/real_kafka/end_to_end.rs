@@ -1,10 +1,5 @@
 //! From events on Kafka to derived events on Kafka, by the binary alone.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "waiting with a limit needs a clock, and nothing here is part of the product"
-)]
-
 use std::time::Duration;
 
 use leadstream_system::{Application, assert_same};
