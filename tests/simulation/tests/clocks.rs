@@ -254,6 +254,37 @@ fn a_timer_that_fired_in_an_epoch_that_was_undone_fires_again() {
 }
 
 #[test]
+fn an_epoch_that_was_undone_takes_the_clock_back_so_that_its_events_come_in_order_again() {
+    let mut world = World::new(1, Settings::new(plans(Plans::Timed)), 1);
+    world.start(0, true).unwrap();
+    let now_ms = world.log.now_ms();
+    let neighbour = (0..)
+        .map(|number| format!("n{number}"))
+        .find(|name| partition_for_key(name.as_bytes(), 2) == partition_for_key(b"anna", 2))
+        .unwrap();
+    let produce = |world: &mut World, contact: &str, id: &str, event_type: &str, seconds: i64| {
+        world.produce(contact, &event_line(contact, id, event_type, now_ms + seconds * 1_000));
+    };
+    produce(&mut world, "anna", "e1", "bought", 0);
+    produce(&mut world, "anna", "e2", "viewed", 1);
+    produce(&mut world, "anna", "e3", "viewed", 2);
+    world.settle(0).unwrap();
+    let told = world.told().derived["anna"].clone();
+    world.log.script(Scripted::next(Call::Commit, Fault::Refused));
+    // Down to the release, and up before she is away. A clock at 63 seconds would fire that between the two, and what it told would be taken back.
+    produce(&mut world, "anna", "e4", "complained", 3);
+    produce(&mut world, "anna", "e5", "viewed", 23);
+    produce(&mut world, &neighbour, "e1", "viewed", 62);
+    world.settle(0).unwrap();
+    assert_eq!((world.log.scripted_left(), commits(&world, "aborted")), (0, 1));
+    assert_eq!(engagement(&mut world, "anna"), 40_000);
+    let all = world.told().derived["anna"].clone();
+    let (before, since) = all.split_at(told.len());
+    assert_eq!(before, told);
+    assert!(matches!(since, [left] if left.starts_with("anna seq=4 stage.regressed")), "{since:#?}");
+}
+
+#[test]
 fn a_contact_that_is_written_back_again_and_again_has_one_entry_in_the_index() {
     let mut world = world_of_anna(0);
     restart(&mut world, true);

@@ -438,6 +438,50 @@ fn a_transaction_that_hangs_in_the_redo_log_is_named_with_topic_partition_and_of
 }
 
 #[test]
+fn input_of_a_transaction_is_folded_when_it_is_committed_and_never_when_it_is_aborted() {
+    let mut world = world();
+    let options = ProducerOptions {
+        transactional_id: "source".to_owned(),
+        topics: vec!["events".to_owned()],
+        transaction_timeout: Duration::from_secs(1_000_000),
+        queue_records: 10,
+    };
+    let mut source = world.log.open_producer(&options).unwrap();
+    let engagement = |world: &mut World| {
+        let anna = ask(world, "anna").unwrap().contact;
+        anna.map(|contact| contact.state.plans[0].engagement.thousandths())
+    };
+    for (id, commits) in [("aborted", false), ("committed", true)] {
+        let line = event_line("anna", id, "viewed", world.log.now_ms());
+        let record = OutputRecord {
+            topic: TopicIndex(0),
+            destination: Destination::Partition(partition_for_key(b"anna", 2)),
+            key: Some(b"anna"),
+            value: Some(line.as_bytes()),
+            headers: &[],
+            timestamp_ms: None,
+        };
+        source.begin().unwrap();
+        source.produce(&record).unwrap();
+        for _ in 0..100 {
+            world.pass(20);
+            world.step(0).unwrap();
+        }
+        assert_eq!(engagement(&mut world), None, "{id}, still open");
+        if commits {
+            source.commit_without_offsets().unwrap();
+        } else {
+            source.abort().unwrap();
+        }
+        for _ in 0..100 {
+            world.pass(20);
+            world.step(0).unwrap();
+        }
+        assert_eq!(engagement(&mut world), commits.then_some(10_000), "{id}");
+    }
+}
+
+#[test]
 fn a_cluster_that_is_away_is_waited_for() {
     let mut world = world();
     produce(&mut world, 0, 20);

@@ -210,7 +210,8 @@ impl Task {
         match undo.committed(&entry.contact) {
             Ok(Some(contact)) => {
                 entry.contact = contact;
-                self.timers.forget(slot, entry);
+                // An entry that the epoch left in the index may stay: too early is moved when it comes, too late is moved here. A clean contact has
+                // its entry in the store's index and needs none.
                 if entry.dirty_since.is_some() {
                     self.timers.follow(slot, entry);
                 }

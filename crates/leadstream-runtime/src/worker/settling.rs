@@ -85,10 +85,38 @@ impl<L: Log> Worker<L> {
 
     fn fate(&self, number: u32, metadata: &str) -> Fate {
         let epoch = self.tasks.get(&number).map_or(0, |task| task.epoch);
-        match CommitMetadata::read(metadata) {
-            Some(found) if found.epoch == epoch + 1 && found.writer == self.options.writer => Fate::Committed,
+        Fate::of(epoch, self.options.writer, CommitMetadata::read(metadata))
+    }
+}
+
+impl Fate {
+    /// What became of the epoch after `epoch`, the last one known to be committed, by what stands beside the committed offsets.
+    fn of(epoch: u64, writer: u64, found: Option<CommitMetadata>) -> Fate {
+        match found {
+            Some(found) if found.epoch == epoch + 1 && found.writer == writer => Fate::Committed,
             Some(found) if found.epoch > epoch => Fate::Foreign,
             _ => Fate::Aborted,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadstream_core::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_committed_only_by_its_writer_and_aborted_only_where_nobody_went_on() {
+        let fate = |epoch, writer| Fate::of(7, 3, Some(CommitMetadata { epoch, writer, stream: Timestamp::MIN }));
+        assert_eq!(fate(8, 3), Fate::Committed);
+        assert_eq!(fate(7, 3), Fate::Aborted);
+        // What an earlier owner committed last, when this one had not committed yet.
+        assert_eq!(fate(7, 2), Fate::Aborted);
+        assert_eq!(Fate::of(7, 3, None), Fate::Aborted);
+        // Whoever took the task over has gone on from the same epoch, or is further.
+        assert_eq!(fate(8, 4), Fate::Foreign);
+        assert_eq!(fate(9, 4), Fate::Foreign);
+        assert_eq!(fate(9, 3), Fate::Foreign);
     }
 }
