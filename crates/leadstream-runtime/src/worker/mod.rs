@@ -236,6 +236,7 @@ impl<L: Log> Worker<L> {
         if matches!(self.phase, Phase::Active) && self.revoked.is_none() {
             worked |= self.read(now_ms)?;
             worked |= self.fold(now_ms)?;
+            self.hold_back()?;
             if !backing_off {
                 worked |= self.commit_if_due(now_ms)?;
             }

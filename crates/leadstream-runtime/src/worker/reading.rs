@@ -51,7 +51,7 @@ impl<L: Log> Worker<L> {
         for problem in &summary.problems {
             self.handle_problem(problem, now_ms)?;
         }
-        self.observe()?;
+        self.observe();
         Ok(summary.records > 0)
     }
 
@@ -68,14 +68,24 @@ impl<L: Log> Worker<L> {
         if open { WAIT.min(left) } else { WAIT }
     }
 
-    /// Takes over what the reader knows of each partition, and holds those back that are far ahead of the fold.
-    fn observe(&mut self) -> Result<(), WorkerError> {
+    /// Takes over what the reader knows of each partition.
+    fn observe(&mut self) {
+        for task in self.tasks.values_mut() {
+            for queue in &mut task.inputs {
+                let partition = ReaderPartition { topic: Self::topic_index(queue.input), partition: queue.partition };
+                queue.observe(self.reader.progress(partition));
+            }
+        }
+    }
+
+    /// Holds partitions back that are far ahead of the fold. Asked behind the fold, which takes most of what was just read: a partition that is held
+    /// back loses what was fetched ahead, and fetches it once more.
+    pub(super) fn hold_back(&mut self) -> Result<(), WorkerError> {
         let limit = self.options.decoded_records;
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for task in self.tasks.values_mut() {
             for queue in &mut task.inputs {
                 let partition = ReaderPartition { topic: Self::topic_index(queue.input), partition: queue.partition };
-                queue.observe(self.reader.progress(partition));
                 if !queue.paused && queue.items.len() >= limit {
                     queue.paused = true;
                     pause.push(partition);
