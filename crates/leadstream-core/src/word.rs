@@ -1,7 +1,7 @@
 //! Words: texts that come up again and again, by number. Event types, sources and names of properties; ids of plans, rules and stages.
 //!
 //! A contact's rows and state hold numbers of four bytes, and no contact pays for a table of its own. The table belongs to the process and only
-//! grows, so what comes from outside is bounded: beyond [`WORDS_MAX`] a text from outside is not made a word, and rows carry it themselves. Names out
+//! grows, so what comes from outside is bounded (L8): beyond [`WORDS_MAX`] a text from outside is not made a word, and rows carry it themselves. Names out
 //! of plans and stored forms of ours are always taken in. Numbers differ from run to run: they are never stored, compared for order or shown.
 
 use std::cell::RefCell;
