@@ -2,7 +2,7 @@
 //!
 //! Invariants: conditions read the state before the step; caps and limits read the bookings of this step too (trap 3).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calendar::same_period;
 use crate::condition::Value;
@@ -202,6 +202,9 @@ pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
 
 /// Writes the tags in order (S7, S25): points join, a removal ends the tag's score.
 pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limits) {
+    // A level is what it is after a step (S30): a tag removed and set again in one step has been carried since before it.
+    let carried: BTreeMap<String, i64> =
+        state.tags.iter().filter(|(_, tag)| tag.present).map(|(name, tag)| (name.clone(), tag.since)).collect();
     for write in writes {
         let present = state.has_tag(&write.tag);
         let Some(points) = write.add else {
@@ -215,7 +218,8 @@ pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limi
                 continue;
             }
             let life = state.new_life();
-            state.tags.insert(write.tag.clone(), TagState { present: true, since: write.source.time, life });
+            let since = carried.get(&write.tag).copied().unwrap_or(write.source.time);
+            state.tags.insert(write.tag.clone(), TagState { present: true, since, life });
         }
         let life = state.tags.get(&write.tag).map_or(0, |tag| tag.life);
         let sum: Thousandths = state

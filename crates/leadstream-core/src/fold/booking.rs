@@ -30,8 +30,8 @@ pub(crate) struct Books<'a> {
     /// Where contributions go; `None` while a base is folded, which keeps sums only.
     pub(crate) ledger: Option<&'a mut crate::contact::Ledger>,
     pub(crate) tags: &'a mut Vec<TagOperation>,
-    /// Tags that were set or removed, with whether the contact carried them before the step.
-    pub(crate) touched_tags: &'a mut Vec<(Arc<str>, bool)>,
+    /// Tags that were set or removed, with since when the contact had carried them before the step.
+    pub(crate) touched_tags: &'a mut Vec<(Arc<str>, Option<Timestamp>)>,
 }
 
 impl Books<'_> {
@@ -182,7 +182,7 @@ impl Books<'_> {
                 }
                 TagOperation::Remove(tag) => {
                     if let Ok(at) = self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
-                        self.touch(tag, true);
+                        self.touch(tag, Some(self.state.tags[at].since));
                         self.state.tags.remove(at);
                     }
                 }
@@ -204,19 +204,23 @@ impl Books<'_> {
             Ok(at) => Some(at),
             Err(_) if self.state.tags.len() >= TAGS_MAX || tag.len() > TAG_BYTES_MAX => None,
             Err(at) => {
-                self.touch(tag, false);
+                // A level is what it is after a step (S30): a tag removed and set again in one step has been carried since before it.
+                let since = self.touch(tag, None).unwrap_or(now);
                 let first_contribution = self.state.booked;
-                let held = TagState { tag: tag.clone(), since: now, points: Points::ZERO, first_contribution };
+                let held = TagState { tag: tag.clone(), since, points: Points::ZERO, first_contribution };
                 self.state.tags.insert(at, held);
                 Some(at)
             }
         }
     }
 
-    fn touch(&mut self, tag: &Arc<str>, carried_before: bool) {
-        if !self.touched_tags.iter().any(|(known, _)| known == tag) {
-            self.touched_tags.push((tag.clone(), carried_before));
+    /// Notes a tag that the step sets or removes. Returns since when the contact had carried it before the step, if it had.
+    fn touch(&mut self, tag: &Arc<str>, carried_since: Option<Timestamp>) -> Option<Timestamp> {
+        if let Some((_, before)) = self.touched_tags.iter().find(|(known, _)| known == tag) {
+            return *before;
         }
+        self.touched_tags.push((tag.clone(), carried_since));
+        carried_since
     }
 }
 

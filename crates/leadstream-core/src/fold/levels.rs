@@ -127,9 +127,9 @@ impl Stepper<'_> {
 
     fn tag_edges(&mut self, now: Timestamp) {
         self.buffers.touched_tags.sort();
-        for (tag, before) in std::mem::take(&mut self.buffers.touched_tags) {
+        for (tag, carried_since) in std::mem::take(&mut self.buffers.touched_tags) {
             let after = self.state.tag(&tag).is_some();
-            if before != after {
+            if carried_since.is_some() != after {
                 let (old, new) = if after { (Level::None, Level::On) } else { (Level::On, Level::None) };
                 let score = Some((ScoreRef::Tag(tag.clone()), self.state.tag(&tag).map_or(Points::ZERO, |t| t.points)));
                 let (subject, reason) = (SubjectId::Tag(tag), Reason::Tag);

@@ -37,8 +37,8 @@ pub(crate) struct StepBuffers {
     candidates: Vec<Candidate>,
     firings: Vec<Firing>,
     tags: Vec<TagOperation>,
-    /// Tags that were set or removed in this step, with whether the contact carried them before it.
-    pub(crate) touched_tags: Vec<(Arc<str>, bool)>,
+    /// Tags that were set or removed in this step, with since when the contact had carried them before it.
+    pub(crate) touched_tags: Vec<(Arc<str>, Option<Timestamp>)>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) periods: Periods,
     pub(crate) pre_levels: PreLevels,

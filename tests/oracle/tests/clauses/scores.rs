@@ -84,7 +84,7 @@ fn s7_the_last_write_of_a_tag_in_a_step_wins_and_the_step_has_one_edge_at_most()
     assert_eq!(feed(&mut oracle, event("2", 1.0, "y")).derived.len(), 1);
     assert!(feed(&mut oracle, event("3", 2.0, "y")).derived.is_empty());
     assert_eq!(oracle.scorecard().tags["t"].score, 3_000); // removed and added again in between
-    assert_eq!(oracle.scorecard().tags["t"].since, day(2.0));
+    assert_eq!(oracle.scorecard().tags["t"].since, day(1.0)); // a level is what it is after a step: carried all the time (S30)
 }
 
 #[test]
