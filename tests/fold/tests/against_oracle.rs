@@ -147,6 +147,19 @@ fn run(case: &Case) {
     }
 }
 
+/// What once made the two disagree stays a test, and so do the worked examples.
+#[test]
+fn the_fold_and_the_oracle_agree_on_the_kept_cases() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../oracle/cases");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    assert!(!files.is_empty());
+    for path in files {
+        let kept: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        run(&serde_json::from_value(kept["case"].clone()).unwrap());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, max_shrink_iters: 2000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
