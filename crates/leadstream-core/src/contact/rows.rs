@@ -292,11 +292,6 @@ impl Rows {
         }
     }
 
-    /// Keeps so many of the oldest rows.
-    pub(crate) fn keep_oldest(&mut self, count: usize) {
-        self.truncate(count);
-    }
-
     /// Removes one row.
     pub fn remove(&mut self, at: usize) {
         self.total_bytes -= self.size_bytes(at);

@@ -205,7 +205,7 @@ impl Fold {
         }
         let mut past = contact.clone();
         let visible = past.rows.as_slice().partition_point(|row| row.time <= instant);
-        past.rows.keep_oldest(visible);
+        past.rows.truncate(visible);
         self.refold(&mut past, instant, None);
         self.refresh(&mut past);
         Some(past)
