@@ -2,7 +2,7 @@
 //!
 //! Invariants: conditions read the state before the step; caps and limits read the bookings of this step too (trap 3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::calendar::same_period;
 use crate::condition::Value;
@@ -202,9 +202,8 @@ pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
 
 /// Writes the tags in order (S7, S25): points join, a removal ends the tag's score.
 pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limits) {
-    // A level is what it is after a step (S30): a tag removed and set again in one step has been carried since before it.
-    let carried: BTreeMap<String, i64> =
-        state.tags.iter().filter(|(_, tag)| tag.present).map(|(name, tag)| (name.clone(), tag.since)).collect();
+    let before = state.tags.clone();
+    let touched: BTreeSet<String> = writes.iter().map(|write| write.tag.clone()).collect();
     for write in writes {
         let present = state.has_tag(&write.tag);
         let Some(points) = write.add else {
@@ -218,8 +217,7 @@ pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limi
                 continue;
             }
             let life = state.new_life();
-            let since = carried.get(&write.tag).copied().unwrap_or(write.source.time);
-            state.tags.insert(write.tag.clone(), TagState { present: true, since, life });
+            state.tags.insert(write.tag.clone(), TagState { present: true, since: write.source.time, life });
         }
         let life = state.tags.get(&write.tag).map_or(0, |tag| tag.life);
         let sum: Thousandths = state
@@ -236,6 +234,17 @@ pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limi
             with_points: write.with_points,
             source: write.source,
         });
+    }
+    // A level is what it is after a step (S30): what was as it is now before the step has been so since then.
+    for tag in touched {
+        let Some(now) = state.tags.get_mut(&tag) else { continue };
+        match before.get(&tag) {
+            Some(known) if known.present == now.present => now.since = known.since,
+            None if !now.present => {
+                state.tags.remove(&tag);
+            }
+            _ => {}
+        }
     }
 }
 
