@@ -58,21 +58,23 @@ impl Points {
         Points(self.0.clamp(-SUM_MAX.0, SUM_MAX.0))
     }
 
-    /// The amount weighted by a factor, `rnd(p w)` (S56), with the product of the exact binary64 factor.
+    /// The amount weighted by a factor of a plan, `rnd(p w)` (S56). A plan's numbers are decimals (S8): the factor is taken as it was written.
     pub fn weighted(self, weight: f64) -> Points {
-        // |p| <= 10^9 thousandths by S9, so the product of p and a binary64 in 0..=1 is decided in 128-bit integers.
-        let (mantissa, exponent) = decompose(weight);
-        let product = i128::from(self.0) * i128::from(mantissa);
-        if exponent >= 0 {
-            return Points((product << exponent.min(20)) as i64);
-        }
-        let shift = (-exponent) as u32;
-        if shift > 120 {
-            return Points(0);
-        }
-        let half = 1i128 << (shift - 1);
-        Points(((product + half) >> shift) as i64)
+        let (numerator, denominator) = as_written(weight);
+        let product = i128::from(self.0) * numerator;
+        Points((2 * product + denominator).div_euclid(2 * denominator) as i64)
     }
+}
+
+/// The decimal in `0..=1` that a binary64 was read from, as a fraction: the shortest one that reads as it, which is what a person wrote.
+fn as_written(number: f64) -> (i128, i128) {
+    let text = number.to_string();
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    // Smaller than that, no product with points is near one half.
+    let decimals = &decimals[..decimals.len().min(25)];
+    let denominator = 10i128.pow(decimals.len() as u32);
+    let parsed = |digits: &str| digits.parse::<i128>().unwrap_or(0);
+    (parsed(whole) * denominator + parsed(decimals), denominator)
 }
 
 /// `mantissa * 2^exponent` of a finite binary64.
@@ -170,6 +172,11 @@ mod tests {
     fn weights_round_half_up_s56() {
         assert_eq!(Points::from_thousandths(5).weighted(0.5), Points::from_thousandths(3));
         assert_eq!(Points::from_thousandths(-5).weighted(0.5), Points::from_thousandths(-2));
+        // One tenth is a decimal of the plan, not the binary64 a little above it.
+        assert_eq!(Points::from_thousandths(-5).weighted(0.1), Points::ZERO);
+        assert_eq!(Points::from_thousandths(5).weighted(0.1), Points::from_thousandths(1));
+        assert_eq!(Points::from_thousandths(-15).weighted(0.3), Points::from_thousandths(-4));
+        assert_eq!(Points::whole(1_000_000).weighted(1e-300), Points::ZERO);
         assert_eq!(Points::whole(10).weighted(1.0), Points::whole(10));
         assert_eq!(Points::whole(10).weighted(0.0), Points::ZERO);
     }
