@@ -268,6 +268,20 @@ impl World {
         }
     }
 
+    /// Steps until the first worker gives up.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn failure(&mut self) -> WorkerError {
+        for _ in 0..3_000 {
+            self.pass(20);
+            if let Err(error) = self.step(0) {
+                return error;
+            }
+        }
+        panic!("no failure: {:?}", self.handle(0).map(|handle| handle.status()));
+    }
+
     /// Lets a process live on while its identity is taken by another one, which finds no store.
     ///
     /// # Errors

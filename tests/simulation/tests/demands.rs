@@ -47,17 +47,6 @@ fn check_told(world: &World) {
     assert_eq!(world.told().derived, expected.told);
 }
 
-/// Steps until a worker gives up.
-fn failure(world: &mut World) -> WorkerError {
-    for _ in 0..3_000 {
-        world.pass(20);
-        if let Err(error) = world.step(0) {
-            return error;
-        }
-    }
-    panic!("no failure: {:?}", world.handle(0).map(|handle| handle.status()));
-}
-
 fn events(partition: u32) -> TopicPartition {
     TopicPartition::new("events", partition)
 }
@@ -238,7 +227,7 @@ fn two_processes_with_one_identity_are_told() {
     };
     let mut twin = world.log.join(&options).unwrap();
     twin.poll(Duration::ZERO).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert!(matches!(&error, WorkerError::Fenced { identity, .. } if identity == "instance-0"), "{error}");
     assert!(error.to_string().contains("give each instance a name of its own"));
 }
@@ -332,7 +321,7 @@ fn offsets_that_somebody_changed_are_an_error_with_both_values() {
     producer.commit(&tool.token().unwrap(), &[offset]).unwrap();
     drop(tool);
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert!(matches!(&error, WorkerError::OffsetsDisagree { committed: 1, task: 0, .. }), "{error}");
     assert!(error.to_string().contains("events[0] was committed up to offset 1 by the group, but up to"), "{error}");
 }
@@ -345,7 +334,7 @@ fn a_redo_topic_that_was_deleted_is_an_error() {
     world.kill(0);
     assert!(world.log.recreate_topic("redo"));
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert!(matches!(error, WorkerError::RedoLost { found: 0, .. }), "{error}");
 }
 
@@ -359,7 +348,7 @@ fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_acce
     produce(&mut world, 20, 40);
     world.log.delete_before(&[(events(0), committed + 3)]).unwrap();
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     let lost = WorkerError::InputLost { partition: events(0), wanted: committed, start: committed + 3, records: 3 };
     assert_eq!(error, lost);
     assert!(error.to_string().contains("events[0]: 3 records were deleted before they were read"));
@@ -377,7 +366,7 @@ fn an_input_that_ends_before_what_was_read_is_an_error() {
     world.kill(0);
     assert!(world.log.truncate(&events(0), 1));
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert!(matches!(error, WorkerError::InputTruncated { end: 1, .. }), "{error}");
 }
 
@@ -388,7 +377,7 @@ fn a_source_that_is_not_keyed_by_the_contact_is_told_to_be_re_keyed() {
     let wrong = 1 - expected;
     let line = event_line("anna", "e", "bought", world.log.now_ms());
     world.log.append(&events(wrong), Some(b"anna"), Some(line.as_bytes()), &[], None).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert_eq!(
         error,
         WorkerError::NotKeyed { partition: events(wrong), offset: 0, contact: "anna".to_owned(), expected }
@@ -402,7 +391,7 @@ fn topics_with_another_number_of_partitions_and_missing_ones_are_told() {
     world.kill(0);
     assert!(world.log.delete_topic("redo"));
     world.start(0, true).unwrap();
-    assert_eq!(failure(&mut world), WorkerError::TopicMissing { topic: "redo".to_owned() });
+    assert_eq!(world.failure(), WorkerError::TopicMissing { topic: "redo".to_owned() });
 }
 
 #[test]
@@ -431,7 +420,7 @@ fn a_transaction_that_hangs_in_the_redo_log_is_named_with_topic_partition_and_of
     };
     hanging.produce(&record).unwrap();
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     let is_named = matches!(&error, WorkerError::HangingTransaction { partition, position, end }
         if *partition == TopicPartition::new("redo", 0) && position < end);
     assert!(is_named, "{error}");
@@ -570,7 +559,7 @@ fn a_contact_larger_than_a_record_all_the_same_is_named() {
         let line = event_line("anna", &format!("e{number}"), "viewed", world.log.now_ms());
         world.produce("anna", &line);
     }
-    match failure(&mut world) {
+    match world.failure() {
         WorkerError::ContactTooLarge { contact, bytes, limit: 700 } => assert!(contact == "anna" && bytes > 700),
         other => panic!("{other}"),
     }

@@ -272,17 +272,6 @@ fn a_plan_that_is_gone_is_switched_off_and_what_it_booked_stays_explained_s47() 
     }
 }
 
-/// Steps until a worker gives up.
-fn failure(world: &mut World) -> WorkerError {
-    for _ in 0..3_000 {
-        world.pass(20);
-        if let Err(error) = world.step(0) {
-            return error;
-        }
-    }
-    panic!("no failure: {:?}", world.handle(0).map(|handle| handle.status()));
-}
-
 #[test]
 fn a_restore_waits_for_a_set_that_is_not_known_yet_and_tells_one_that_is_lost_or_another() {
     let mut world = world();
@@ -303,21 +292,21 @@ fn a_restore_waits_for_a_set_that_is_not_known_yet_and_tells_one_that_is_lost_or
     world.kill(0);
     world.settings_mut().plans = knows_one();
     world.start(0, true).unwrap();
-    assert!(matches!(failure(&mut world), WorkerError::PlansLost { ordinal: 2, .. }));
+    assert!(matches!(world.failure(), WorkerError::PlansLost { ordinal: 2, .. }));
 
     let other = knows_one();
     let odd = later_set(Plans::Timeless, 3);
     other.book.add(NumberedPlans::standing_for(2, odd.versions().to_vec(), odd.plans().clone()));
     world.settings_mut().plans = other;
     world.start(0, true).unwrap();
-    let error = failure(&mut world);
+    let error = world.failure();
     assert!(matches!(error, WorkerError::PlansDiffer { ordinal: 2, .. }), "{error}");
 
     world.settings_mut().plans = full;
     world.start(0, true).unwrap();
     go_on(&mut world, 50);
     world.settings_mut().plans.book.fail("plan set 3 cannot be read: run a newer version".to_owned());
-    assert_eq!(failure(&mut world), WorkerError::Plans("plan set 3 cannot be read: run a newer version".to_owned()));
+    assert_eq!(world.failure(), WorkerError::Plans("plan set 3 cannot be read: run a newer version".to_owned()));
 }
 
 /// Faults, crashes and plan changes by a seed; in the end each contact is the fold of its events under its task's plans over time.
