@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::contact::RuleIndex;
 use crate::event::{Value, Verdict};
 use crate::id::{Name, Uid};
+use crate::plan::CountedVerdicts;
 use crate::points::Points;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -67,7 +68,7 @@ pub struct State {
     pub last_event: Option<(Timestamp, Uid)>,
     /// The time of the first event of any type (S14).
     pub first_event: Option<Timestamp>,
-    /// The last activity by the verdict of its event (S14): human, suspect, machine. A plan reads those that its policy counts.
+    /// The last activity since `plans_since` by the verdict of its event (S14): human, suspect, machine. A plan reads those that its policy counts.
     pub activity: [Option<Timestamp>; 3],
     /// When the newest plan change that the contact has stepped came into force (S45).
     pub plans_since: Option<Timestamp>,
@@ -150,6 +151,10 @@ pub struct PlanState {
     pub member: bool,
     /// Since when it takes part; only meaningful for members.
     pub member_since: Timestamp,
+    /// The verdicts whose events the version in force counts as activity (S56).
+    pub counted: CountedVerdicts,
+    /// The last activity before `State::plans_since`, each judged by the version in force at its time (S45).
+    pub active_before: Option<Timestamp>,
     /// Points earned by behaviour, inside the limits (S22).
     pub engagement: Points,
     /// The ordinal of the first contribution that counts in the engagement: later than the first where the plan was retired in between.
@@ -285,6 +290,14 @@ impl State {
     /// What a plan holds of the contact.
     pub fn plan(&self, key: Name) -> Option<&PlanState> {
         self.plans.iter().find(|plan| plan.key == key)
+    }
+
+    /// The last activity that a plan has counted (S14), each by the version in force at its time (S45).
+    pub fn last_activity(&self, held: &PlanState) -> Option<Timestamp> {
+        let verdicts = [Verdict::Human, Verdict::Suspect, Verdict::Machine].into_iter();
+        let since =
+            verdicts.filter(|verdict| held.counted.contains(*verdict)).filter_map(|v| self.activity[v as usize]);
+        since.chain(held.active_before).max()
     }
 
     /// Every mention of an entry of the table of rules.

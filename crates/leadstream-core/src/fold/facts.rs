@@ -7,10 +7,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::contact::{FactStatistics, Row, Rows, State};
-use crate::event::{Event, Value, Verdict};
+use crate::event::{Event, Value};
 use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
 use crate::id::Name;
-use crate::plan::{Fact, Plan, VerdictPolicies, VerdictPolicy};
+use crate::plan::{CountedVerdicts, Fact, Plan};
 use crate::time::{Span, Timestamp};
 
 /// Remembered matches of facts among a contact's rows.
@@ -27,26 +27,6 @@ struct FactMatches {
     seen: usize,
     /// The instants of those that match, in order.
     times: Vec<Timestamp>,
-}
-
-/// The verdicts whose events a plan counts as facts and activity (S56): a bit for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct CountedVerdicts(u8);
-
-impl CountedVerdicts {
-    pub(crate) fn of(policies: &VerdictPolicies) -> CountedVerdicts {
-        let mut bits = 0;
-        for verdict in [Verdict::Human, Verdict::Suspect, Verdict::Machine] {
-            if policies.of(verdict) != VerdictPolicy::Ignore {
-                bits |= 1 << verdict as u8;
-            }
-        }
-        CountedVerdicts(bits)
-    }
-
-    pub(crate) fn contains(self, verdict: Verdict) -> bool {
-        self.0 & (1 << verdict as u8) != 0
-    }
 }
 
 impl FactCaches {
@@ -80,7 +60,7 @@ impl History<'_> {
     /// How many matching events lie in `(until - window, until]`.
     pub(crate) fn count(&self, plan: &Plan, fact: &Fact, window: Span, until: Timestamp) -> u64 {
         let after = until - window;
-        let counted = CountedVerdicts::of(&plan.verdicts);
+        let counted = plan.verdicts.counted();
         let departed: usize = self
             .statistics(fact, counted)
             .map(|statistics| statistics.recent.iter().filter(|time| **time > after && **time <= until).count())
@@ -93,7 +73,7 @@ impl History<'_> {
 
     /// Whether any event matched, however long ago.
     pub(crate) fn ever(&self, plan: &Plan, fact: &Fact) -> bool {
-        let counted = CountedVerdicts::of(&plan.verdicts);
+        let counted = plan.verdicts.counted();
         self.statistics(fact, counted).any(|statistics| statistics.count > 0)
             || self.with_matches(fact, counted, |times| !times.is_empty())
     }

@@ -89,6 +89,8 @@ impl Stepper<'_> {
                 key: plan.key,
                 member: false,
                 member_since: now,
+                counted: plan.verdicts.counted(),
+                active_before: None,
                 engagement: Points::ZERO,
                 first_contribution: self.state.booked,
                 fit: Points::ZERO,

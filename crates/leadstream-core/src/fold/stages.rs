@@ -7,7 +7,7 @@ use crate::contact::{Level, StageState, SubjectId};
 use crate::derived::Reason;
 use crate::expr::{Expr, ScoreRef};
 use crate::fold::levels::Edge;
-use crate::fold::step::{Stepper, last_activity};
+use crate::fold::step::Stepper;
 use crate::plan::{Pipeline, Plan, Stage};
 use crate::points::Points;
 use crate::scores::Scores;
@@ -114,7 +114,8 @@ impl Stepper<'_> {
         if present == 0 || stage.is_final {
             return None;
         }
-        let held = self.state.plans[at].stage.as_ref()?;
+        let plan_state = &self.state.plans[at];
+        let held = plan_state.stage.as_ref()?;
         if held.armed
             && let Some(below) = stage.leave_below
             && self.stage_score(plan, pipeline) < below
@@ -124,7 +125,7 @@ impl Stepper<'_> {
         if stage.leave_when.as_ref().is_some_and(|when| self.stage_condition(plan, when, now)) {
             return Some(Reason::Condition);
         }
-        let quiet_since = held.entered.max(last_activity(plan, self.state).unwrap_or(held.entered));
+        let quiet_since = held.entered.max(self.state.last_activity(plan_state).unwrap_or(held.entered));
         stage.leave_idle.is_some_and(|idle| now >= quiet_since + idle).then_some(Reason::Idle)
     }
 

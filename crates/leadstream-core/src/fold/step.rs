@@ -10,9 +10,9 @@ use crate::contact::{
     RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
-use crate::event::{Event, EventKind, Term, Value, Verdict};
+use crate::event::{Event, EventKind, Term, Value};
 use crate::fold::booking::{self, Books};
-use crate::fold::facts::{CountedVerdicts, FactCaches, History, StepScope};
+use crate::fold::facts::{FactCaches, History, StepScope};
 use crate::fold::levels::{Edge, PreLevels};
 use crate::fold::periods::Periods;
 use crate::id::Hasher;
@@ -171,17 +171,31 @@ impl Stepper<'_> {
             return false;
         }
         self.state.plans_since = Some(self.in_force.since);
+        self.keep_activity();
         self.enter_plans(now, first);
         true
+    }
+
+    /// Judges the activity so far by the versions that were in force at it, before others are (S45).
+    fn keep_activity(&mut self) {
+        for at in 0..self.state.plans.len() {
+            self.state.plans[at].active_before = self.state.last_activity(&self.state.plans[at]);
+            let key = self.state.plans[at].key;
+            let plan = self.plans.plans().iter().find(|plan| plan.key == key);
+            self.state.plans[at].counted = plan.map(|plan| plan.verdicts.counted()).unwrap_or_default();
+        }
+        self.state.activity = [None; 3];
     }
 
     /// Whether the state has an entry for each plan in force and for no other that still counts.
     fn knows_the_plans(&self) -> bool {
         let (held, plans) = (&self.state.plans, self.plans.plans());
+        let is_of = |held: &PlanState, plan: &Plan| held.key == plan.key && held.counted == plan.verdicts.counted();
         if held.len() == plans.len() {
-            return held.iter().zip(plans).all(|(held, plan)| held.key == plan.key);
+            return held.iter().zip(plans).all(|(held, plan)| is_of(held, plan));
         }
-        plans.iter().all(|plan| self.state.plan(plan.key).is_some()) && !held.iter().any(|held| self.must_retire(held))
+        plans.iter().all(|plan| self.state.plan(plan.key).is_some_and(|held| is_of(held, plan)))
+            && !held.iter().any(|held| self.must_retire(held))
     }
 
     /// Whether a plan that is not in force any more still counts (S47).
@@ -357,7 +371,7 @@ impl Stepper<'_> {
         self.pass_idle(timer);
     }
 
-    /// Notes an activity by its verdict (S14): plans differ in which verdicts count for them.
+    /// Notes an activity by its verdict (S14): plans, and versions of a plan, differ in which verdicts count for them.
     fn note_activity(&mut self, event: &Event) {
         if event.kind == EventKind::Interaction && !is_passive(&event.event_type) {
             self.state.activity[event.verdict as usize] = Some(event.time);
@@ -379,13 +393,6 @@ impl Stepper<'_> {
     pub(crate) fn is_member(&self, plan: &Plan) -> bool {
         self.state.plan(plan.key).is_some_and(|held| held.member)
     }
-}
-
-/// The last activity that a plan counts (S14, S56).
-pub(crate) fn last_activity(plan: &Plan, state: &State) -> Option<Timestamp> {
-    let counted = CountedVerdicts::of(&plan.verdicts);
-    let verdicts = [Verdict::Human, Verdict::Suspect, Verdict::Machine];
-    verdicts.into_iter().filter(|verdict| counted.contains(*verdict)).filter_map(|v| state.activity[v as usize]).max()
 }
 
 /// Types that say what was done to the contact, not what it did (S14).

@@ -2,7 +2,7 @@
 
 use crate::contact::{PlanState, RuleTable, State};
 use crate::derived::TimerKind;
-use crate::fold::step::{Timer, last_activity};
+use crate::fold::step::Timer;
 use crate::plan::{Pipeline, Plan, Rule, Trigger};
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
@@ -33,7 +33,7 @@ fn next_of_plan(
     }
     let idle = in_force.plans.idle_rules(at as u16).iter().filter_map(|rule_at| {
         let rule_at = *rule_at as usize;
-        let due = next_idle(in_force, plan, &plan.rules[rule_at], held, state, rules)?;
+        let due = next_idle(in_force, &plan.rules[rule_at], held, state, rules)?;
         Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
     });
     let check = next_check(plan, held, state);
@@ -42,17 +42,10 @@ fn next_of_plan(
 }
 
 /// The next due instant of an idle rule: s + idle + j every, the least that has not passed (S14).
-fn next_idle(
-    in_force: &InForce,
-    plan: &Plan,
-    rule: &Rule,
-    held: &PlanState,
-    state: &State,
-    rules: &RuleTable,
-) -> Option<Timestamp> {
+fn next_idle(in_force: &InForce, rule: &Rule, held: &PlanState, state: &State, rules: &RuleTable) -> Option<Timestamp> {
     let Trigger::Idle { idle, every, times } = &rule.trigger else { return None };
     let first_event = state.first_event?;
-    let start = last_activity(plan, state).unwrap_or(first_event).max(held.member_since).max(first_event);
+    let start = state.last_activity(held).unwrap_or(first_event).max(held.member_since).max(first_event);
     let first_due = start + *idle;
     let passed = rules
         .state_index(rule.key)
@@ -75,17 +68,17 @@ fn next_idle(
 fn next_check(plan: &Plan, held: &PlanState, state: &State) -> Option<Timestamp> {
     let cooldown = plan.qualify.as_ref().filter(|_| held.qualify.held && !held.qualify.on);
     let cooldown = cooldown.and_then(|qualify| Some(held.qualify.last_on? + qualify.cooldown));
-    let leave_idle = plan.pipeline.as_ref().and_then(|pipeline| next_leave_idle(plan, pipeline, held, state));
+    let leave_idle = plan.pipeline.as_ref().and_then(|pipeline| next_leave_idle(pipeline, held, state));
     cooldown.into_iter().chain(leave_idle).min()
 }
 
-fn next_leave_idle(plan: &Plan, pipeline: &Pipeline, held: &PlanState, state: &State) -> Option<Timestamp> {
+fn next_leave_idle(pipeline: &Pipeline, held: &PlanState, state: &State) -> Option<Timestamp> {
     let present = held.stage.as_ref()?;
     let at = pipeline.stages.iter().position(|stage| stage.name == present.stage)?;
     let stage = &pipeline.stages[at];
     if at == 0 || stage.is_final {
         return None;
     }
-    let quiet_since = present.entered.max(last_activity(plan, state).unwrap_or(present.entered));
+    let quiet_since = present.entered.max(state.last_activity(held).unwrap_or(present.entered));
     Some(quiet_since + stage.leave_idle?)
 }

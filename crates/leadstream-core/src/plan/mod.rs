@@ -294,4 +294,39 @@ impl VerdictPolicies {
             Verdict::Machine => self.machine,
         }
     }
+
+    /// The verdicts whose events count as facts and activity.
+    pub fn counted(&self) -> CountedVerdicts {
+        let mut bits = 0;
+        for verdict in [Verdict::Human, Verdict::Suspect, Verdict::Machine] {
+            if self.of(verdict) != VerdictPolicy::Ignore {
+                bits |= 1 << verdict as u8;
+            }
+        }
+        CountedVerdicts(bits)
+    }
+}
+
+/// The verdicts whose events a plan counts as facts and activity (S56): a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CountedVerdicts(u8);
+
+impl CountedVerdicts {
+    /// All bits that there are.
+    pub const ALL_BITS: u8 = 0b111;
+
+    /// The verdicts that these bits stand for; others are none.
+    pub fn of_bits(bits: u8) -> CountedVerdicts {
+        CountedVerdicts(bits & CountedVerdicts::ALL_BITS)
+    }
+
+    /// A bit for each verdict.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Whether events with a verdict count.
+    pub fn contains(self, verdict: Verdict) -> bool {
+        self.0 & (1 << verdict as u8) != 0
+    }
 }

@@ -6,6 +6,7 @@ use leadstream_core::contact::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
     SharedList, StageState, State, TagState,
 };
+use leadstream_core::plan::CountedVerdicts;
 use leadstream_core::{Name, Timestamp, Uid, Verdict};
 
 use super::StoredError;
@@ -271,13 +272,15 @@ fn read_tag(reader: &mut FormReader<'_>) -> Result<TagState, StoredError> {
     })
 }
 
-/// Flags of a plan.
+/// Flags of a plan, below the verdicts that it counts.
 mod plan_flag {
     pub(super) const MEMBER: u8 = 1;
     pub(super) const QUALIFIED: u8 = 1 << 1;
     pub(super) const HELD: u8 = 1 << 2;
     pub(super) const STAGE: u8 = 1 << 3;
-    pub(super) const ALL: u8 = MEMBER | QUALIFIED | HELD | STAGE;
+    pub(super) const COUNTED_SHIFT: u8 = 4;
+    pub(super) const ACTIVE_BEFORE: u8 = 1 << 7;
+    pub(super) const ALL: u8 = u8::MAX;
 }
 
 fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
@@ -287,9 +290,14 @@ fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
         flag(plan_flag::MEMBER, plan.member)
             | flag(plan_flag::QUALIFIED, plan.qualify.on)
             | flag(plan_flag::HELD, plan.qualify.held)
-            | flag(plan_flag::STAGE, plan.stage.is_some()),
+            | flag(plan_flag::STAGE, plan.stage.is_some())
+            | plan.counted.bits() << plan_flag::COUNTED_SHIFT
+            | flag(plan_flag::ACTIVE_BEFORE, plan.active_before.is_some()),
     );
     writer.instant(plan.member_since);
+    if let Some(instant) = plan.active_before {
+        writer.instant(instant);
+    }
     writer.points(plan.engagement);
     writer.number(plan.first_contribution);
     writer.points(plan.fit);
@@ -314,6 +322,7 @@ fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
     let flags = reader.flags(plan_flag::ALL)?;
     let has = |bit| flags & bit != 0;
     let member_since = reader.instant()?;
+    let active_before = if has(plan_flag::ACTIVE_BEFORE) { Some(reader.instant()?) } else { None };
     let engagement = reader.points()?;
     let first_contribution = reader.bytes.number()?;
     let fit = reader.points()?;
@@ -326,6 +335,8 @@ fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
         key: plan.name(),
         member: has(plan_flag::MEMBER),
         member_since,
+        counted: CountedVerdicts::of_bits(flags >> plan_flag::COUNTED_SHIFT),
+        active_before,
         engagement,
         first_contribution,
         fit,

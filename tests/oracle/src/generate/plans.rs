@@ -60,20 +60,23 @@ fn quoted(key: &str, condition: &str) -> String {
 fn head() -> impl Strategy<Value = Vec<String>> {
     let members =
         proptest::option::weighted(0.3, conditions::of_members().prop_map(|condition| quoted("members", &condition)));
-    let verdicts = words(&[
-        "verdicts: { machine: count }",
-        "verdicts: { suspect: ignore }",
-        "verdicts: { suspect: { weight: 0.5 } }",
-        "verdicts: { human: { weight: 0.1 }, machine: { weight: 1 } }",
-    ]);
     let limits = words(&["limits: { floor: 0 }", "limits: { ceiling: 30 }", "limits: { floor: -10, ceiling: 60 }"]);
     let zone = words(&["time_zone: Europe/Warsaw", "time_zone: America/New_York"]);
-    (members, any::<bool>(), of(zone), of(verdicts), of(limits)).prop_map(
+    (members, any::<bool>(), of(zone), of(verdicts()), of(limits)).prop_map(
         |(members, global, zone, verdicts, limits)| {
             let global = global.then(|| "global: true".to_owned());
             [members, global, zone, verdicts, limits].into_iter().flatten().collect()
         },
     )
+}
+
+fn verdicts() -> BoxedStrategy<String> {
+    words(&[
+        "verdicts: { machine: count }",
+        "verdicts: { suspect: ignore }",
+        "verdicts: { suspect: { weight: 0.5 } }",
+        "verdicts: { human: { weight: 0.1 }, machine: { weight: 1 } }",
+    ])
 }
 
 fn cap() -> BoxedStrategy<String> {
@@ -210,14 +213,15 @@ pub(crate) struct Change {
     points: Option<String>,
     add: Option<Rule>,
     limits: Option<String>,
+    verdicts: Option<String>,
 }
 
 /// A random change.
 pub(crate) fn change() -> BoxedStrategy<Change> {
     let limits = words(&["limits: { floor: 0, ceiling: 40 }", "limits: { ceiling: 100 }"]);
     let added = prop_oneof![event_rule(), idle_rule()];
-    (any::<bool>(), of(literal_points()), of(added), of(limits))
-        .prop_map(|(drop_first, points, add, limits)| Change { drop_first, points, add, limits })
+    (any::<bool>(), of(literal_points()), of(added), of(limits), of(verdicts()))
+        .prop_map(|(drop_first, points, add, limits, verdicts)| Change { drop_first, points, add, limits, verdicts })
         .boxed()
 }
 
@@ -234,9 +238,11 @@ impl Change {
             model.rules[0] = Rule { points: "0".to_owned(), rest: String::new() };
         }
         model.rules.extend(self.add.clone());
-        if let Some(limits) = &self.limits {
-            model.head.retain(|line| !line.starts_with("limits:"));
-            model.head.push(limits.clone());
+        for (key, line) in [("limits:", &self.limits), ("verdicts:", &self.verdicts)] {
+            if let Some(line) = line {
+                model.head.retain(|known| !known.starts_with(key));
+                model.head.push(line.clone());
+            }
         }
         model
     }

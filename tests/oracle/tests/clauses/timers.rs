@@ -174,6 +174,21 @@ fn s14_s45_dues_before_a_forward_change_are_skipped_but_count() {
 }
 
 #[test]
+fn s14_s45_activity_is_what_the_version_in_force_at_it_does_not_ignore() {
+    let version = |policy: &str| {
+        plan("p", &format!("verdicts: {{ machine: {policy} }}\nrules: [{{ id: away, idle: 10d, points: -1 }}]"))
+    };
+    for (before, after, fired) in [("ignore", "count", 10.0), ("count", "ignore", 15.0)] {
+        let mut oracle = leadstream_oracle::Oracle::new("c1", &[&version(before)]).unwrap();
+        feed(&mut oracle, event("1", 0.0, "x"));
+        feed(&mut oracle, event("2", 5.0, "x").by(Verdict::Machine));
+        oracle.forward(day(6.0), &[&version(after)]).unwrap();
+        oracle.clock(day(20.0));
+        assert_eq!(booked(&oracle), [day(fired)]);
+    }
+}
+
+#[test]
 fn s45_a_change_before_what_was_stepped_folds_anew() {
     let old = plan("p", "rules: [{ id: w, on: worth, points: event.value }]\nqualify: { at: 100 }");
     let new = plan("p", "rules: [{ id: w, on: worth, points: 'event.value * 2' }]\nqualify: { at: 100 }");
