@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use leadstream_core::expr::ScoreRef;
-use leadstream_core::plan::{
-    Limits, Pipeline, Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Stage, TagEffect, Trigger, VerdictPolicies,
-};
-use leadstream_core::{HistoryLimits, Name, PlanVersion, Points, Span, Term, Word};
+use leadstream_core::plan::{Limits, Pipeline, Plan, PlanSet, Qualify, Rearm, Rule, Stage, TagEffect, Trigger};
+use leadstream_core::{HistoryLimits, PlanVersion, Points, Span, Term, Word};
 use leadstream_runtime::{NumberedPlans, PlansInForce};
 
 /// Which plans are in force.
@@ -52,14 +49,7 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
         is_final: false,
     };
     Plan {
-        id: Word::of("p"),
-        key: Name::of("p"),
-        version: PlanVersion::of(&format!("simulation {view} {at}")),
-        members: None,
         global: true,
-        time_zone: TimeZone::UTC,
-        rules,
-        fit: Vec::new(),
         limits: Limits { floor: Some(Points::ZERO), ceiling: None },
         qualify: Some(Qualify {
             score: ScoreRef::Plan(None),
@@ -73,24 +63,10 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
             by: ScoreRef::Stage(None),
             stages: vec![stage("lead", None, None), stage("warm", Some(Points::whole(40)), Some(Points::whole(5)))],
         }),
-        facts: Vec::new(),
-        verdicts: VerdictPolicies::default(),
+        ..Plan::new("p", PlanVersion::of(&format!("simulation {view} {at}")), rules)
     }
 }
 
 fn rule(id: &str, event_type: &str, points: i64) -> Rule {
-    Rule {
-        id: Word::of(id),
-        key: Name::of_pair("p", id),
-        trigger: Trigger::Event(vec![Term::new(event_type)]),
-        when: None,
-        points: PointsOf::Fixed(Points::whole(points)),
-        cap: None,
-        once_per: None,
-        tags: Vec::new(),
-        untag: Vec::new(),
-        valid_from: None,
-        valid_until: None,
-        verdicts: None,
-    }
+    Rule::new("p", id, Trigger::Event(vec![Term::new(event_type)]), Points::whole(points))
 }

@@ -51,6 +51,47 @@ pub struct Plan {
     pub verdicts: VerdictPolicies,
 }
 
+impl Plan {
+    /// A plan for everyone that has these rules and nothing else, in UTC.
+    pub fn new(id: &str, version: PlanVersion, rules: Vec<Rule>) -> Plan {
+        Plan {
+            id: Word::of(id),
+            key: Name::of(id),
+            version,
+            members: None,
+            global: false,
+            time_zone: TimeZone::UTC,
+            rules,
+            fit: Vec::new(),
+            limits: Limits::default(),
+            qualify: None,
+            pipeline: None,
+            facts: Vec::new(),
+            verdicts: VerdictPolicies::default(),
+        }
+    }
+}
+
+impl Rule {
+    /// A rule of a plan that fires each time for the same points, and nothing else.
+    pub fn new(plan: &str, id: &str, trigger: Trigger, points: Points) -> Rule {
+        Rule {
+            id: Word::of(id),
+            key: Name::of_pair(plan, id),
+            trigger,
+            when: None,
+            points: PointsOf::Fixed(points),
+            cap: None,
+            once_per: None,
+            tags: Vec::new(),
+            untag: Vec::new(),
+            valid_from: None,
+            valid_until: None,
+            verdicts: None,
+        }
+    }
+}
+
 /// One rule of a plan.
 #[derive(Clone, Debug)]
 pub struct Rule {

@@ -2,33 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Properties, Term, Value};
 use crate::expr::{Comparison, Expr, FactRef, LevelRef, Literal, Scope, ScoreRef, TextTest};
 use crate::id::{Name, PlanVersion};
-use crate::plan::{Limits, PointsOf, Rule, VerdictPolicies};
+use crate::plan::Rule;
 use crate::points::Points;
 use crate::time::Span;
-use crate::word::Word;
 
 fn rule(id: &str, trigger: Trigger, when: Option<Expr>) -> Rule {
-    Rule {
-        id: Word::of(id),
-        key: Name::of(id),
-        trigger,
-        when,
-        points: PointsOf::Fixed(Points::whole(1)),
-        cap: None,
-        once_per: None,
-        tags: Vec::new(),
-        untag: Vec::new(),
-        valid_from: None,
-        valid_until: None,
-        verdicts: None,
-    }
+    Rule { when, ..Rule::new("p", id, trigger, Points::whole(1)) }
 }
 
 fn on(types: &[&str], when: Option<Expr>) -> Rule {
@@ -36,21 +21,7 @@ fn on(types: &[&str], when: Option<Expr>) -> Rule {
 }
 
 fn plan(id: &str, rules: Vec<Rule>) -> Plan {
-    Plan {
-        id: Word::of(id),
-        key: Name::of(id),
-        version: PlanVersion::of(id),
-        members: None,
-        global: false,
-        time_zone: TimeZone::UTC,
-        rules,
-        fit: Vec::new(),
-        limits: Limits::default(),
-        qualify: None,
-        pipeline: None,
-        facts: Vec::new(),
-        verdicts: VerdictPolicies::default(),
-    }
+    Plan::new(id, PlanVersion::of(id), rules)
 }
 
 fn event(event_type: &str, properties: &[(&str, Value<'_>)]) -> Event {
