@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReason, PlanState, Row};
+use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReasons, PlanState, Row};
 use crate::event::Verdict;
 use crate::expr::ScoreRef;
 use crate::fold::Fold;
@@ -199,7 +199,7 @@ pub struct BookedLine {
     /// What it is worth now.
     pub value: Points,
     /// Why less was booked than the rule said.
-    pub reason: Option<LimitReason>,
+    pub reasons: LimitReasons,
 }
 
 /// An event of the history.
@@ -260,8 +260,9 @@ impl Fold {
         }
     }
 
-    /// A contact's scorecard with the ledgers that add up to it, its history, and what is missing to qualify.
-    pub fn explain(&self, contact: &Contact) -> Explanation {
+    /// A contact's scorecard with the ledgers that add up to it, its history, and what is missing to qualify at an instant: the one asked for, or how
+    /// far the clock has come, which may be long after the contact's last step.
+    pub fn explain(&self, contact: &Contact, at: Timestamp) -> Explanation {
         let plans = self.plans_of(contact);
         let scorecard = self.scorecard(contact);
         let mut ledgers = vec![global_ledger(&scorecard, &plans)];
@@ -278,7 +279,7 @@ impl Fold {
             attributes: attributes(contact),
             ledgers,
             history: history(contact),
-            missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan)).collect(),
+            missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan, at)).collect(),
             scorecard,
         }
     }
@@ -364,7 +365,7 @@ fn booked_line(contact: &Contact, contribution: &Contribution) -> Option<BookedL
         raw: contribution.raw,
         applied: contribution.applied,
         value: contribution.applied,
-        reason: contribution.reason,
+        reasons: contribution.reasons,
     })
 }
 
@@ -406,7 +407,7 @@ fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Word, Word, Points)> {
     booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan, r.rule, c.applied))).collect()
 }
 
-fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan) -> Option<Missing> {
+fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan, at: Timestamp) -> Option<Missing> {
     let qualify = plan.qualify.as_ref()?;
     let held = contact.state.plan(plan.key)?;
     if held.qualify.on {
@@ -422,7 +423,7 @@ fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan) -> Option<Missing> {
     }
     match held.qualify.last_on {
         Some(_) if qualify.rearm == Rearm::Never => reasons.push(MissingReason::OnlyOnce),
-        Some(last) if contact.state.tau.is_some_and(|tau| tau < last + qualify.cooldown) => {
+        Some(last) if at < last + qualify.cooldown => {
             reasons.push(MissingReason::CooldownUntil(last + qualify.cooldown));
         }
         _ => {}

@@ -144,7 +144,7 @@ fn explain(shared: &Shared, id: &str, at: Option<Timestamp>, answer: QueryAnswer
             }
         },
     };
-    let explanation = fold.explain(&shown);
+    let explanation = fold.explain(&shown, at.unwrap_or(newest));
     Json(ContactView::of(&explanation, at.or(shown.state.tau).unwrap_or(newest), epoch)).into_response()
 }
 

@@ -1,6 +1,6 @@
 //! The answers as JSON: points as decimals, instants in RFC 3339, names as plans and events spell them. Read back by `leadstream contact show`.
 
-use leadstream_core::contact::{AttributeValue, LimitReason};
+use leadstream_core::contact::AttributeValue;
 use leadstream_core::event::Verdict;
 use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, MissingReason, PlanCard};
 use leadstream_core::{Points, Timestamp};
@@ -160,9 +160,9 @@ pub struct LineView {
     /// What the rule said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<f64>,
-    /// Why less was booked: `weight`, `cap`, `limit`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reduced_by: Option<String>,
+    /// Everything that made it less, in the order in which it acted: `weight`, `cap`, `limit`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reduced_by: Vec<String>,
 }
 
 /// An event of the history.
@@ -450,14 +450,7 @@ fn line_view(line: &LedgerLine) -> LineView {
             event: line.event_type.as_ref().map(ToString::to_string),
             uid: line.uid.map(|uid| uid.to_string()),
             raw: Some(line.raw.as_number()),
-            reduced_by: line.reason.map(|reason| {
-                match reason {
-                    LimitReason::Weight => "weight",
-                    LimitReason::Cap => "cap",
-                    LimitReason::Limit => "limit",
-                }
-                .to_owned()
-            }),
+            reduced_by: line.reasons.iter().map(|reason| reason.as_str().to_owned()).collect(),
             ..simple("booked")
         },
         LedgerLine::Base { .. } => simple("base"),

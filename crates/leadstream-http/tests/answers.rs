@@ -6,10 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use leadstream_core::expr::ScoreRef;
-use leadstream_core::plan::{Plan, PlanSet, PointsOf, Qualify, Rearm, Rule, Trigger, VerdictPolicies};
-use leadstream_core::{
-    Contact, Event, Fold, HistoryLimits, Name, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid,
-};
+use leadstream_core::plan::{Plan, PlanSet, Qualify, Rearm, Rule, Trigger};
+use leadstream_core::{Contact, Event, Fold, HistoryLimits, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid};
 use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
 use leadstream_http::{Engine, Owner, Server, ServerOptions};
 use leadstream_runtime::{
@@ -18,41 +16,19 @@ use leadstream_runtime::{
 use prometheus::{IntCounter, Registry};
 
 fn plan() -> Plan {
-    let rule = Rule {
-        id: "visit".into(),
-        key: Name::of_pair("cars", "visit"),
-        trigger: Trigger::Event(vec![Term::new("page_viewed")]),
-        when: None,
-        points: PointsOf::Fixed(Points::from_number(12.5).unwrap()),
-        cap: None,
-        once_per: None,
-        tags: Vec::new(),
-        untag: Vec::new(),
-        valid_from: None,
-        valid_until: None,
-        verdicts: None,
-    };
+    let visit = Trigger::Event(vec![Term::new("page_viewed")]);
+    let rule = Rule::new("cars", "visit", visit, Points::from_number(12.5).unwrap());
     Plan {
-        id: "cars".into(),
-        key: Name::of("cars"),
-        version: PlanVersion::of(""),
-        members: None,
         global: true,
-        time_zone: jiff::tz::TimeZone::UTC,
-        rules: vec![rule],
-        fit: Vec::new(),
-        limits: leadstream_core::plan::Limits::default(),
         qualify: Some(Qualify {
             score: ScoreRef::Plan(None),
             at: Points::from_number(100.0).unwrap(),
             release: Points::from_number(100.0).unwrap(),
             rearm: Rearm::OnRelease,
-            cooldown: Span::ZERO,
+            cooldown: Span::from_millis(1_000),
             when: None,
         }),
-        pipeline: None,
-        facts: Vec::new(),
-        verdicts: VerdictPolicies::default(),
+        ..Plan::new("cars", PlanVersion::of(""), vec![rule])
     }
 }
 
@@ -77,7 +53,7 @@ fn task(number: u32) -> TaskStatus {
     }
 }
 
-/// Knows `c/1 ż` with two visits, a second apart.
+/// Knows `c/1 ż` with two visits, a second apart, and `cooling`, which beside them was qualified until a second ago.
 struct Known {
     status: Vec<WorkerStatus>,
 }
@@ -86,7 +62,7 @@ impl Engine for Known {
     fn contact(&self, id: &str) -> Result<QueryAnswer, QueryRefusal> {
         let mut contact = None;
         match id {
-            "c/1 ż" => {
+            "c/1 ż" | "cooling" => {
                 let mut fold = Fold::new(timeline(), HistoryLimits::default());
                 let mut visitor = Contact::new(id);
                 for second in [1, 2] {
@@ -99,6 +75,9 @@ impl Engine for Known {
                         ..Event::default()
                     };
                     fold.apply(&mut visitor, &event, Timestamp::MIN, &mut Vec::new());
+                }
+                if id == "cooling" {
+                    visitor.state.plans[0].qualify.last_on = Some(Timestamp::from_millis(3_500));
                 }
                 contact = Some(Box::new(visitor));
             }
@@ -151,6 +130,14 @@ fn a_contact_is_explained_with_lines_that_add_up_l4() {
         assert_eq!(ledger.lines.iter().map(|line| line.value).sum::<f64>(), ledger.score, "{}", ledger.of);
     }
     assert_eq!(view.history.len(), 2);
+}
+
+#[test]
+fn what_is_missing_is_so_at_the_clock_of_the_answer_and_not_at_the_last_step_s32() {
+    let (code, body) = get(&serve(Vec::new()), "/v1/contacts/cooling");
+    assert_eq!(code, 200, "{body}");
+    let view: ContactView = serde_json::from_str(&body).unwrap();
+    assert_eq!(view.plans[0].missing, [MissingView::Points { points: 75.0 }]);
 }
 
 #[test]

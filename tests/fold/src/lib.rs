@@ -2,7 +2,7 @@
 //!
 //! Owns the translation and nothing else: what is right is decided by the oracle, which was written from the semantics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_core::contact::{Cause, Contact, Dimension, LimitReason};
@@ -12,7 +12,7 @@ use leadstream_core::{
     DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid, Value, Verdict,
 };
 use leadstream_oracle::case::{Case, Command, plan_text};
-use leadstream_oracle::{Kind, OracleEvent, Row, Scalar};
+use leadstream_oracle::{Cut, Kind, OracleEvent, Row, Scalar};
 
 /// The real fold over one contact, driven by the commands of a case.
 pub struct Subject {
@@ -247,8 +247,8 @@ pub fn scorecard_of(fold: &Fold, contact: &Contact) -> leadstream_oracle::Scorec
     }
 }
 
-/// One booking, in a form that both sides have: time, cause, plan, rule, version, raw, applied, and whether a cap or a limit cut it.
-pub type Booking = (i64, Option<String>, String, String, String, i64, i64);
+/// One booking, in a form that both sides have: time, cause, plan, rule, version, raw, applied, and everything that changed the points.
+pub type Booking = (i64, Option<String>, String, String, String, i64, i64, Vec<Cut>);
 
 /// The bookings of the ledger in plans, sorted.
 pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
@@ -260,7 +260,8 @@ pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
                 Cause::Timer => None,
                 Cause::Event(uid) => Some(uid.to_string()),
             };
-            assert!(c.raw == c.applied || c.reason.is_some(), "what was cut says why: {c:?}");
+            let mut cuts: Vec<Cut> = c.reasons.iter().map(cut_of).collect();
+            cuts.sort();
             (
                 c.time.millis(),
                 uid,
@@ -269,6 +270,7 @@ pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
                 rule.version.to_string(),
                 c.raw.thousandths(),
                 c.applied.thousandths(),
+                cuts,
             )
         })
         .collect();
@@ -276,7 +278,10 @@ pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
     bookings
 }
 
-/// The reasons for which bookings were cut, as far as the ledger says.
-pub fn cut_reasons(contact: &Contact) -> BTreeSet<u8> {
-    contact.ledger.as_slice().iter().filter_map(|c| c.reason).map(|reason: LimitReason| reason as u8).collect()
+fn cut_of(reason: LimitReason) -> Cut {
+    match reason {
+        LimitReason::Weight => Cut::Weight,
+        LimitReason::Cap => Cut::Cap,
+        LimitReason::Limit => Cut::Limit,
+    }
 }

@@ -23,7 +23,7 @@ fn compare(subject: &Subject, oracle: &Oracle) {
         .ledger()
         .into_iter()
         .filter(|record| !departed(&subject.contact, record.time, record.uid.as_deref()))
-        .map(|r| (r.time, r.uid, r.plan, r.rule, r.version, r.raw, r.applied))
+        .map(|r| (r.time, r.uid, r.plan, r.rule, r.version, r.raw, r.applied, r.cuts.into_iter().collect()))
         .collect();
     expected.sort();
     assert_eq!(ledger_of(&subject.contact), expected, "ledgers differ");
@@ -42,7 +42,7 @@ fn departed(contact: &Contact, time: i64, uid: Option<&str>) -> bool {
 
 /// L4: every ledger adds up to its score.
 fn adds_up(subject: &Subject) {
-    let explanation = subject.fold.explain(&subject.contact);
+    let explanation = subject.fold.explain(&subject.contact, subject.clock);
     for ledger in &explanation.ledgers {
         let sum: leadstream_core::Points = ledger.lines.iter().map(LedgerLine::value).sum();
         assert_eq!(sum, ledger.score, "{:?} does not add up: {ledger:#?}", ledger.of);

@@ -47,7 +47,7 @@ fn facts(contact: &Contact) -> Facts {
             Cause::Event(uid) => uid.to_string(),
         };
         let (raw, applied) = (booking.raw, booking.applied);
-        format!("{} {:?} {raw:?} {applied:?} {:?} {cause}", booking.time.millis(), name(booking.rule), booking.reason)
+        format!("{} {:?} {raw:?} {applied:?} {:?} {cause}", booking.time.millis(), name(booking.rule), booking.reasons)
     });
     let mut rules: Vec<String> = contact
         .state

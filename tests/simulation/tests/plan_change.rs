@@ -257,7 +257,7 @@ fn a_plan_that_is_gone_is_switched_off_and_what_it_booked_stays_explained_s47() 
     world.settle(0).unwrap();
     let answer = world.ask("c1").unwrap();
     let fold = Fold::new(answer.timeline.clone(), plans(Plans::Timeless).history);
-    let explanation = fold.explain(&answer.contact.unwrap());
+    let explanation = fold.explain(&answer.contact.unwrap(), answer.clock);
     let booked: Vec<String> = explanation
         .history
         .iter()

@@ -97,9 +97,9 @@ fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
         "booked" => {
             let event = line.event.as_deref().unwrap_or("(a timer)");
             write!(text, "  {:>+10}  {}  {rule:<20} {event}", line.value, line.time.as_deref().unwrap_or_default())?;
-            match (&line.reduced_by, line.raw) {
-                (Some(reason), Some(raw)) => writeln!(text, " ({raw} before the {reason})"),
-                _ => writeln!(text),
+            match (line.raw, &line.reduced_by[..]) {
+                (None, _) | (_, []) => writeln!(text),
+                (Some(raw), reasons) => writeln!(text, " ({raw} before the {})", reasons.join(" and the ")),
             }
         }
         "fit" => writeln!(text, "  {:>+10}  {:<24}  {rule:<20}", line.value, "while it holds"),
@@ -158,5 +158,15 @@ mod tests {
     fn what_is_missing_is_said_in_words() {
         let reasons = [MissingView::Points { points: 12.5 }, MissingView::Condition];
         assert_eq!(missing(&reasons), "12.5 points are missing; the plan's condition does not hold");
+    }
+
+    #[test]
+    fn everything_that_made_a_booking_less_is_shown() {
+        let reduced_by = ["weight", "cap", "limit"].map(str::to_owned).to_vec();
+        let line =
+            LineView { kind: "booked".to_owned(), value: 5.0, raw: Some(40.0), reduced_by, ..LineView::default() };
+        let mut text = String::new();
+        render_line(&line, &mut text).unwrap();
+        assert!(text.ends_with(" (40 before the weight and the cap and the limit)\n"), "{text}");
     }
 }

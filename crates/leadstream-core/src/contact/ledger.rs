@@ -21,7 +21,7 @@ pub struct Contribution {
     /// What was booked.
     pub applied: Points,
     /// Why less was booked than the rule said.
-    pub reason: Option<LimitReason>,
+    pub reasons: LimitReasons,
 }
 
 /// What caused a booking.
@@ -42,15 +42,70 @@ pub enum Dimension {
     Tag(Arc<str>),
 }
 
-/// Why less was booked than a rule said. The strongest reason in the order of application.
+/// Why less was booked than a rule said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitReason {
     /// The event's verdict has a weight (S56).
-    Weight,
+    Weight = 0,
     /// The rule's cap (S19).
-    Cap,
+    Cap = 1,
     /// The plan's floor or ceiling (S22).
-    Limit,
+    Limit = 2,
+}
+
+impl LimitReason {
+    /// All reasons in the order in which they act (S18).
+    pub const ALL: [LimitReason; 3] = [LimitReason::Weight, LimitReason::Cap, LimitReason::Limit];
+
+    /// The reason as answers spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LimitReason::Weight => "weight",
+            LimitReason::Cap => "cap",
+            LimitReason::Limit => "limit",
+        }
+    }
+}
+
+/// Everything that changed what one firing booked: a bit for each [`LimitReason`], which are stored and never change their meaning.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct LimitReasons(u8);
+
+impl LimitReasons {
+    /// Nothing did.
+    pub const NONE: LimitReasons = LimitReasons(0);
+
+    /// The reasons of stored bits; nothing where a bit stands for no reason.
+    pub fn of_bits(bits: u8) -> Option<LimitReasons> {
+        (bits >> LimitReason::ALL.len() == 0).then_some(LimitReasons(bits))
+    }
+
+    /// A bit for each reason.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// Adds a reason where it has changed the points.
+    #[must_use]
+    pub fn with(self, reason: LimitReason, changed: bool) -> LimitReasons {
+        LimitReasons(self.0 | u8::from(changed) << reason as u8)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The reasons in the order in which they act.
+    pub fn iter(self) -> impl Iterator<Item = LimitReason> {
+        LimitReason::ALL.into_iter().filter(move |reason| self.0 & 1 << *reason as u8 != 0)
+    }
+}
+
+impl std::fmt::Debug for LimitReasons {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.iter()).finish()
+    }
 }
 
 /// A place in the [`RuleTable`].

@@ -13,7 +13,7 @@ mod state;
 use std::sync::Arc;
 
 pub use announced::{Announced, Level, SubjectId, SubjectState};
-pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, RuleIndex, RuleName, RuleTable};
+pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, LimitReasons, RuleIndex, RuleName, RuleTable};
 pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split_value};
 pub use state::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Cause, Contribution, Dimension, LimitReason, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState, RuleTable,
-    State, TagState,
+    Cause, Contribution, Dimension, LimitReason, LimitReasons, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
+    RuleTable, State, TagState,
 };
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
@@ -41,34 +41,24 @@ impl Books<'_> {
         let (rule, names) = (&plan.rules[firing.rule], self.plans.names(firing.plan, firing.rule));
         let booked_as = self.rules.insert(&names.plan);
         let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
-        let mut reason = None;
-        let weighted = match firing.weight {
-            None => firing.raw,
-            Some(weight) => {
-                let weighted = firing.raw.weighted(weight);
-                reason = (weighted != firing.raw).then_some(LimitReason::Weight);
-                weighted
-            }
-        };
+        let weighted = firing.weight.map_or(firing.raw, |weight| firing.raw.weighted(weight));
         let capped = self.cap(rule, state_index, weighted, now);
-        if capped != weighted {
-            reason = Some(LimitReason::Cap);
-        }
         let engagement = self.state.plans[plan_at].engagement;
         let applied = limited(plan, engagement, capped);
-        if applied != capped {
-            reason = Some(LimitReason::Limit);
-        }
+        let reasons = LimitReasons::NONE
+            .with(LimitReason::Weight, weighted != firing.raw)
+            .with(LimitReason::Cap, capped != weighted)
+            .with(LimitReason::Limit, applied != capped);
         self.remember(rule, state_index, firing, applied, now);
         self.add(plan_at, applied);
-        self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reason });
+        self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reasons });
         for (effect, booked_as) in rule.tags.iter().zip(&names.tags) {
             // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
-            let (raw, points, reason) = match effect.points {
-                None => (firing.raw, applied, reason),
+            let (raw, points, reasons) = match effect.points {
+                None => (firing.raw, applied, reasons),
                 Some(own) => {
                     let weighted = firing.weight.map_or(own, |weight| own.weighted(weight));
-                    (own, weighted, (weighted != own).then_some(LimitReason::Weight))
+                    (own, weighted, LimitReasons::NONE.with(LimitReason::Weight, weighted != own))
                 }
             };
             self.tags.push(TagOperation::Book {
@@ -76,7 +66,7 @@ impl Books<'_> {
                 tag: effect.tag.clone(),
                 points,
                 raw,
-                reason,
+                reasons,
             });
         }
         self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
@@ -169,16 +159,16 @@ impl Books<'_> {
                         version: PlanVersion::default(),
                         dimension: Dimension::Tag(tag.clone()),
                     }));
-                    let reason = (applied != *points).then_some(LimitReason::Limit);
-                    self.record(Contribution { time: now, cause, rule, raw: *points, applied, reason });
+                    let reasons = LimitReasons::NONE.with(LimitReason::Limit, applied != *points);
+                    self.record(Contribution { time: now, cause, rule, raw: *points, applied, reasons });
                 }
-                TagOperation::Book { rule, tag, points, raw, reason } => {
+                TagOperation::Book { rule, tag, points, raw, reasons } => {
                     let Some(at) = self.carry(tag, now) else { continue };
                     let applied = self.add_to_tag(at, *points);
                     let rule = self.rules.insert(rule);
                     let raw = *raw;
-                    let reason = if applied == *points { *reason } else { Some(LimitReason::Limit) };
-                    self.record(Contribution { time: now, cause, rule, raw, applied, reason });
+                    let reasons = reasons.with(LimitReason::Limit, applied != *points);
+                    self.record(Contribution { time: now, cause, rule, raw, applied, reasons });
                 }
                 TagOperation::Remove(tag) => {
                     if let Ok(at) = self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReason, PlanState, Rows, RuleName,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReasons, PlanState, Rows, RuleName,
     RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
@@ -64,7 +64,7 @@ pub(crate) enum TagOperation {
     /// The CRM sets it, with points of no rule.
     Give { tag: Arc<str>, points: Points },
     /// A rule sets it, with points.
-    Book { rule: Arc<RuleName>, tag: Arc<str>, points: Points, raw: Points, reason: Option<LimitReason> },
+    Book { rule: Arc<RuleName>, tag: Arc<str>, points: Points, raw: Points, reasons: LimitReasons },
     /// A rule or the CRM removes it.
     Remove(Arc<str>),
 }

@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use leadstream_core::contact::{Cause, Contribution, Dimension, LimitReason, RowParts, RowText, RuleName, split_value};
+use leadstream_core::contact::{
+    Cause, Contribution, Dimension, LimitReasons, RowParts, RowText, RuleName, split_value,
+};
 use leadstream_core::{Contact, EventKind, Name, PlanVersion, Points, Timestamp, Uid, Verdict};
 
 use super::StoredError;
@@ -152,7 +154,7 @@ pub(super) fn put_contributions(contact: &Contact, from: usize, writer: &mut For
             Cause::Timer => None,
             Cause::Event(uid) => causes.place(uid, contribution.time),
         };
-        let mut code = reason_code(contribution.reason) << booked::REASON_SHIFT;
+        let mut code = contribution.reasons.bits() << booked::REASON_SHIFT;
         code |= if place.is_some() { booked::BY_EVENT } else { 0 };
         code |= if contribution.applied == contribution.raw { booked::AS_SAID } else { 0 };
         writer.byte(code);
@@ -207,28 +209,9 @@ pub(super) fn read_contributions(contact: &mut Contact, reader: &mut FormReader<
         let raw: Points = reader.points()?;
         let applied = if code & booked::AS_SAID == 0 { reader.points()? } else { raw };
         let time = Timestamp::from_millis(last_ms);
-        let reason = reason_of(code >> booked::REASON_SHIFT)?;
-        contact.ledger.push(Contribution { time, cause, rule, raw, applied, reason });
+        let reasons = LimitReasons::of_bits(code >> booked::REASON_SHIFT);
+        let reasons = reasons.ok_or(StoredError::Malformed("an unknown reason"))?;
+        contact.ledger.push(Contribution { time, cause, rule, raw, applied, reasons });
     }
     Ok(())
-}
-
-/// A bit for each reason.
-fn reason_code(reason: Option<LimitReason>) -> u8 {
-    match reason {
-        None => 0,
-        Some(LimitReason::Weight) => 1,
-        Some(LimitReason::Cap) => 1 << 1,
-        Some(LimitReason::Limit) => 1 << 2,
-    }
-}
-
-fn reason_of(code: u8) -> Result<Option<LimitReason>, StoredError> {
-    match code {
-        0 => Ok(None),
-        1 => Ok(Some(LimitReason::Weight)),
-        2 => Ok(Some(LimitReason::Cap)),
-        4 => Ok(Some(LimitReason::Limit)),
-        _ => Err(StoredError::Malformed("an unknown reason")),
-    }
 }
