@@ -16,6 +16,7 @@ pub(crate) enum Undo {
 
 /// Savepoints that are not needed any more, to be used again with the memory they hold: each epoch takes thousands.
 #[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "they are handed out and taken back in their boxes")]
 pub(crate) struct Savepoints(Vec<Box<Savepoint>>);
 
 /// So many are kept, of about a kilobyte each.
