@@ -160,8 +160,18 @@ fn the_fold_and_the_oracle_agree_on_the_kept_cases() {
     }
 }
 
+/// 128 cases, unless `PROPTEST_CASES` says otherwise. Some cases do not compile, and more are rejected the more there are.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 128;
+    }
+    config.max_global_rejects = config.cases.saturating_mul(1_000);
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, max_shrink_iters: 2000, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn the_fold_and_the_oracle_agree_on_every_command(case in case(&Profile::full())) {
