@@ -14,6 +14,9 @@ use leadstream_test_support::Broker;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
+/// The shortest session that a broker allows: what waits for the end of one waits this long.
+const SESSION_MS: &str = "6000";
+
 /// What a test holds: a log, and names that no other test uses.
 pub(crate) struct World {
     pub(crate) log: KafkaLog,
@@ -28,7 +31,9 @@ impl World {
     pub(crate) fn on(broker: &Broker) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("t{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let log = KafkaLog::connect(KafkaSettings::new(broker.bootstrap())).unwrap();
+        let mut settings = KafkaSettings::new(broker.bootstrap());
+        settings.consumer.insert("session.timeout.ms".to_owned(), SESSION_MS.to_owned());
+        let log = KafkaLog::connect(settings).unwrap();
         Self { log, prefix }
     }
 
@@ -64,7 +69,7 @@ impl World {
         ProducerOptions {
             transactional_id: self.name(id),
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
-            transaction_timeout: Duration::from_secs(15),
+            transaction_timeout: Duration::from_secs(8),
             queue_records: 10_000,
         }
     }
@@ -180,15 +185,16 @@ const SHORT: Duration = Duration::from_millis(50);
 
 /// Reads until the reader's position in a partition reaches `end`, as a restore does.
 pub(crate) fn read_to(reader: &mut KafkaReader, partition: u32, end: u64) -> Vec<(u64, String)> {
+    let begun = now();
     let mut records = Vec::new();
-    until("the end of the partition", || {
-        if reader.progress(place(partition)).unwrap().position >= end {
-            return Some(());
+    loop {
+        let progress = reader.progress(place(partition)).unwrap();
+        if progress.position >= end {
+            return records;
         }
+        assert!(begun.elapsed() < LIMIT, "waited in vain for offset {end} of partition {partition}: {progress:?}");
         records.extend(read_some(reader).into_iter().filter(|read| read.0 == partition).map(|read| (read.1, read.2)));
-        None
-    });
-    records
+    }
 }
 
 /// One read: partition, offset and value of each record.

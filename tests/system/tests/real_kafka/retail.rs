@@ -2,19 +2,28 @@
 
 use std::time::Duration;
 
-use leadstream_system::{Application, Figures, Input, assert_same};
+use leadstream_system::{Application, Figures, Input, Setup, assert_same};
 use leadstream_test_support::{Broker, NewRecord};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Records that are no orders, each with its code: too few fields, a time that is none, a number that is none, bytes that are no text.
-fn poison() -> [(NewRecord, &'static str); 4] {
+/// Records that are no orders, each with its code: too few fields, a time that is none, bytes that are no text, nothing at all. Where
+/// generated journeys stand in for the orders, messages that are none.
+fn poison(setup: &Setup) -> [(NewRecord, &'static str); 4] {
     let record = |value: &[u8]| NewRecord {
         key: Some(b"somebody".to_vec()),
         value: Some(value.to_vec()),
         headers: vec![("trace".to_owned(), vec![0, 255, 7]), ("trace".to_owned(), b"again".to_vec())],
         ..NewRecord::default()
     };
+    if !setup.source.contains("format: csv") {
+        return [
+            (record(b"{\"type\":\"page\",\"userId\":"), "malformed"),
+            (record(b"{\"type\":\"page\",\"userId\":\"p\",\"timestamp\":\"the first of May\"}"), "time_unreadable"),
+            (record(b"{\"type\":\"page\",\"messageId\":\"m\"}"), "contact_missing"),
+            (record(b""), "malformed"),
+        ];
+    }
     [
         (record(b"536365,85123A,six hearts"), "wrong_columns"),
         (record(b"536365,85123A,HEARTS,6,the first of May,2.55,17850.0,United Kingdom"), "time_unreadable"),
@@ -34,7 +43,7 @@ fn what_run_derives_of_orders_is_what_replay_derives_and_poison_harms_nothing_l2
         let expected = application.expected(&input);
         assert!(expected.len() > 200, "too little happens: {}", expected.len());
         let mut records = input.all();
-        let poison = poison();
+        let poison = poison(&input.setup);
         let places: Vec<usize> = (0..poison.len()).map(|number| (number + 1) * records.len() / 6).collect();
         for (place, (record, _)) in places.iter().zip(&poison).rev() {
             records.insert(*place, record.clone());
