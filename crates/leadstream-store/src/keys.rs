@@ -16,8 +16,9 @@ pub(crate) const PROGRESS_KEY: &[u8] = b"progress";
 
 const INSTANT_BYTES: usize = 8;
 
-/// Appends the key of an index entry.
+/// Writes the key of an index entry into `key`.
 pub(crate) fn due_key(due: Timestamp, contact: &[u8], key: &mut Vec<u8>) {
+    key.clear();
     key.extend_from_slice(&sortable(due));
     key.extend_from_slice(contact);
 }

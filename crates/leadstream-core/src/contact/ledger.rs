@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::contact::make_room;
 use crate::id::{Name, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -252,7 +251,9 @@ impl Ledger {
 
     /// Appends a contribution.
     pub fn push(&mut self, contribution: Contribution) {
-        make_room(&mut self.contributions, 1);
+        if self.contributions.capacity() == 0 {
+            self.contributions.reserve_exact(4);
+        }
         self.contributions.push(contribution);
     }
 

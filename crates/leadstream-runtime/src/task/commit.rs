@@ -39,7 +39,6 @@ pub(crate) struct StateRecords {
     images: ImageWriter,
     changelog: Vec<StateRecord>,
     bytes: Vec<u8>,
-    batch: Batch,
     /// How many of the longest waiting contacts are written back.
     written_waiting: usize,
     low: u64,
@@ -53,7 +52,6 @@ impl StateRecords {
             images: ImageWriter::default(),
             changelog: Vec::new(),
             bytes: Vec::new(),
-            batch: Batch::new(),
             written_waiting: 0,
             low: 0,
             redo_bytes: 0,
@@ -137,8 +135,8 @@ impl Task {
     fn fit(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
         let limit = tools.options.record_bytes;
         let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
-        // Few contacts come near the limit: only those are encoded to be judged.
-        if entry.charged_bytes() <= limit / 2 {
+        // What a contact holds in memory is more than its image, so small ones need not be encoded to be judged.
+        if entry.contact.memory_bytes() <= limit {
             return Ok(());
         }
         tools.value.clear();
@@ -268,8 +266,7 @@ impl Task {
         if self.records.changelog.is_empty() {
             return Ok(());
         }
-        let batch = &mut self.records.batch;
-        batch.clear();
+        let mut batch = Batch::new();
         for record in &self.records.changelog {
             let Some(entry) = self.contacts.get(record.slot) else { continue };
             let id = &entry.contact.id;
@@ -300,7 +297,7 @@ impl Task {
             written_at_ms: wall.millis(),
             plans: before.plans,
         };
-        self.store.write(batch, progress)?;
+        self.store.write(&batch, progress)?;
         Ok(())
     }
 
@@ -311,8 +308,7 @@ impl Task {
             entry.stored_due = record.due;
             entry.dirty_since = None;
             self.timers.forget(record.slot, entry);
-            if let Some(undo) = entry.undo.take() {
-                self.savepoints.give_back(undo);
+            if entry.undo.take().is_some() {
                 entry.changed_in = self.epoch + 1;
             }
             if let Some(due) = record.due {
@@ -325,8 +321,9 @@ impl Task {
     fn publish_contact(&mut self, slot: Slot, epoch: u64, now_ms: i64) {
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         // Taken already where the contact was written back.
-        let Some(undo) = entry.undo.take() else { return };
-        self.savepoints.give_back(undo);
+        if entry.undo.take().is_none() {
+            return;
+        }
         entry.changed_in = epoch;
         if entry.dirty_since.is_none() {
             entry.dirty_since = Some(epoch);

@@ -83,17 +83,18 @@ impl Machine {
         self
     }
 
+    /// A script with its arguments, not started.
+    fn command_of(&self, script: &str, arguments: &[&str]) -> Command {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(script);
+        let mut command = Command::new(script);
+        command.args(arguments).env_clear().env("PATH", self.bin()).env("HOME", self.folder.path());
+        command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));
+        command
+    }
+
     /// Runs a script; gives its exit code and what it said.
     fn run(&self, script: &str, arguments: &[&str]) -> (Option<i32>, String) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(script);
-        let output = Command::new(script)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", self.bin())
-            .env("HOME", self.folder.path())
-            .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
-            .output()
-            .unwrap();
+        let output = self.command_of(script, arguments).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     }
 
@@ -196,6 +197,101 @@ fn a_fetch_that_was_cut_short_leaves_nothing_that_looks_whole_and_the_next_run_r
     // This machine's unzip unpacks nothing, so the library is not the expected one.
     assert!(said.contains("librocksdbjni-linux64.so is not the file that was expected; nothing was kept"), "{said}");
     assert!(!machine.folder.path().join("cache/leadstream/rocksdb/11.8.1/librocksdb.so").exists());
+}
+
+/// A machine on which `scripts/test` finds everything in place, with one test program for each of these shell scripts.
+fn with_test_programs(scripts: &[&str]) -> Machine {
+    let machine = Machine::complete();
+    let cache = machine.folder.path().join("cache/leadstream");
+    fs::create_dir_all(machine.kafka_jars()).unwrap();
+    fs::create_dir_all(cache.join("rocksdb/11.8.1")).unwrap();
+    fs::write(cache.join("rocksdb/11.8.1/librocksdb.so"), "").unwrap();
+    fs::create_dir_all(cache.join("target/debug")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_run-tests"), cache.join("target/debug/run-tests")).unwrap();
+    // What cargo says of a build: the programs, and other things that are none.
+    let mut said = String::from("{\"reason\":\"build-script-executed\",\"package_id\":\"x\"}\n");
+    for (number, script) in scripts.iter().enumerate() {
+        let name = format!("program-{number}");
+        machine.command(&name, script);
+        for (test, executable) in [(false, machine.bin().join("no-such-program")), (true, machine.bin().join(&name))] {
+            let manifest = machine.folder.path().join("Cargo.toml");
+            let message = serde_json::json!({
+                "reason": "compiler-artifact", "manifest_path": manifest, "executable": executable,
+                "target": { "name": name, "kind": ["test"] }, "profile": { "test": test },
+            });
+            said += &format!("{message}\n");
+        }
+    }
+    fs::write(machine.folder.path().join("said"), said).unwrap();
+    machine.command("cargo", "[ \"$1\" != build ] || cat \"$HOME/said\"; echo cargo \"$@\" >>\"$HOME/cargo-calls\"");
+    machine
+}
+
+#[test]
+fn a_test_program_that_fails_is_told_with_all_it_said_and_fails_the_whole() {
+    let failing = "echo it is wrong here; echo and there >&2; exit 101";
+    let crashing = "echo going; kill -SEGV $$";
+    let machine = with_test_programs(&["exit 0", failing, "echo nobody asks; exit 0", crashing]);
+    let output = machine.command_of("test", &[]).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("program-1 (exit status: 101):\nit is wrong here\nand there\n"), "{told}");
+    assert!(told.contains("program-3 (signal: 11 (SIGSEGV)") && told.contains("going\n"), "{told}");
+    let (_, summary) = told.split_once("2 of 4 test programs failed").unwrap();
+    assert!(summary.contains("program-1\n") && summary.contains("program-3\n"), "{told}");
+    assert!(told.contains("program-0\n") && !told.contains("nobody asks"), "{told}");
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("all is well"));
+
+    let (code, said) = with_test_programs(&["exit 0", "exit 0"]).run("test", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("all is well"), "{said}");
+}
+
+#[test]
+fn tests_that_could_not_be_started_or_found_are_no_success() {
+    let machine = with_test_programs(&["exit 0", "exit 0"]);
+    fs::remove_file(machine.bin().join("program-1")).unwrap();
+    let (code, said) = machine.run("test", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("run-tests: error: starting ") && said.contains("program-1: No such file"), "{said}");
+    let (code, said) = with_test_programs(&[]).run("test", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("names no test program"), "{said}");
+    for failing in ["build", "test", "clippy", "fmt"] {
+        let machine = with_test_programs(&["exit 0"]);
+        machine.command("cargo", &format!("[ \"$1\" != build ] || cat \"$HOME/said\"; [ \"$1\" != {failing} ]"));
+        let (code, said) = machine.run("test", &[]);
+        assert!(code == Some(1) && !said.contains("all is well"), "{failing}: {code:?} {said}");
+    }
+}
+
+#[test]
+fn whatever_stops_the_tests_stops_the_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid_file = folder.path().join("pid");
+    let machine = with_test_programs(&[&format!("echo $$ >'{}'; exec sleep 1000", pid_file.display())]);
+    let mut running =
+        Command::new(env!("CARGO_BIN_EXE_run-tests")).arg(machine.folder.path().join("said")).spawn().unwrap();
+    let pid = loop {
+        match fs::read_to_string(&pid_file).unwrap_or_default().trim().parse::<u32>() {
+            Ok(pid) => break pid,
+            Err(_) => assert!(running.try_wait().unwrap().is_none(), "it ended before its program began"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    let id = rustix::process::Pid::from_raw(running.id().cast_signed()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(128 + 15));
+    assert!(!Path::new("/proc").join(pid.to_string()).exists(), "the program goes on");
+}
+
+#[test]
+fn a_part_of_the_tests_is_left_to_cargo() {
+    let machine = with_test_programs(&["exit 1"]);
+    let (code, said) = machine.run("test", &["-p", "leadstream-core"]);
+    assert_eq!(code, Some(0), "{said}");
+    let calls = fs::read_to_string(machine.folder.path().join("cargo-calls")).unwrap();
+    assert!(calls.ends_with("cargo test --locked --no-fail-fast -p leadstream-core\n"), "{calls}");
 }
 
 #[test]
