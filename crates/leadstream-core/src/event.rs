@@ -211,6 +211,11 @@ impl Properties {
         self.entries.is_empty()
     }
 
+    /// How long all texts are together: names and values.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Sets a property; a value set before under the same name is replaced.
     pub fn set(&mut self, name: &str, value: Value<'_>) {
         let hash = Name::of(name);

@@ -122,7 +122,15 @@ impl fmt::Debug for PlanVersion {
 
 /// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 64];
+    for part in bytes.chunks(32) {
+        for (byte, pair) in part.iter().zip(digits.chunks_exact_mut(2)) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        f.write_str(std::str::from_utf8(&digits[..2 * part.len()]).map_err(|_| fmt::Error)?)?;
+    }
+    Ok(())
 }
 
 /// A name compared by a 64-bit hash of its text: event types, property and attribute names, rules and plans in tables that a fold searches.

@@ -16,9 +16,8 @@ pub(crate) const PROGRESS_KEY: &[u8] = b"progress";
 
 const INSTANT_BYTES: usize = 8;
 
-/// Writes the key of an index entry into `key`.
+/// Appends the key of an index entry.
 pub(crate) fn due_key(due: Timestamp, contact: &[u8], key: &mut Vec<u8>) {
-    key.clear();
     key.extend_from_slice(&sortable(due));
     key.extend_from_slice(contact);
 }

@@ -1,5 +1,6 @@
 //! One store: opening, reading, writing in batches, wiping.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use leadstream_core::Timestamp;
@@ -46,18 +47,33 @@ pub struct DueEntry {
     pub contact: String,
 }
 
-/// Writes that become visible together.
-#[derive(Default)]
+/// Writes that become visible together, in one buffer.
+#[derive(Debug, Default)]
 pub struct Batch {
-    contacts: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    due: Vec<(Vec<u8>, bool)>,
-    bytes: usize,
+    bytes: Vec<u8>,
+    contacts: Vec<ContactWrite>,
+    /// Keys of the due index, and whether they are added.
+    due: Vec<(Range<usize>, bool)>,
+}
+
+/// A contact's key, and its value where it is not deleted.
+#[derive(Debug)]
+struct ContactWrite {
+    key: Range<usize>,
+    value: Option<Range<usize>>,
 }
 
 impl Batch {
     /// An empty batch.
     pub fn new() -> Batch {
         Batch::default()
+    }
+
+    /// Forgets all writes, and keeps the memory for others.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.contacts.clear();
+        self.due.clear();
     }
 
     /// Whether nothing is in it.
@@ -67,19 +83,19 @@ impl Batch {
 
     /// About how many bytes are in it.
     pub fn size_bytes(&self) -> usize {
-        self.bytes
+        self.bytes.len()
     }
 
     /// Stores a contact.
     pub fn put(&mut self, contact: &str, value: &[u8]) {
-        self.bytes += contact.len() + value.len();
-        self.contacts.push((contact.as_bytes().to_vec(), Some(value.to_vec())));
+        let (key, value) = (self.push(contact.as_bytes()), self.push(value));
+        self.contacts.push(ContactWrite { key, value: Some(value) });
     }
 
     /// Forgets a contact. Its index entries are forgotten one by one.
     pub fn delete(&mut self, contact: &str) {
-        self.bytes += contact.len();
-        self.contacts.push((contact.as_bytes().to_vec(), None));
+        let key = self.push(contact.as_bytes());
+        self.contacts.push(ContactWrite { key, value: None });
     }
 
     /// Adds an entry to the due index.
@@ -93,12 +109,29 @@ impl Batch {
     }
 
     fn push_due(&mut self, due: Timestamp, contact: &str, add: bool) {
-        let mut key = Vec::with_capacity(8 + contact.len());
-        keys::due_key(due, contact.as_bytes(), &mut key);
-        self.bytes += key.len();
-        self.due.push((key, add));
+        let from = self.bytes.len();
+        keys::due_key(due, contact.as_bytes(), &mut self.bytes);
+        self.due.push((from..self.bytes.len(), add));
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Range<usize> {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        from..self.bytes.len()
+    }
+
+    /// The writes of contacts in the order of their keys, so that each finds its place near the one before. Those of one contact stay in their order.
+    fn sorted_contacts(&self) -> Vec<(&[u8], Option<&[u8]>)> {
+        let slice = |range: &Range<usize>| &self.bytes[range.clone()];
+        let mut contacts: Vec<_> =
+            self.contacts.iter().map(|write| (slice(&write.key), write.value.as_ref().map(slice))).collect();
+        contacts.sort_by_key(|(key, _)| *key);
+        contacts
     }
 }
+
+/// What a write takes beside its key and value, in bytes, at most.
+const WRITE_BYTES: usize = 16;
 
 /// An open store of one task, used by one thread.
 pub struct TaskStore {
@@ -202,14 +235,16 @@ impl TaskStore {
     /// See [`StoreError`]. Nothing of the batch was written; what is in memory is ahead of the store, so the task has to be restored.
     pub fn write(&mut self, batch: &Batch, progress: Progress) -> Result<(), StoreError> {
         let (due, meta) = (self.family(DUE_FAMILY)?, self.family(META_FAMILY)?);
-        let mut writes = WriteBatch::default();
-        for (contact, value) in &batch.contacts {
+        let writes_count = batch.contacts.len() + batch.due.len() + 1;
+        let mut writes = WriteBatch::with_capacity_bytes(batch.size_bytes() + writes_count * WRITE_BYTES);
+        for (contact, value) in batch.sorted_contacts() {
             match value {
                 Some(value) => writes.put(contact, value),
                 None => writes.delete(contact),
             }
         }
         for (key, add) in &batch.due {
+            let key = &batch.bytes[key.clone()];
             if *add {
                 writes.put_cf(due, key, []);
             } else {

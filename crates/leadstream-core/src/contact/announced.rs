@@ -96,6 +96,13 @@ impl Announced {
         &mut self.subjects[at]
     }
 
+    /// Becomes a copy of another one in the memory that it has.
+    pub(super) fn copy_from(&mut self, other: &Announced) {
+        let Announced { seq, time, subjects } = other;
+        (self.seq, self.time) = (*seq, *time);
+        self.subjects.clone_from(subjects);
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.subjects.capacity() * size_of::<SubjectState>()
     }

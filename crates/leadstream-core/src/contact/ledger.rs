@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::contact::make_room;
 use crate::id::{Name, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -251,9 +252,7 @@ impl Ledger {
 
     /// Appends a contribution.
     pub fn push(&mut self, contribution: Contribution) {
-        if self.contributions.capacity() == 0 {
-            self.contributions.reserve_exact(4);
-        }
+        make_room(&mut self.contributions, 1);
         self.contributions.push(contribution);
     }
 

@@ -6,6 +6,7 @@
 
 mod packed;
 
+use crate::contact::make_room;
 use crate::event::{Event, EventKind, Value, Verdict};
 use crate::id::Uid;
 use crate::time::Timestamp;
@@ -201,12 +202,6 @@ impl Rows {
 
     /// Begins the packed part of a row behind all others.
     fn begin(&mut self, parts: &RowParts<'_>) -> Row {
-        if self.rows.capacity() == 0 {
-            // Most contacts have a few events only: they should not pay for many.
-            self.rows.reserve_exact(4);
-            self.prints.reserve_exact(8);
-            self.packed.reserve_exact(384);
-        }
         let start = self.packed.len() as u32;
         let mut code = parts.kind.code() | parts.verdict.code() << VERDICT_SHIFT;
         code |= if parts.clamped { CLAMPED } else { 0 };
@@ -231,6 +226,8 @@ impl Rows {
             self.packed[row.start as usize..].rotate_right(length);
             self.rows[at..].iter_mut().for_each(|later| later.start += length as u32);
         }
+        make_room(&mut self.rows, 1);
+        make_room(&mut self.prints, 1);
         self.rows.insert(at, row);
         self.prints.insert(at, print(row.uid));
     }

@@ -276,6 +276,9 @@ pub struct FactStatistics {
     pub recent: Vec<Timestamp>,
 }
 
+/// What the texts of an attribute are taken to hold in memory: asked after each event, so they are not walked through.
+const ATTRIBUTE_TEXT_BYTES: usize = 64;
+
 impl State {
     /// The present value of an attribute.
     pub fn attribute(&self, name: Name) -> Option<&Attribute> {
@@ -300,6 +303,36 @@ impl State {
         since.chain(held.active_before).max()
     }
 
+    /// Becomes a copy of another state in the memory that it has.
+    pub(super) fn copy_from(&mut self, other: &State) {
+        // All by name: whoever adds a part is told here.
+        let State {
+            tau,
+            last_event,
+            first_event,
+            activity,
+            plans_since,
+            attributes,
+            tags,
+            plans,
+            rules,
+            once,
+            rolling,
+            facts,
+            booked,
+        } = other;
+        (self.tau, self.last_event, self.first_event) = (*tau, *last_event, *first_event);
+        (self.activity, self.plans_since, self.booked) = (*activity, *plans_since, *booked);
+
+        self.attributes.clone_from(attributes);
+        self.tags.clone_from(tags);
+        self.plans.clone_from(plans);
+        self.rules.clone_from(rules);
+        self.once.clone_from(once);
+        self.rolling.clone_from(rolling);
+        self.facts.clone_from(facts);
+    }
+
     /// Every mention of an entry of the table of rules.
     pub(super) fn rules_mut(&mut self) -> impl Iterator<Item = &mut RuleIndex> {
         let (once, rolling) = (self.once.iter_mut(), self.rolling.iter_mut());
@@ -315,13 +348,8 @@ impl State {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let attribute_text = |attribute: &Attribute| {
-            let value = if let AttributeValue::Text(text) = &attribute.value { text.len() } else { 0 };
-            attribute.text.len() + value + attribute.source.len()
-        };
-        self.attributes.len() * size_of::<Attribute>()
-            + self.attributes.iter().map(attribute_text).sum::<usize>()
-            + self.tags.iter().map(|tag| size_of::<TagState>() + tag.tag.len()).sum::<usize>()
+        self.attributes.len() * (size_of::<Attribute>() + ATTRIBUTE_TEXT_BYTES)
+            + self.tags.capacity() * size_of::<TagState>()
             + self.plans.capacity() * size_of::<PlanState>()
             + self.rules.capacity() * size_of::<RuleState>()
             + self.once.capacity() * size_of::<OnceKey>()

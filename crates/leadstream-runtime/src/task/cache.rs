@@ -49,6 +49,11 @@ impl Entry {
         }
     }
 
+    /// What the contact held in memory when the budget was last charged for it: more than its image then.
+    pub(crate) fn charged_bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn is_pinned(&self) -> bool {
         self.undo.is_some() || self.dirty_since.is_some()
     }

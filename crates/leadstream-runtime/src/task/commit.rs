@@ -39,6 +39,7 @@ pub(crate) struct StateRecords {
     images: ImageWriter,
     changelog: Vec<StateRecord>,
     bytes: Vec<u8>,
+    batch: Batch,
     /// How many of the longest waiting contacts are written back.
     written_waiting: usize,
     low: u64,
@@ -52,6 +53,7 @@ impl StateRecords {
             images: ImageWriter::default(),
             changelog: Vec::new(),
             bytes: Vec::new(),
+            batch: Batch::new(),
             written_waiting: 0,
             low: 0,
             redo_bytes: 0,
@@ -135,8 +137,8 @@ impl Task {
     fn fit(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
         let limit = tools.options.record_bytes;
         let Some(entry) = self.contacts.get(slot) else { return Ok(()) };
-        // What a contact holds in memory is more than its image, so small ones need not be encoded to be judged.
-        if entry.contact.memory_bytes() <= limit {
+        // Few contacts come near the limit: only those are encoded to be judged.
+        if entry.charged_bytes() <= limit / 2 {
             return Ok(());
         }
         tools.value.clear();
@@ -266,7 +268,8 @@ impl Task {
         if self.records.changelog.is_empty() {
             return Ok(());
         }
-        let mut batch = Batch::new();
+        let batch = &mut self.records.batch;
+        batch.clear();
         for record in &self.records.changelog {
             let Some(entry) = self.contacts.get(record.slot) else { continue };
             let id = &entry.contact.id;
@@ -297,7 +300,7 @@ impl Task {
             written_at_ms: wall.millis(),
             plans: before.plans,
         };
-        self.store.write(&batch, progress)?;
+        self.store.write(batch, progress)?;
         Ok(())
     }
 
@@ -308,7 +311,8 @@ impl Task {
             entry.stored_due = record.due;
             entry.dirty_since = None;
             self.timers.forget(record.slot, entry);
-            if entry.undo.take().is_some() {
+            if let Some(undo) = entry.undo.take() {
+                self.savepoints.give_back(undo);
                 entry.changed_in = self.epoch + 1;
             }
             if let Some(due) = record.due {
@@ -321,9 +325,8 @@ impl Task {
     fn publish_contact(&mut self, slot: Slot, epoch: u64, now_ms: i64) {
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         // Taken already where the contact was written back.
-        if entry.undo.take().is_none() {
-            return;
-        }
+        let Some(undo) = entry.undo.take() else { return };
+        self.savepoints.give_back(undo);
         entry.changed_in = epoch;
         if entry.dirty_since.is_none() {
             entry.dirty_since = Some(epoch);

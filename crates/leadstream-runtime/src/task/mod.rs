@@ -31,6 +31,7 @@ use self::epoch::OpenEpoch;
 use self::inputs::{InputOrder, InputQueue};
 use self::plan_change::SweepState;
 use self::timers::Timers;
+use self::undo::Savepoints;
 use self::write_back::WriteBack;
 use crate::codec::OutputEncoder;
 use crate::error::WorkerError;
@@ -70,6 +71,7 @@ pub(crate) struct Task {
     /// The last committed epoch.
     pub(crate) epoch: u64,
     pub(crate) open: OpenEpoch,
+    savepoints: Savepoints,
     pub(crate) write_back: WriteBack,
     pub(crate) records: StateRecords,
     /// When an event was folded last, in monotonic milliseconds.
@@ -105,6 +107,7 @@ impl Task {
             chosen: Vec::new(),
             epoch: 0,
             open: OpenEpoch::default(),
+            savepoints: Savepoints::default(),
             write_back: WriteBack::default(),
             records: StateRecords::new(redo_part_bytes),
             folded_at_ms: now_ms,

@@ -14,13 +14,38 @@ pub(crate) enum Undo {
     Whole(Box<Contact>),
 }
 
+/// Savepoints that are not needed any more, to be used again with the memory they hold: each epoch takes thousands.
+#[derive(Debug, Default)]
+#[allow(clippy::vec_box, reason = "they are handed out and taken back in their boxes")]
+pub(crate) struct Savepoints(Vec<Box<Savepoint>>);
+
+/// So many are kept, of about a kilobyte each.
+const SAVEPOINTS_MAX: usize = 8192;
+
+impl Savepoints {
+    fn take(&mut self, contact: &Contact) -> Box<Savepoint> {
+        let mut savepoint = self.0.pop().unwrap_or_default();
+        contact.save(&mut savepoint);
+        savepoint
+    }
+
+    /// Takes back what is in an undo that has served its time.
+    pub(crate) fn give_back(&mut self, undo: Undo) {
+        if let Undo::Since(savepoint) = undo
+            && self.0.len() < SAVEPOINTS_MAX
+        {
+            self.0.push(savepoint);
+        }
+    }
+}
+
 impl Undo {
     /// Remembers a contact before the first touch of an epoch.
-    pub(crate) fn before(contact: &Contact, is_new: bool) -> Undo {
+    pub(crate) fn before(contact: &Contact, is_new: bool, savepoints: &mut Savepoints) -> Undo {
         if is_new {
             return Undo::New;
         }
-        Undo::Since(Box::new(contact.savepoint()))
+        Undo::Since(savepoints.take(contact))
     }
 
     /// Takes a whole copy, as before a rewrite. The contact must not have been rewritten since the first touch.

@@ -148,7 +148,9 @@ pub(super) fn put_contributions(contact: &Contact, from: usize, writer: &mut For
     let contributions = contact.ledger.as_slice();
     writer.number((contributions.len() - from) as u64);
     let mut last_ms = from.checked_sub(1).map_or(0, |before| contributions[before].time.millis());
-    let mut causes = Causes { contact, near: 0 };
+    // In a change the causes are mostly its own rows, which are the last ones.
+    let near = if from == 0 { 0 } else { contact.rows.len().saturating_sub(1) };
+    let mut causes = Causes { contact, near };
     for contribution in &contributions[from..] {
         let place = match contribution.cause {
             Cause::Timer => None,

@@ -2,6 +2,7 @@
 //!
 //! A property is the number of its name's word plus one, or 0 and the name as a text; then a tag and the value. Numbers are LEB128.
 
+use crate::contact::make_room;
 use crate::event::{Properties, Value};
 use crate::id::Name;
 use crate::word::Word;
@@ -96,14 +97,21 @@ impl<'a> Iterator for RawProperties<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let name = take_name(&mut self.bytes)?;
-        let (value, rest) = split_value(self.bytes)?;
+        let (value, rest) = split_known_value(self.bytes)?;
         self.bytes = rest;
         Some((name, value))
     }
 }
 
-/// Splits bytes behind the packed value that they begin with; `None` where they begin with none.
+/// Splits bytes from outside behind the packed value that they begin with; `None` where they begin with none.
 pub fn split_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (value, rest) = split_known_value(bytes)?;
+    take_value(&mut &*value)?;
+    Some((value, rest))
+}
+
+/// Splits bytes behind the packed value that they begin with. A text was looked at when it came in.
+fn split_known_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (tag, mut rest) = bytes.split_first()?;
     match *tag {
         tag::NULL | tag::FALSE | tag::TRUE => {}
@@ -112,7 +120,8 @@ pub fn split_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         }
         tag::NUMBER => rest = rest.get(8..)?,
         tag::TEXT => {
-            take_text(&mut rest)?;
+            let length = usize::try_from(take_varint(&mut rest)?).ok()?;
+            rest = rest.get(length..)?;
         }
         _ => return None,
     }
@@ -153,7 +162,11 @@ fn take_value<'a>(bytes: &mut &'a [u8]) -> Option<Value<'a>> {
     })
 }
 
+/// What the numbers of a property take at most: of its name, the tag, and a number or a length.
+const PROPERTY_NUMBERS_BYTES: usize = 24;
+
 pub(super) fn put_properties(properties: &Properties, out: &mut Vec<u8>) {
+    make_room(out, properties.text_bytes() + properties.len() * PROPERTY_NUMBERS_BYTES);
     for (name, text, value) in properties.iter() {
         put_name(RowText::from_outside(name, text), out);
         match value {
