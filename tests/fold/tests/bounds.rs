@@ -11,7 +11,8 @@ use leadstream_core::plan::PlanSet;
 use leadstream_core::{
     BOOKING_BYTES, DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid, Value,
 };
-use leadstream_wire::stored::contact::ImageWriter;
+use leadstream_wire::stored::contact::{ImageWriter, put_change};
+use leadstream_wire::stored::redo::RedoPacker;
 
 /// What a topic takes by default, less the room that the engine leaves.
 const RECORD_BYTES: usize = 900_000;
@@ -33,10 +34,10 @@ fn event(event_type: &str, number: i64) -> Event {
     event
 }
 
-fn image_bytes(contact: &Contact) -> usize {
+fn image_of(contact: &Contact) -> Vec<u8> {
     let mut bytes = Vec::new();
     ImageWriter::default().write(contact, &mut bytes);
-    bytes.len()
+    bytes
 }
 
 struct Run {
@@ -110,7 +111,7 @@ fn a_contact_with_all_its_bounds_filled_fits_into_a_record_s58() {
         run.apply(&greedy);
         assert!(foretold || run.contact.rewrites == before, "what rewrites the past is foretold");
         if number % 250 == 0 {
-            most = most.max(image_bytes(&run.contact));
+            most = most.max(image_of(&run.contact).len());
         }
         assert!(run.counted() <= HistoryLimits::default().bytes);
     }
@@ -217,16 +218,40 @@ fn the_table_of_rules_forgets_versions_whose_bookings_have_left() {
     };
     let limits = HistoryLimits { rows: 4, ..HistoryLimits::default() };
     let mut run = Run::new(&[&version(0)], limits);
-    for number in 1..60 {
+    for number in 1..160 {
         let time = Timestamp::from_millis(number * HOUR_MS - 1);
         assert!(run.fold.change_plans(time, plans(&[&version(number)])));
         run.apply(&event("page_viewed", number));
     }
-    // Those of the rows, the one that the rule's state is kept under, and no others.
-    assert_eq!((run.contact.rows.len(), run.contact.rules.len()), (4, 9));
-    assert_eq!(run.engagement(), (59 + capped_by_day(59)) * 1_000);
+    // 159 versions of two rules have booked. Nine entries are needed: those of the rows, and the one that the rule's state is kept under.
+    assert_eq!(run.contact.rows.len(), 4);
+    assert!((9..64 + 2 * 9).contains(&run.contact.rules.len()), "{}", run.contact.rules.len());
+    assert_eq!(run.engagement(), (159 + capped_by_day(159)) * 1_000);
     let past = run.fold.at(&run.contact, run.contact.state.tau.unwrap()).unwrap();
     assert_eq!(past.ledger, run.contact.ledger);
+}
+
+#[test]
+fn a_row_that_leaves_is_undone_and_logged_by_what_it_changes_s6() {
+    let limits = HistoryLimits { rows: 200, ..HistoryLimits::default() };
+    let mut run = Run::new(&[GREEDY], limits);
+    for number in 1..700 {
+        run.apply(&greedy_event(number));
+    }
+    for number in 700..1_000 {
+        let savepoint = run.contact.savepoint();
+        let (before, image) = (run.contact.clone(), image_of(&run.contact));
+        let greedy = greedy_event(number);
+        assert!(!run.fold.rewrites(&run.contact, &greedy));
+        run.apply(&greedy);
+        let mut packer = RedoPacker::new(1 << 20);
+        packer.push_change("c", |words, bytes| put_change(&run.contact, &savepoint, words, bytes));
+        assert!(packer.size_bytes() * 20 < image.len(), "{} of {}", packer.size_bytes(), image.len());
+        let mut undone = run.contact.clone();
+        assert!(undone.undo(savepoint));
+        assert!(undone.state == before.state && undone.ledger == before.ledger);
+        assert_eq!(image_of(&undone), image);
+    }
 }
 
 /// What a rule of one point an hour books under a cap of 9 a day.

@@ -279,6 +279,35 @@ fn an_idle_task_writes_everything_back_and_the_redo_is_trimmed_behind_it() {
     check_told(&world);
 }
 
+/// The owner before may trim what the changelog covers while the next one reads it.
+#[test]
+fn a_redo_topic_that_is_trimmed_while_it_is_read_is_read_on_behind_the_cut() {
+    let redo = TopicPartition::new("redo", 0);
+    let mut world = world_with(|settings| (settings.write_back_ms, settings.redo_part_bytes) = (0, 1 << 20));
+    let bounds = |world: &World| world.log.bounds(std::slice::from_ref(&redo)).unwrap()[0];
+    // Between two trims. Each epoch has a record and the marker of its transaction.
+    for round in 0..200 {
+        produce(&mut world, 5 * round, 5);
+        world.pass(5);
+        world.step(0).unwrap();
+        if bounds(&world).end_offset - bounds(&world).start_offset >= 6 {
+            break;
+        }
+    }
+    world.kill(0);
+    let (start, end) = (bounds(&world).start_offset, bounds(&world).end_offset);
+    assert!(end - start >= 6, "{start} to {end}");
+    world.start(0, false).unwrap();
+    while !world.handle(0).unwrap().status().tasks.iter().any(|task| task.restore.is_some()) {
+        world.pass(110);
+        world.step(0).unwrap();
+    }
+    world.log.delete_before(&[(redo.clone(), end - 2)]).unwrap();
+    produce(&mut world, 1_000, 20);
+    world.settle(0).unwrap();
+    check_told(&world);
+}
+
 #[test]
 fn offsets_that_expired_are_taken_from_the_redo_log() {
     let mut world = world();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::make_room;
+use crate::contact::trail::{Trail, TrailMark};
 use crate::id::{Name, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -132,61 +132,66 @@ pub struct RuleName {
 /// Rule state is kept by plan and rule id (S45), so it uses the first entry of them; contributions use the entry of their version and dimension.
 /// Entries are shared with the plans and with other contacts: a contact pays eight bytes for each.
 #[derive(Clone, Debug, Default)]
-pub struct RuleTable(Vec<Arc<RuleName>>);
+pub struct RuleTable {
+    names: Vec<Arc<RuleName>>,
+    /// How many were left when those that nothing names were last forgotten.
+    kept: usize,
+}
 
 impl RuleTable {
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.names.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 
     /// The entry at an index.
     pub fn get(&self, index: RuleIndex) -> Option<&RuleName> {
-        self.0.get(index as usize).map(|name| &**name)
+        self.names.get(index as usize).map(|name| &**name)
     }
 
     /// All entries in the order of their indexes.
     pub fn iter(&self) -> impl Iterator<Item = &RuleName> {
-        self.0.iter().map(|name| &**name)
+        self.names.iter().map(|name| &**name)
     }
 
     /// The index under which the state of a rule is kept, if it has any.
     #[inline]
     pub fn state_index(&self, key: Name) -> Option<RuleIndex> {
-        self.0.iter().position(|known| known.key == key).map(|at| at as RuleIndex)
+        self.names.iter().position(|known| known.key == key).map(|at| at as RuleIndex)
     }
 
     /// The index of a rule in a version and a dimension, added if it is new.
     #[inline]
     pub fn insert(&mut self, rule: &Arc<RuleName>) -> RuleIndex {
-        let shared = self.0.iter().position(|known| Arc::ptr_eq(known, rule));
+        let shared = self.names.iter().position(|known| Arc::ptr_eq(known, rule));
         // What was read from a stored form is another copy of the same.
-        match shared.or_else(|| self.0.iter().position(|known| known.key == rule.key && **known == **rule)) {
+        match shared.or_else(|| self.names.iter().position(|known| known.key == rule.key && **known == **rule)) {
             Some(at) => at as RuleIndex,
             None => {
-                self.0.push(Arc::clone(rule));
-                (self.0.len() - 1) as RuleIndex
+                self.names.push(Arc::clone(rule));
+                (self.names.len() - 1) as RuleIndex
             }
         }
     }
 
     /// Appends an entry, as when reading a stored table.
     pub fn push(&mut self, name: Arc<RuleName>) {
-        self.0.push(name);
+        self.names.push(name);
     }
 
     /// Keeps the entries marked so, in their order. Returns the new index of each.
     pub(super) fn keep(&mut self, kept: &[bool]) -> Vec<RuleIndex> {
         let mut at = 0;
-        self.0.retain(|_| {
+        self.names.retain(|_| {
             at += 1;
             kept[at - 1]
         });
+        self.kept = self.names.len();
         let mut next = 0;
         kept.iter()
             .map(|kept| {
@@ -196,17 +201,22 @@ impl RuleTable {
             .collect()
     }
 
+    /// Whether so many entries were added that some may well be of versions long gone.
+    pub(super) fn is_overgrown(&self) -> bool {
+        self.names.len() >= 64 + 2 * self.kept
+    }
+
     /// Forgets the entries from an index on.
     pub fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
+        self.names.truncate(len);
     }
 
     pub(super) fn warm(&self) -> u64 {
-        self.0.last().map_or(0, |name| name.key.0)
+        self.names.last().map_or(0, |name| name.key.0)
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<Arc<RuleName>>()
+        self.names.capacity() * size_of::<Arc<RuleName>>()
     }
 }
 
@@ -215,13 +225,13 @@ impl RuleTable {
 pub struct Ledger {
     /// The ordinal of the first contribution kept: how many the base has booked.
     pub first: u64,
-    contributions: Vec<Contribution>,
+    contributions: Trail<Contribution>,
 }
 
 impl Ledger {
     /// An empty ledger whose next contribution has an ordinal.
     pub fn starting_at(first: u64) -> Ledger {
-        Ledger { first, contributions: Vec::new() }
+        Ledger { first, contributions: Trail::default() }
     }
 
     /// How many contributions are kept.
@@ -252,20 +262,30 @@ impl Ledger {
 
     /// Appends a contribution.
     pub fn push(&mut self, contribution: Contribution) {
-        make_room(&mut self.contributions, 1);
         self.contributions.push(contribution);
     }
 
-    /// Removes the oldest contributions: they went into the base.
-    pub fn remove_oldest(&mut self, count: u64) {
-        let count = count.min(self.contributions.len() as u64);
-        self.contributions.drain(..count as usize);
-        self.first += count;
+    /// Loses the oldest contributions: they went into the base, which has booked `booked` in all.
+    pub fn lose(&mut self, count: usize, booked: u64) {
+        self.contributions.lose(count);
+        self.first = booked;
     }
 
-    /// Forgets the contributions from a place on.
-    pub fn truncate(&mut self, len: usize) {
-        self.contributions.truncate(len);
+    pub(super) fn mark(&self) -> (u64, TrailMark) {
+        (self.first, self.contributions.mark())
+    }
+
+    pub(super) fn lost_since(&self, (_, mark): (u64, TrailMark)) -> usize {
+        self.contributions.lost_since(mark)
+    }
+
+    pub(super) fn rewind(&mut self, (first, mark): (u64, TrailMark)) {
+        self.first = first;
+        self.contributions.rewind(mark);
+    }
+
+    pub(super) fn forget_gone(&mut self) {
+        self.contributions.forget_gone();
     }
 
     pub(super) fn warm(&self) -> u64 {
@@ -273,6 +293,6 @@ impl Ledger {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.contributions.capacity() * size_of::<Contribution>()
+        self.contributions.memory_bytes()
     }
 }

@@ -9,11 +9,15 @@ mod announced;
 mod ledger;
 mod rows;
 mod state;
+mod trail;
 
 use std::sync::Arc;
 
 pub use announced::{Announced, Level, SubjectId, SubjectState};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, LimitReasons, RuleIndex, RuleName, RuleTable};
+use rows::RowsMark;
+use trail::TrailMark;
+
 pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split_value};
 pub use state::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
@@ -32,7 +36,7 @@ pub struct Contact {
     /// Accepted events inside the horizon, in S3 order.
     pub rows: Rows,
     /// What left the horizon, folded for good; `None` while nothing has.
-    pub base: Option<Box<Base>>,
+    pub base: Option<Arc<Base>>,
     /// The fold of `base` and `rows` up to the last step.
     pub state: State,
     /// Rules that booked, by index.
@@ -58,6 +62,9 @@ pub struct Base {
     pub state: State,
 }
 
+/// So many rows that have left stay in memory at most where no savepoint is ever taken, as in a replay.
+const GONE_MAX: usize = 1024;
+
 /// Makes room for `more` items, and for half of what there is: most contacts have few events, and lists that double waste a quarter of them.
 fn make_room<T>(items: &mut Vec<T>, more: usize) {
     const LEAST: usize = 4;
@@ -69,25 +76,38 @@ fn make_room<T>(items: &mut Vec<T>, more: usize) {
 /// What takes a contact back to an earlier moment within one epoch, while nothing was rewritten in between.
 #[derive(Clone, Debug, Default)]
 pub struct Savepoint {
+    base: Option<Arc<Base>>,
     state: State,
     announced: Announced,
     next_due: Option<Timestamp>,
     rewrites: u32,
-    lengths: Lengths,
+    rows: RowsMark,
+    rules: usize,
+    ledger: (u64, TrailMark),
 }
 
-/// How long the growing parts of a contact are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lengths {
-    /// Rows.
-    pub rows: usize,
-    /// Entries of the table of rules.
-    pub rules: usize,
-    /// Contributions.
-    pub ledger: usize,
+/// What became of the parts of a contact that grow at their ends, since a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How many there were then.
+    pub before: usize,
+    /// How many of those have left since, from the first on: they went into the base. What follows the others is new.
+    pub left: usize,
+}
+
+impl Growth {
+    /// The place of the first new one.
+    pub fn new_from(self) -> usize {
+        self.before - self.left
+    }
 }
 
 impl Savepoint {
+    /// What had left the horizon then.
+    pub fn base(&self) -> Option<&Arc<Base>> {
+        self.base.as_ref()
+    }
+
     /// The state then.
     pub fn state(&self) -> &State {
         &self.state
@@ -98,13 +118,23 @@ impl Savepoint {
         &self.announced
     }
 
-    /// How long the growing parts were then.
-    pub fn lengths(&self) -> Lengths {
-        self.lengths
+    /// The rows since then.
+    pub fn rows(&self, contact: &Contact) -> Growth {
+        Growth { before: self.rows.len(), left: contact.rows.lost_since(&self.rows) }
     }
 
-    /// Whether nothing in the contact's past was rewritten since: then what was appended and the state tell all that changed.
-    pub fn has_only_grown(&self, contact: &Contact) -> bool {
+    /// The bookings since then.
+    pub fn bookings(&self, contact: &Contact) -> Growth {
+        Growth { before: self.ledger.1.len(), left: contact.ledger.lost_since(self.ledger) }
+    }
+
+    /// The entries of the table of rules since then.
+    pub fn rules(&self) -> Growth {
+        Growth { before: self.rules, left: 0 }
+    }
+
+    /// Whether nothing in the contact's past was rewritten since: then what was appended, what left and the state tell all that changed.
+    pub fn leads_to(&self, contact: &Contact) -> bool {
         self.rewrites == contact.rewrites
     }
 }
@@ -126,16 +156,18 @@ impl Contact {
     }
 
     /// Remembers the present moment in `savepoint`, whose buffers are used again: a copy of the state and the lengths of what only grows.
-    pub fn save(&self, savepoint: &mut Savepoint) {
+    pub fn save(&mut self, savepoint: &mut Savepoint) {
+        self.tidy();
+        savepoint.base.clone_from(&self.base);
         savepoint.state.copy_from(&self.state);
         savepoint.announced.copy_from(&self.announced);
         savepoint.next_due = self.next_due;
         savepoint.rewrites = self.rewrites;
-        savepoint.lengths = Lengths { rows: self.rows.len(), rules: self.rules.len(), ledger: self.ledger.len() };
+        (savepoint.rows, savepoint.rules, savepoint.ledger) = (self.rows.mark(), self.rules.len(), self.ledger.mark());
     }
 
     /// Remembers the present moment in a savepoint of its own.
-    pub fn savepoint(&self) -> Savepoint {
+    pub fn savepoint(&mut self) -> Savepoint {
         let mut savepoint = Savepoint::default();
         self.save(&mut savepoint);
         savepoint
@@ -145,17 +177,38 @@ impl Contact {
     /// taken before ([`crate::Fold::rewrites`] tells when) can take the contact back.
     #[must_use]
     pub fn undo(&mut self, savepoint: Savepoint) -> bool {
-        if !savepoint.has_only_grown(self) {
+        if !savepoint.leads_to(self) {
             return false;
         }
+        self.base = savepoint.base;
         self.state = savepoint.state;
         self.announced = savepoint.announced;
         self.next_due = savepoint.next_due;
-        self.rows.truncate(savepoint.lengths.rows);
-        self.rules.truncate(savepoint.lengths.rules);
-        self.ledger.truncate(savepoint.lengths.ledger);
+        self.rows.rewind(&savepoint.rows);
+        self.rules.truncate(savepoint.rules);
+        self.ledger.rewind(savepoint.ledger);
         self.facts.clear();
         true
+    }
+
+    /// Gives back the memory of rows that have left, where it is worth moving the others. Savepoints taken before end.
+    pub fn tidy(&mut self) {
+        let gone = self.rows.gone();
+        if gone > 8 && gone > self.rows.len() / 8 {
+            self.forget_gone();
+        }
+    }
+
+    /// Gives back the memory of rows that have left. Savepoints taken before end.
+    pub(crate) fn forget_gone(&mut self) {
+        self.rows.forget_gone();
+        self.ledger.forget_gone();
+        self.rewrites += 1;
+    }
+
+    /// Whether the next event gives back memory, or forgets rules, which no savepoint survives.
+    pub(crate) fn must_tidy(&self) -> bool {
+        self.rows.gone() >= GONE_MAX || self.rules.is_overgrown()
     }
 
     /// Forgets entries of the table of rules that nothing names any more, as those of versions whose bookings have all gone into the base.
@@ -163,21 +216,18 @@ impl Contact {
         let mut used = vec![false; self.rules.len()];
         let mut mark = |rule: RuleIndex| used[rule as usize] = true;
         self.ledger.rules_mut().for_each(|rule| mark(*rule));
-        let base = self.base.as_deref_mut().map(|base| &mut base.state);
+        let base = self.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
         for state in base.into_iter().chain([&mut self.state]) {
             state.rules_mut().for_each(|rule| mark(*rule));
         }
-        if used.iter().all(|used| *used) {
-            return;
-        }
+        self.rewrites += 1;
         let places = self.rules.keep(&used);
         let place = |rule: &mut RuleIndex| *rule = places[*rule as usize];
         self.ledger.rules_mut().for_each(place);
-        let base = self.base.as_deref_mut().map(|base| &mut base.state);
+        let base = self.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
         for state in base.into_iter().chain([&mut self.state]) {
             state.rules_mut().for_each(place);
         }
-        self.rewrites += 1;
     }
 
     /// Touches what the next event will need, and returns something made of it.

@@ -6,7 +6,7 @@
 
 mod packed;
 
-use crate::contact::make_room;
+use crate::contact::trail::{Trail, TrailMark};
 use crate::event::{Event, EventKind, Value, Verdict};
 use crate::id::Uid;
 use crate::time::Timestamp;
@@ -59,14 +59,37 @@ impl Row {
 /// Rows in S3 order.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
-    rows: Vec<Row>,
+    rows: Trail<Row>,
     /// Some bytes of each row's identity, close together: every event is looked for among all rows.
-    prints: Vec<u16>,
+    prints: Trail<u16>,
+    /// The packed parts, those of rows that are lost but still in memory with them.
     packed: Vec<u8>,
     /// The time of the first row, so that no event has to look at that row to know that it stays.
     oldest: Option<Timestamp>,
     /// The sum of [`Rows::size_bytes`] of all rows.
     total_bytes: usize,
+    /// How many rows were ever lost, and the time of the last of them.
+    lost: u64,
+    lost_time: Option<Timestamp>,
+}
+
+/// A moment of a contact's rows, to go back to. Only valid while nothing but their two ends has moved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RowsMark {
+    rows: TrailMark,
+    prints: TrailMark,
+    packed: usize,
+    oldest: Option<Timestamp>,
+    total_bytes: usize,
+    lost: u64,
+    lost_time: Option<Timestamp>,
+}
+
+impl RowsMark {
+    /// How many rows there were.
+    pub(super) fn len(self) -> usize {
+        self.rows.len()
+    }
 }
 
 /// What a row counts beside its texts and values, in bytes (S6).
@@ -226,8 +249,6 @@ impl Rows {
             self.packed[row.start as usize..].rotate_right(length);
             self.rows[at..].iter_mut().for_each(|later| later.start += length as u32);
         }
-        make_room(&mut self.rows, 1);
-        make_room(&mut self.prints, 1);
         self.rows.insert(at, row);
         self.prints.insert(at, print(row.uid));
     }
@@ -301,15 +322,54 @@ impl Rows {
         self.oldest = self.rows.first().map(|row| row.time);
     }
 
-    /// Removes the oldest rows.
-    pub fn remove_oldest(&mut self, count: usize) {
+    /// Loses the oldest rows.
+    pub fn lose(&mut self, count: usize) {
         self.total_bytes -= (0..count).map(|at| self.size_bytes(at)).sum::<usize>();
-        let end = self.rows.get(count).map_or(self.packed.len(), |next| next.start as usize);
-        self.packed.drain(..end);
-        self.rows.drain(..count);
-        self.prints.drain(..count);
-        self.rows.iter_mut().for_each(|row| row.start -= end as u32);
+        self.lost += count as u64;
+        if let Some(last) = count.checked_sub(1) {
+            self.lost_time = self.rows.get(last).map(|row| row.time);
+        }
+        self.rows.lose(count);
+        self.prints.lose(count);
         self.oldest = self.rows.first().map(|row| row.time);
+    }
+
+    /// How many rows were ever lost here, and the time of the last of them.
+    pub(crate) fn lost(&self) -> (u64, Option<Timestamp>) {
+        (self.lost, self.lost_time)
+    }
+
+    /// How many lost rows are still in memory.
+    pub(super) fn gone(&self) -> usize {
+        self.rows.gone()
+    }
+
+    /// Gives the memory of lost rows to others. No mark taken before is valid any more.
+    pub(super) fn forget_gone(&mut self) {
+        let end = self.rows.first().map_or(self.packed.len(), |first| first.start as usize);
+        self.packed.drain(..end);
+        self.rows.forget_gone();
+        self.prints.forget_gone();
+        self.rows.iter_mut().for_each(|row| row.start -= end as u32);
+    }
+
+    pub(super) fn mark(&self) -> RowsMark {
+        let Rows { oldest, total_bytes, lost, lost_time, .. } = *self;
+        let (rows, prints, packed) = (self.rows.mark(), self.prints.mark(), self.packed.len());
+        RowsMark { rows, prints, packed, oldest, total_bytes, lost, lost_time }
+    }
+
+    /// How many of the rows that there were at a mark are lost by now.
+    pub(super) fn lost_since(&self, mark: &RowsMark) -> usize {
+        self.rows.lost_since(mark.rows)
+    }
+
+    pub(super) fn rewind(&mut self, mark: &RowsMark) {
+        self.rows.rewind(mark.rows);
+        self.prints.rewind(mark.prints);
+        self.packed.truncate(mark.packed);
+        (self.oldest, self.total_bytes) = (mark.oldest, mark.total_bytes);
+        (self.lost, self.lost_time) = (mark.lost, mark.lost_time);
     }
 
     /// Forgets the rows from a place on.
@@ -332,7 +392,7 @@ impl Rows {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.rows.capacity() * size_of::<Row>() + self.prints.capacity() * 2 + self.packed.capacity()
+        self.rows.memory_bytes() + self.prints.memory_bytes() + self.packed.capacity()
     }
 }
 
@@ -381,7 +441,7 @@ mod tests {
         assert_eq!(ids(&rows), ["bbb", "d", "a", "cc"]);
         rows.remove(1);
         assert_eq!(ids(&rows), ["bbb", "a", "cc"]);
-        rows.remove_oldest(1);
+        rows.lose(1);
         assert_eq!(
             (ids(&rows), rows.oldest()),
             (vec!["a".to_owned(), "cc".to_owned()], Some(Timestamp::from_millis(5)))
@@ -415,7 +475,7 @@ mod tests {
             assert_eq!(rows.total_bytes() - before, Rows::size_bytes_of(&event));
         }
         let mut removals: [&dyn Fn(&mut Rows); 3] =
-            [&|rows| rows.remove(2), &|rows| rows.remove_oldest(1), &|rows| rows.truncate(2)];
+            [&|rows| rows.remove(2), &|rows| rows.lose(1), &|rows| rows.truncate(2)];
         for remove in &mut removals {
             remove(&mut rows);
             assert_eq!(rows.total_bytes(), counted(&rows));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, Rows, SharedList, State};
+use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, SharedList, State};
 use crate::event::Event;
 use crate::fold::step::Stepper;
 use crate::fold::{FactCaches, Fold, facts, timers};
@@ -15,10 +15,6 @@ use crate::timeline::InForce;
 
 /// What a booking counts in [`HistoryLimits::bytes`]: at least what its stored form takes.
 pub const BOOKING_BYTES: usize = 40;
-
-/// So many bookings of one event are foreseen when it is judged whether rows will leave. With more of them at the limit, an epoch that fails cannot be
-/// undone in memory.
-const BOOKINGS_FORESEEN: usize = 64;
 
 /// What a step over a base sees of history.
 #[derive(Clone, Copy)]
@@ -41,12 +37,6 @@ impl Fold {
         let much = self.rows_too_much(contact, newest);
         self.crowded_out += much.saturating_sub(old.max(many)) as u64;
         self.depart_oldest(contact, old.max(many).max(much));
-    }
-
-    /// Whether an event may bring the contact over its limit of bytes.
-    pub(super) fn may_exceed_bytes(&self, contact: &Contact, event: &Event) -> bool {
-        let bookings = contact.ledger.len() + BOOKINGS_FORESEEN;
-        contact.rows.total_bytes() + Rows::size_bytes_of(event) + bookings * BOOKING_BYTES > self.limits.bytes
     }
 
     /// How many of the oldest rows have to leave, with what was booked up to each, for the rest to be within the limit of bytes.
@@ -78,10 +68,8 @@ impl Fold {
         if count == 0 {
             return;
         }
-        let mut base = match contact.base.take() {
-            Some(base) => base.state,
-            None => Default::default(),
-        };
+        // A copy of its own where a savepoint holds the base too: once in an epoch.
+        let mut base = contact.base.take().map(|base| Arc::unwrap_or_clone(base).state).unwrap_or_default();
         // The steps of the live fold, with the same rows in sight: what had departed before is in the statistics, what departs now is still a row.
         let before = base.facts.clone();
         let caches = FactCaches::default();
@@ -97,13 +85,11 @@ impl Fold {
             facts::depart(&mut base, &contact.rows, at, plans);
         }
         let boundary = contact.rows.as_slice()[count - 1].order();
-        contact.ledger.remove_oldest(base.booked - contact.ledger.first);
-        contact.rows.remove_oldest(count);
-        contact.facts.clear();
+        let booked = base.booked - contact.ledger.first;
+        contact.ledger.lose(usize::try_from(booked).unwrap_or(usize::MAX), base.booked);
+        contact.rows.lose(count);
         contact.state.facts = base.facts.clone();
-        contact.base = Some(Box::new(Base { boundary, state: base }));
-        contact.rewrites += 1;
-        contact.forget_unused_rules();
+        contact.base = Some(Arc::new(Base { boundary, state: base }));
     }
 
     /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.

@@ -25,8 +25,29 @@ struct FactMatches {
     counted: CountedVerdicts,
     /// How many rows were looked at.
     seen: usize,
+    /// How many rows had been lost then.
+    lost: u64,
     /// The instants of those that match, in order.
     times: Vec<Timestamp>,
+}
+
+impl FactMatches {
+    /// Forgets matches among rows that have left since.
+    fn follow(&mut self, rows: &Rows) {
+        let (lost, lost_time) = rows.lost();
+        if self.lost == lost {
+            return;
+        }
+        self.seen = self.seen.saturating_sub(usize::try_from(lost.saturating_sub(self.lost)).unwrap_or(usize::MAX));
+        self.lost = lost;
+        let left = self.times.partition_point(|time| Some(*time) <= lost_time);
+        if rows.oldest().is_some_and(|next| Some(next) <= lost_time) {
+            // Of rows of one instant some have left and some not: which of them matched is not known any more.
+            (self.seen, self.times) = (0, Vec::new());
+        } else {
+            self.times.drain(..left);
+        }
+    }
 }
 
 impl FactCaches {
@@ -88,11 +109,12 @@ impl History<'_> {
         let at = match caches.iter().position(|m| m.fact == fact.key && m.counted == counted) {
             Some(at) => at,
             None => {
-                caches.push(FactMatches { fact: fact.key, counted, seen: 0, times: Vec::new() });
+                caches.push(FactMatches { fact: fact.key, counted, seen: 0, lost: 0, times: Vec::new() });
                 caches.len() - 1
             }
         };
         let matches = &mut caches[at];
+        matches.follow(self.rows);
         for at in matches.seen.min(self.visible)..self.visible {
             let row = &self.rows.as_slice()[at];
             if counted.contains(row.verdict()) && row_matches(fact, self.rows, at) {

@@ -123,12 +123,10 @@ impl Fold {
         self.timeline.change(from, plans)
     }
 
-    /// Whether [`Fold::apply`] would change the past of the contact, not only append to it: then only a whole copy can undo it.
+    /// Whether [`Fold::apply`] would change the past of the contact, not only append to it and let rows leave: then only a whole copy can undo it.
     pub fn rewrites(&self, contact: &Contact, event: &Event) -> bool {
         self.is_late(contact, event)
-            || contact.rows.len() >= self.limits.rows
-            || self.may_exceed_bytes(contact, event)
-            || contact.rows.oldest().is_some_and(|oldest| oldest < event.time - self.limits.horizon)
+            || contact.must_tidy()
             || self.missed_plan_change(contact)
             || contact.rows.find(event.uid).is_some()
     }
@@ -141,6 +139,10 @@ impl Fold {
         clock: Timestamp,
         out: &mut Vec<DerivedEvent>,
     ) -> Outcome {
+        if contact.must_tidy() {
+            contact.forget_gone();
+            contact.forget_unused_rules();
+        }
         if self.missed_plan_change(contact) {
             self.advance(contact, clock, out);
         }

@@ -157,7 +157,7 @@ impl Task {
             let Some(entry) = self.contacts.get(slot) else { continue };
             let contact = &entry.contact;
             match &entry.undo {
-                Some(Undo::Since(before)) if before.has_only_grown(contact) => {
+                Some(Undo::Since(before)) if before.leads_to(contact) => {
                     self.records
                         .redo
                         .push_change(&contact.id, |words, bytes| put_change(contact, before, words, bytes));

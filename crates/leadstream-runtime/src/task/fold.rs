@@ -110,7 +110,7 @@ impl Task {
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         if entry.undo.is_none() {
             let is_new = !entry.stored && entry.dirty_since.is_none();
-            entry.undo = Some(Undo::before(&entry.contact, is_new, &mut self.savepoints));
+            entry.undo = Some(Undo::before(&mut entry.contact, is_new, &mut self.savepoints));
             self.open.touched.push(slot);
         }
     }

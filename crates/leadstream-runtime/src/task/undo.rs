@@ -23,7 +23,7 @@ pub(crate) struct Savepoints(Vec<Box<Savepoint>>);
 const SAVEPOINTS_MAX: usize = 8192;
 
 impl Savepoints {
-    fn take(&mut self, contact: &Contact) -> Box<Savepoint> {
+    fn take(&mut self, contact: &mut Contact) -> Box<Savepoint> {
         let mut savepoint = self.0.pop().unwrap_or_default();
         contact.save(&mut savepoint);
         savepoint
@@ -41,7 +41,7 @@ impl Savepoints {
 
 impl Undo {
     /// Remembers a contact before the first touch of an epoch.
-    pub(crate) fn before(contact: &Contact, is_new: bool, savepoints: &mut Savepoints) -> Undo {
+    pub(crate) fn before(contact: &mut Contact, is_new: bool, savepoints: &mut Savepoints) -> Undo {
         if is_new {
             return Undo::New;
         }

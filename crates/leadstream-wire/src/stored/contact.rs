@@ -1,8 +1,10 @@
 //! The stored form of a contact: the whole image, and the change since a savepoint.
 //!
 //! An image is complete by itself but for the words it uses, which stand in front of it, or in front of the redo record that it is part of. A change
-//! holds what was appended to rules, rows and ledger and the parts of the state that differ; it applies to exactly the contact it was made from,
-//! which its lengths say, and is only made while nothing in the past was rewritten.
+//! holds what was appended to rules, rows and ledger, how much left for the base, and the parts of base and state that differ; it applies to exactly
+//! the contact it was made from, which its lengths say, and is only made while nothing in the past was rewritten.
+
+use std::sync::Arc;
 
 use leadstream_core::Contact;
 use leadstream_core::contact::{Announced, Base, Ledger, Savepoint, State};
@@ -12,7 +14,7 @@ use super::announced::{put_announced, read_announced};
 use super::bytes::{ByteReader, put_number};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
-use super::state::{put_order, put_state, read_order, read_state};
+use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
@@ -59,11 +61,11 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     writer.byte(u8::from(contact.base.is_some()));
     if let Some(base) = &contact.base {
         put_order(base.boundary, &mut writer);
-        put_state(&base.state, &blank, None, &mut writer);
+        put_state(&base.state, &blank, Beside::default(), &mut writer);
     }
     writer.number(contact.ledger.first);
     put_contributions(contact, 0, &mut writer);
-    put_state(&contact.state, &blank, last_row(contact), &mut writer);
+    put_state(&contact.state, &blank, beside(contact), &mut writer);
     put_announced(&contact.announced, &Announced::default(), &mut writer);
 }
 
@@ -79,13 +81,12 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if reader.flags(1)? == 1 {
         let boundary = read_order(&mut reader)?;
         let mut state = State::default();
-        read_state(&mut state, None, &mut reader)?;
-        contact.base = Some(Box::new(Base { boundary, state }));
+        read_state(&mut state, Beside::default(), &mut reader)?;
+        contact.base = Some(Arc::new(Base { boundary, state }));
     }
     contact.ledger = Ledger::starting_at(reader.bytes.number()?);
     read_contributions(&mut contact, &mut reader)?;
-    let last = last_row(&contact);
-    read_state(&mut contact.state, last, &mut reader)?;
+    read_state_of(&mut contact, &mut reader)?;
     read_announced(&mut contact.announced, &mut reader)?;
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
@@ -94,8 +95,17 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     Ok(contact)
 }
 
-fn last_row(contact: &Contact) -> Option<(leadstream_core::Timestamp, leadstream_core::Uid)> {
-    contact.rows.last().map(|row| row.order())
+/// What stands beside a contact's state and is mostly equal to parts of it.
+fn beside(contact: &Contact) -> Beside<'_> {
+    let facts = contact.base.as_ref().map(|base| &base.state.facts);
+    Beside { last_row: contact.rows.last().map(|row| row.order()), facts }
+}
+
+fn read_state_of(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let mut state = std::mem::take(&mut contact.state);
+    read_state(&mut state, beside(contact), reader)?;
+    contact.state = state;
+    Ok(())
 }
 
 /// What the fold relies on between the parts of a contact.
@@ -115,18 +125,28 @@ fn consistent(contact: &Contact) -> Result<(), StoredError> {
     Ok(())
 }
 
-/// Appends what changed since a savepoint of the contact. Only where [`Savepoint::has_only_grown`] says so.
+/// Appends what changed since a savepoint of the contact. Only where [`Savepoint::leads_to`] says so.
 pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, bytes: &mut Vec<u8>) {
-    debug_assert!(since.has_only_grown(contact), "a change is written only of what has grown");
-    let lengths = since.lengths();
-    for length in [lengths.rules, lengths.rows, lengths.ledger] {
+    debug_assert!(since.leads_to(contact), "a change is written only where nothing was rewritten");
+    let (rows, bookings, rules) = (since.rows(contact), since.bookings(contact), since.rules());
+    for length in [rules.before, rows.before, bookings.before] {
         put_number(bytes, length as u64);
     }
     let mut writer = FormWriter { bytes, words, base: Default::default() };
-    put_rules(contact, lengths.rules, &mut writer);
-    put_rows(contact, lengths.rows, &mut writer);
-    put_contributions(contact, lengths.ledger, &mut writer);
-    put_state(&contact.state, since.state(), last_row(contact), &mut writer);
+    put_rules(contact, rules.before, &mut writer);
+    let departed = contact.base.as_ref().filter(|base| !since.base().is_some_and(|before| Arc::ptr_eq(before, base)));
+    writer.byte(u8::from(departed.is_some()));
+    if let Some(base) = departed {
+        writer.number(rows.left as u64);
+        writer.number(bookings.left as u64);
+        put_order(base.boundary, &mut writer);
+        let blank = State::default();
+        let before = since.base().map_or(&blank, |before| &before.state);
+        put_state(&base.state, before, Beside::default(), &mut writer);
+    }
+    put_rows(contact, rows.new_from(), &mut writer);
+    put_contributions(contact, bookings.new_from(), &mut writer);
+    put_state(&contact.state, since.state(), beside(contact), &mut writer);
     put_announced(&contact.announced, since.announced(), &mut writer);
 }
 
@@ -142,14 +162,32 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
         }
     }
     read_rules(contact, &mut reader)?;
+    if reader.flags(1)? == 1 {
+        read_departure(contact, &mut reader)?;
+    }
     read_rows(contact, &mut reader)?;
     read_contributions(contact, &mut reader)?;
-    let last = last_row(contact);
-    read_state(&mut contact.state, last, &mut reader)?;
+    read_state_of(contact, &mut reader)?;
     read_announced(&mut contact.announced, &mut reader)?;
     contact.facts = Default::default();
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a change"));
     }
+    contact.tidy();
     consistent(contact)
+}
+
+/// Rows and bookings that went into the base, and what it is after them.
+fn read_departure(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let (rows, bookings) = (reader.bytes.number()?, reader.bytes.number()?);
+    if rows > contact.rows.len() as u64 || bookings > contact.ledger.len() as u64 {
+        return Err(StoredError::Malformed("more rows or bookings that left than there were"));
+    }
+    let boundary = read_order(reader)?;
+    let mut state = contact.base.take().map(|base| Arc::unwrap_or_clone(base).state).unwrap_or_default();
+    read_state(&mut state, Beside::default(), reader)?;
+    contact.rows.lose(rows as usize);
+    contact.ledger.lose(bookings as usize, state.booked);
+    contact.base = Some(Arc::new(Base { boundary, state }));
+    Ok(())
 }

@@ -26,14 +26,17 @@ mod part {
     pub(super) const ALL: u8 = u8::MAX;
 }
 
-/// Appends a state: what of it differs from `before`, which is the blank state where it is written in full. `last_row` is the order of the
-/// contact's last row, which mostly is the last event.
-pub(super) fn put_state(
-    state: &State,
-    before: &State,
-    last_row: Option<(Timestamp, Uid)>,
-    writer: &mut FormWriter<'_>,
-) {
+/// What stands beside a state in its contact and is mostly equal to parts of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside<'a> {
+    /// The order of the contact's last row: mostly that of the last event.
+    pub(super) last_row: Option<(Timestamp, Uid)>,
+    /// The facts of the contact's base: mostly those of the state.
+    pub(super) facts: Option<&'a SharedList<FactStatistics>>,
+}
+
+/// Appends a state: what of it differs from `before`, which is the blank state where it is written in full.
+pub(super) fn put_state(state: &State, before: &State, beside: Beside<'_>, writer: &mut FormWriter<'_>) {
     let mut parts = 0;
     let mut mark = |bit, differs| parts |= if differs { bit } else { 0 };
     mark(part::ATTRIBUTES, state.attributes != before.attributes);
@@ -43,7 +46,7 @@ pub(super) fn put_state(
     mark(part::ONCE, state.once != before.once);
     mark(part::ROLLING, state.rolling != before.rolling);
     mark(part::FACTS, state.facts != before.facts);
-    mark(part::LAST_EVENT, state.last_event != last_row);
+    mark(part::LAST_EVENT, state.last_event != beside.last_row);
     writer.byte(parts);
     writer.base = Timestamp::default();
     writer.optional_instant(state.tau);
@@ -78,14 +81,14 @@ pub(super) fn put_state(
         put_grown(&state.rolling, &before.rolling, writer, put_rolling);
     }
     if parts & part::FACTS != 0 {
-        writer.list(&state.facts, put_fact);
+        put_facts(&state.facts, &before.facts, beside.facts, writer);
     }
 }
 
 /// Reads a state over the one it was written against.
 pub(super) fn read_state(
     state: &mut State,
-    last_row: Option<(Timestamp, Uid)>,
+    beside: Beside<'_>,
     reader: &mut FormReader<'_>,
 ) -> Result<(), StoredError> {
     let parts = reader.flags(part::ALL)?;
@@ -93,7 +96,7 @@ pub(super) fn read_state(
     state.tau = reader.optional_instant()?;
     reader.base = state.tau.unwrap_or_default();
     state.last_event = match parts & part::LAST_EVENT {
-        0 => last_row,
+        0 => beside.last_row,
         _ => match reader.flags(1)? {
             0 => None,
             _ => Some(read_order(reader)?),
@@ -122,7 +125,7 @@ pub(super) fn read_state(
         read_grown(&mut state.rolling, reader, read_rolling)?;
     }
     if parts & part::FACTS != 0 {
-        state.facts = SharedList::new(reader.list(read_fact)?);
+        read_facts(&mut state.facts, beside.facts, reader)?;
     }
     Ok(())
 }
@@ -354,26 +357,88 @@ fn read_stage(reader: &mut FormReader<'_>) -> Result<StageState, StoredError> {
     Ok(StageState { stage, entered, points, first_contribution, armed: flags & 1 != 0, resting: flags & 2 != 0 })
 }
 
-fn put_fact(fact: &FactStatistics, writer: &mut FormWriter<'_>) {
-    writer.text(&fact.text);
-    writer.byte(fact.verdict.code());
-    writer.number(fact.count);
-    writer.instant(fact.first);
-    writer.instant(fact.last);
-    writer.list(&fact.recent, |instant, writer| writer.instant(*instant));
+/// How facts are written.
+mod facts_form {
+    /// Those that are not as before, each with its place.
+    pub(super) const CHANGED: u8 = 0;
+    /// All of them.
+    pub(super) const FULL: u8 = 1;
+    /// They are those of the base.
+    pub(super) const OF_BASE: u8 = 2;
 }
 
-fn read_fact(reader: &mut FormReader<'_>) -> Result<FactStatistics, StoredError> {
+fn put_facts(
+    now: &SharedList<FactStatistics>,
+    before: &[FactStatistics],
+    of_base: Option<&SharedList<FactStatistics>>,
+    writer: &mut FormWriter<'_>,
+) {
+    if of_base.is_some_and(|of_base| of_base.is_same(now)) {
+        return writer.byte(facts_form::OF_BASE);
+    }
+    let is_it = |(one, other): (&FactStatistics, &FactStatistics)| one.key == other.key && one.verdict == other.verdict;
+    let in_place = now.len() >= before.len() && before.iter().zip(now.iter()).all(is_it);
+    writer.byte(if in_place { facts_form::CHANGED } else { facts_form::FULL });
+    let before = if in_place { before } else { &[] };
+    let changed = || now.iter().enumerate().filter(|(at, fact)| before.get(*at) != Some(*fact));
+    writer.number(changed().count() as u64);
+    for (at, fact) in changed() {
+        writer.number(at as u64);
+        let known = before.get(at);
+        if known.is_none() {
+            writer.text(&fact.text);
+            writer.byte(fact.verdict.code());
+        }
+        writer.number(fact.count);
+        writer.instant(fact.first);
+        writer.instant(fact.last);
+        let recent = known.map_or(&[][..], |known| &known.recent);
+        put_grown(&fact.recent, recent, writer, |instant, writer| writer.instant(*instant));
+    }
+}
+
+fn read_facts(
+    facts: &mut SharedList<FactStatistics>,
+    of_base: Option<&SharedList<FactStatistics>>,
+    reader: &mut FormReader<'_>,
+) -> Result<(), StoredError> {
+    match reader.bytes.byte()? {
+        facts_form::CHANGED => {}
+        facts_form::FULL => *facts = SharedList::default(),
+        facts_form::OF_BASE => {
+            let of_base = of_base.ok_or(StoredError::Malformed("facts of a base that is not there"))?;
+            *facts = of_base.clone();
+            return Ok(());
+        }
+        _ => return Err(StoredError::Malformed("facts of an unknown form")),
+    }
+    let changed = reader.bytes.number()?;
+    if changed == 0 {
+        return Ok(());
+    }
+    let facts = facts.make_mut();
+    for _ in 0..changed {
+        let at = reader.bytes.number_u32()? as usize;
+        if at > facts.len() {
+            return Err(StoredError::Malformed("a fact behind the end"));
+        }
+        if at == facts.len() {
+            facts.push(read_new_fact(reader)?);
+        }
+        let fact = &mut facts[at];
+        fact.count = reader.bytes.number()?;
+        fact.first = reader.instant()?;
+        fact.last = reader.instant()?;
+        read_grown(&mut fact.recent, reader, FormReader::instant)?;
+    }
+    Ok(())
+}
+
+fn read_new_fact(reader: &mut FormReader<'_>) -> Result<FactStatistics, StoredError> {
     let text = reader.bytes.text()?;
-    Ok(FactStatistics {
-        key: Name::of(text),
-        text: Arc::from(text),
-        verdict: Verdict::of_code(reader.bytes.byte()?).ok_or(StoredError::Malformed("an unknown verdict"))?,
-        count: reader.bytes.number()?,
-        first: reader.instant()?,
-        last: reader.instant()?,
-        recent: reader.list(FormReader::instant)?,
-    })
+    let verdict = Verdict::of_code(reader.bytes.byte()?).ok_or(StoredError::Malformed("an unknown verdict"))?;
+    let (first, last, recent) = (Timestamp::default(), Timestamp::default(), Vec::new());
+    Ok(FactStatistics { key: Name::of(text), text: Arc::from(text), verdict, count: 0, first, last, recent })
 }
 
 pub(super) fn put_order(order: (Timestamp, Uid), writer: &mut FormWriter<'_>) {
