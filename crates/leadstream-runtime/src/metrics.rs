@@ -2,6 +2,7 @@
 //!
 //! The deliveries of L5 add up: records = records skipped + records dead-lettered + records with events; events are counted by outcome.
 
+use leadstream_core::Bound;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// The runtime's figures. Cloning shares them.
@@ -23,8 +24,8 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// Contacts written back.
     pub written_back: IntCounter,
-    /// Rows that went into the base for the bytes of their contact (S6).
-    pub crowded_out: IntCounter,
+    /// What contacts let go of because they may keep only so much, by the bound (S58).
+    pub limits_reached: IntCounterVec,
     /// Events whose redo is not covered by the changelog, by task.
     pub uncovered_events: IntGaugeVec,
     /// Bytes of redo not covered by the changelog, by task.
@@ -87,6 +88,13 @@ impl Metrics {
                 .buckets(buckets),
         )?;
         registry.register(Box::new(commit_seconds.clone()))?;
+        let limits_reached = counters(
+            "leadstream_limits_reached_total",
+            "What contacts let go of, or did not take, because they may keep only so much",
+            "limit",
+        )?;
+        // Each from the beginning, so that the first time is seen as a rise.
+        Bound::ALL.iter().for_each(|bound| limits_reached.with_label_values(&[bound.as_str()]).inc_by(0));
         let running_tasks = IntGauge::new("leadstream_tasks_running", "Tasks running")?;
         registry.register(Box::new(running_tasks.clone()))?;
         Ok(Metrics {
@@ -98,10 +106,7 @@ impl Metrics {
             commits: counters("leadstream_commits_total", "Commits by result", "result")?,
             commit_seconds,
             written_back: counter("leadstream_written_back_contacts_total", "Contacts written back")?,
-            crowded_out: counter(
-                "leadstream_crowded_out_rows_total",
-                "Rows folded for good because their contact held too many bytes",
-            )?,
+            limits_reached,
             uncovered_events: by_task(
                 "leadstream_redo_uncovered_events",
                 "Events whose redo the changelog does not cover",

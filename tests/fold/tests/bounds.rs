@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use leadstream_core::contact::{Contact, Level};
+use leadstream_core::contact::{ANNOUNCED_TAGS_MAX, Contact, Level};
 use leadstream_core::derived::{DerivedKind, Mark};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{
-    BOOKING_BYTES, DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid, Value,
+    BOOKING_BYTES, Bound, DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid,
+    Value,
 };
 use leadstream_wire::stored::contact::{ImageWriter, put_change};
 use leadstream_wire::stored::redo::RedoPacker;
@@ -122,8 +123,12 @@ fn a_contact_with_all_its_bounds_filled_fits_into_a_record_s58() {
     assert_eq!(base.state.facts.iter().filter(|fact| fact.text.starts_with('0')).count(), 256);
     assert_eq!(base.state.facts.iter().map(|fact| fact.recent.len()).sum::<usize>(), 4000);
     assert!(run.counted() > HistoryLimits::default().bytes * 9 / 10);
-    assert!(run.fold.take_crowded_out() > 1000);
-    assert_eq!(run.fold.take_crowded_out(), 0);
+    let reached = run.fold.take_reached().unwrap();
+    assert!(reached.of(Bound::RowBytes) > 1000);
+    for bound in Bound::ALL {
+        assert_eq!(reached.of(bound) > 0, bound != Bound::AnnouncedTags, "{bound:?}");
+    }
+    assert_eq!(run.fold.take_reached(), None);
     assert!(most > HistoryLimits::default().bytes * 7 / 10 && most < RECORD_BYTES, "{most} bytes");
 }
 
@@ -291,4 +296,64 @@ fn retiring_a_plan_leaves_its_first_stage_in_silence_and_any_other_with_an_event
         assert_eq!((left.kind, &left.new), (DerivedKind::StageRegressed, &Level::None));
         assert_eq!(left.marks, if late { vec![Mark::Late, Mark::Plan] } else { vec![Mark::Plan] });
     }
+}
+
+/// A CRM's word on a tag.
+fn tag_event(number: i64, tag: &str, carried: bool) -> Event {
+    let mut tags = event("tagged", number);
+    tags.kind = EventKind::Tags;
+    tags.properties.set(tag, Value::Bool(carried));
+    tags
+}
+
+#[test]
+fn announced_tags_are_bounded_and_no_id_comes_twice_s54_s58() {
+    let mut run = Run::new(&[OTHER], HistoryLimits::default());
+    let mut number = 0;
+    let mut say = |run: &mut Run, tag: &str, carried: bool| {
+        number += 1;
+        run.apply(&tag_event(number, tag, carried));
+        run.told.last().unwrap().clone()
+    };
+    // One tag that comes and goes often, then many that come once, while another one stays.
+    say(&mut run, "stays", true);
+    for _ in 0..5 {
+        say(&mut run, "often", true);
+        say(&mut run, "often", false);
+    }
+    for tag in 0..600 {
+        say(&mut run, &format!("tag-{tag}"), true);
+        say(&mut run, &format!("tag-{tag}"), false);
+    }
+    let tags = |run: &Run| run.contact.announced.subjects.iter().filter(|known| known.subject.is_tag()).count();
+    assert_eq!((tags(&run), run.contact.announced.forgotten_n), (ANNOUNCED_TAGS_MAX, 10));
+    assert_eq!(run.fold.take_reached().unwrap().of(Bound::AnnouncedTags), 602 - ANNOUNCED_TAGS_MAX as u64);
+    assert_eq!(say(&mut run, "often", true).n, 11);
+    assert_eq!(say(&mut run, "tag-0", true).n, 11, "behind every forgotten one");
+    assert_eq!(say(&mut run, "tag-599", true).n, 13, "not forgotten: its third, which began behind the forgotten ones");
+    assert_eq!(say(&mut run, "stays", false).n, 2, "carried tags are not forgotten");
+    let mut ids: Vec<_> = run.told.iter().map(|event| event.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), run.told.len());
+    let mut image = Vec::new();
+    ImageWriter::default().write(&run.contact, &mut image);
+    assert_eq!(leadstream_wire::stored::contact::read_image("c1", &image).unwrap().announced, run.contact.announced);
+}
+
+#[test]
+fn folding_anew_counts_no_bound_twice_s58() {
+    let mut run = Run::new(&[OTHER], HistoryLimits::default());
+    let mut tags = event("tagged", 10);
+    tags.kind = EventKind::Tags;
+    (0..203).for_each(|n| tags.properties.set(&format!("tag-{n}"), Value::Bool(true)));
+    run.apply(&tags);
+    assert_eq!(run.fold.take_reached().unwrap().of(Bound::Tags), 3);
+    run.apply(&event("page_viewed", 5));
+    assert_eq!(run.fold.take_reached(), None);
+    // A late event's own step is counted.
+    let late = tag_event(11, "another", true);
+    run.apply(&event("page_viewed", 20));
+    run.apply(&late);
+    assert_eq!(run.fold.take_reached().unwrap().of(Bound::Tags), 1);
 }

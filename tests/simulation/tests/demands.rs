@@ -573,7 +573,7 @@ fn a_contact_with_too_many_bytes_loses_rows_to_its_base_and_stops_nothing_s6() {
         }
     }
     world.settle(0).unwrap();
-    assert!(world.metrics.crowded_out.get() > 40);
+    assert!(world.metrics.limits_reached.with_label_values(&["row_bytes"]).get() > 40);
     restart(&mut world, false);
     world.settle(0).unwrap();
     let answer = ask(&mut world, "anna").unwrap().contact.unwrap();

@@ -14,9 +14,14 @@ pub struct Announced {
     pub seq: u64,
     /// The time of the last derived event: `time` never goes back (S43).
     pub time: Option<Timestamp>,
-    /// Each subject ever announced or silently entered.
+    /// Each subject ever announced or silently entered, but for forgotten tags.
     pub subjects: Vec<SubjectState>,
+    /// The greatest number of a forgotten tag's announcements: a tag that is not known goes on behind it, so that no id comes twice (S54).
+    pub forgotten_n: u64,
 }
+
+/// The most tags of which is known what was announced (S58): those that a contact carries, and as many others.
+pub const ANNOUNCED_TAGS_MAX: usize = 400;
 
 /// What is announced about (S30).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +43,11 @@ impl SubjectId {
         }
     }
 
+    /// Whether it is a tag.
+    pub fn is_tag(&self) -> bool {
+        matches!(self, SubjectId::Tag(_))
+    }
+
     /// The subject's name as ids and consumers spell it: `tag:x`, `stage`, `qualify`.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -55,9 +65,9 @@ pub struct SubjectState {
     pub subject: SubjectId,
     /// The level announced.
     pub level: Level,
-    /// How many derived events there were (S54).
+    /// The number of the last derived event (S54): how many there were, but for a tag that had been forgotten.
     pub n: u64,
-    /// The id of the last of them; zeros before the first.
+    /// The id of the last of them that is known; zeros where none is.
     pub last_id: Hash,
 }
 
@@ -80,12 +90,14 @@ impl Announced {
     }
 
     /// What was announced of a subject, to change; added if it is new.
+    ///
+    /// Tags are an open set: beyond [`ANNOUNCED_TAGS_MAX`] the one that is not carried and was announced the longest ago is forgotten.
     pub fn subject_mut(&mut self, subject: &SubjectId) -> &mut SubjectState {
         let at = match self.subjects.iter().position(|state| state.subject == *subject) {
             Some(at) => at,
             None => {
-                let blank =
-                    SubjectState { subject: subject.clone(), level: Level::None, n: 0, last_id: Hash::default() };
+                let n = if subject.is_tag() { self.forgotten_n } else { 0 };
+                let blank = SubjectState { subject: subject.clone(), level: Level::None, n, last_id: Hash::default() };
                 if self.subjects.is_empty() {
                     self.subjects.reserve_exact(2);
                 }
@@ -98,9 +110,45 @@ impl Announced {
 
     /// Becomes a copy of another one in the memory that it has.
     pub(super) fn copy_from(&mut self, other: &Announced) {
-        let Announced { seq, time, subjects } = other;
-        (self.seq, self.time) = (*seq, *time);
+        let Announced { seq, time, subjects, forgotten_n } = other;
+        (self.seq, self.time, self.forgotten_n) = (*seq, *time, *forgotten_n);
         self.subjects.clone_from(subjects);
+    }
+
+    /// Counts one more announcement of a subject, at this level. Returns its number (S54).
+    pub(crate) fn count(&mut self, subject: &SubjectId, level: Level) -> u64 {
+        let state = self.subject_mut(subject);
+        state.n += 1;
+        state.level = level;
+        let n = state.n;
+        if subject.is_tag() {
+            // Tags stand in the order of their last announcement, so that the first of them can be forgotten.
+            let at = self.subjects.iter().position(|state| state.subject == *subject);
+            if let Some(at) = at.filter(|at| at + 1 < self.subjects.len()) {
+                self.subjects[at..].rotate_left(1);
+            }
+        }
+        n
+    }
+
+    /// Forgets tags beyond the bound. Returns how many.
+    pub(crate) fn forget_tags(&mut self) -> usize {
+        if self.subjects.len() <= ANNOUNCED_TAGS_MAX {
+            return 0;
+        }
+        let tags = self.subjects.iter().filter(|state| state.subject.is_tag()).count();
+        let mut surplus = tags.saturating_sub(ANNOUNCED_TAGS_MAX);
+        let before = self.subjects.len();
+        let forgotten_n = &mut self.forgotten_n;
+        self.subjects.retain(|state| {
+            let goes = surplus > 0 && state.subject.is_tag() && state.level == Level::None;
+            if goes {
+                surplus -= 1;
+                *forgotten_n = (*forgotten_n).max(state.n);
+            }
+            !goes
+        });
+        before - self.subjects.len()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

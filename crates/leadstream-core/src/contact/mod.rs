@@ -13,7 +13,7 @@ mod trail;
 
 use std::sync::Arc;
 
-pub use announced::{Announced, Level, SubjectId, SubjectState};
+pub use announced::{ANNOUNCED_TAGS_MAX, Announced, Level, SubjectId, SubjectState};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, LimitReasons, RuleIndex, RuleName, RuleTable};
 use rows::RowsMark;
 use trail::TrailMark;

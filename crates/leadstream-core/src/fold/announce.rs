@@ -100,19 +100,14 @@ pub(crate) fn stage_place(plan: Option<&Plan>, level: &Level) -> usize {
 
 /// Counts one more announcement of a subject (S54). Returns its number, its id and the id of the one before.
 fn number(announced: &mut Announced, contact: &str, edge: &Edge) -> (u64, Hash, Option<Hash>) {
-    let state = announced.subject_mut(&edge.subject);
-    let before = (state.n > 0).then_some(state.last_id);
-    state.n += 1;
-    state.level = edge.new.clone();
+    let n = announced.count(&edge.subject, edge.new.clone());
     let subject = edge.subject.name();
-    state.last_id = Hasher::new()
-        .text("leadstream/1")
-        .text(contact)
-        .text(edge.subject.plan())
-        .text(&subject)
-        .number(state.n)
-        .finish();
-    (state.n, state.last_id, before)
+    let id =
+        Hasher::new().text("leadstream/1").text(contact).text(edge.subject.plan()).text(&subject).number(n).finish();
+    let state = announced.subject_mut(&edge.subject);
+    let before = (state.last_id != Hash::default()).then_some(state.last_id);
+    state.last_id = id;
+    (n, id, before)
 }
 
 /// The contributions with the largest value now in the score that was read; ties by time, uid and rule (S53).

@@ -6,6 +6,7 @@ use crate::contact::{
     Cause, Contribution, Dimension, LimitReason, LimitReasons, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
     RuleTable, State, TagState,
 };
+use crate::fold::reached::{Bound, Reached};
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
 use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, Rule};
@@ -32,6 +33,8 @@ pub(crate) struct Books<'a> {
     pub(crate) tags: &'a mut Vec<TagOperation>,
     /// Tags that were set or removed, with since when the contact had carried them before the step.
     pub(crate) touched_tags: &'a mut Vec<(Arc<str>, Option<Timestamp>)>,
+    /// Bounds that were reached.
+    pub(crate) reached: &'a mut Reached,
 }
 
 impl Books<'_> {
@@ -112,6 +115,7 @@ impl Books<'_> {
             if applied != Points::ZERO {
                 if rolling.len() >= ROLLING_MAX {
                     rolling.remove(0);
+                    self.reached.add(Bound::RollingBookings, 1);
                 }
                 rolling.push(RollingBooking { rule: state_index, time: now, applied });
             }
@@ -121,6 +125,7 @@ impl Books<'_> {
             once.retain(|known| known.rule != state_index || known.key != key);
             if once.len() >= ONCE_KEYS_MAX {
                 once.remove(0);
+                self.reached.add(Bound::OnceKeys, 1);
             }
             once.push(OnceKey { rule: state_index, key, fired: now });
         }
@@ -192,7 +197,10 @@ impl Books<'_> {
     fn carry(&mut self, tag: &Arc<str>, now: Timestamp) -> Option<usize> {
         match self.state.tags.binary_search_by(|known| known.tag.cmp(tag)) {
             Ok(at) => Some(at),
-            Err(_) if self.state.tags.len() >= TAGS_MAX || tag.len() > TAG_BYTES_MAX => None,
+            Err(_) if self.state.tags.len() >= TAGS_MAX || tag.len() > TAG_BYTES_MAX => {
+                self.reached.add(Bound::Tags, 1);
+                None
+            }
             Err(at) => {
                 // A level is what it is after a step (S30): a tag removed and set again in one step has been carried since before it.
                 let since = self.touch(tag, None).unwrap_or(now);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, SharedList, State};
 use crate::event::Event;
 use crate::fold::step::Stepper;
-use crate::fold::{FactCaches, Fold, facts, timers};
+use crate::fold::{Bound, FactCaches, Fold, facts, timers};
 use crate::id::Uid;
 use crate::time::Timestamp;
 use crate::timeline::InForce;
@@ -35,7 +35,7 @@ impl Fold {
         let old = if is_old { rows.partition_point(|row| row.time < newest - self.limits.horizon) } else { 0 };
         let many = rows.len().saturating_sub(self.limits.rows);
         let much = self.rows_too_much(contact, newest);
-        self.crowded_out += much.saturating_sub(old.max(many)) as u64;
+        self.buffers.reached.add(Bound::RowBytes, much.saturating_sub(old.max(many)));
         self.depart_oldest(contact, old.max(many).max(much));
     }
 
@@ -74,15 +74,18 @@ impl Fold {
         let before = base.facts.clone();
         let caches = FactCaches::default();
         let mut row = std::mem::take(&mut self.row);
+        let reached = self.buffers.reached;
         for at in 0..count {
             contact.rows.load(at, &contact.id, &mut row);
             self.step_base(contact, &mut base, &row, BaseSight { at, departed: &before, caches: &caches });
         }
         self.row = row;
+        // These steps were taken, and counted, before.
+        self.buffers.reached = reached;
         for at in 0..count {
             let time = contact.rows.as_slice()[at].time;
             let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());
-            facts::depart(&mut base, &contact.rows, at, plans);
+            facts::depart(&mut base, &contact.rows, at, plans, &mut self.buffers.reached);
         }
         let boundary = contact.rows.as_slice()[count - 1].order();
         let booked = base.booked - contact.ledger.first;

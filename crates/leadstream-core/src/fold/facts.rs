@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::contact::{FactStatistics, Row, Rows, State};
 use crate::event::{Event, Value};
 use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
+use crate::fold::reached::{Bound, Reached};
 use crate::id::Name;
 use crate::plan::{CountedVerdicts, Fact, Plan};
 use crate::time::{Span, Timestamp};
@@ -197,7 +198,13 @@ const TYPE_BYTES_MAX: usize = 64;
 
 /// Adds a departing row to the statistics of the base: of its type, and of every fact that it matches of the plans in force at its time or
 /// since, for a later condition may look back at it.
-pub(crate) fn depart<'p>(base: &mut State, rows: &Rows, at: usize, plans: impl Iterator<Item = &'p Arc<Plan>> + Clone) {
+pub(crate) fn depart<'p>(
+    base: &mut State,
+    rows: &Rows,
+    at: usize,
+    plans: impl Iterator<Item = &'p Arc<Plan>> + Clone,
+    reached: &mut Reached,
+) {
     let is_asked = |key: Name| plans.clone().any(|plan| plan.facts.iter().any(|fact| fact.key == key));
     let (row, event_type) = (&rows.as_slice()[at], rows.event_type(at));
     let mut matched: Vec<(Name, &str, Span)> = vec![(event_type.name(), event_type.as_str(), Span::ZERO)];
@@ -214,18 +221,21 @@ pub(crate) fn depart<'p>(base: &mut State, rows: &Rows, at: usize, plans: impl I
     let facts = base.facts.make_mut();
     for (key, text, window) in matched {
         if text.len() <= TYPE_BYTES_MAX || is_asked(key) {
-            add(facts, key, text, row, window);
+            add(facts, key, text, row, window, reached);
+        } else {
+            reached.add(Bound::FactTypes, 1);
         }
     }
-    bound(facts, is_asked);
+    bound(facts, is_asked, reached);
 }
 
 /// Lets go of what is beyond the bounds (L8): types are an open set.
-fn bound(facts: &mut Vec<FactStatistics>, is_asked: impl Fn(Name) -> bool) {
+fn bound(facts: &mut Vec<FactStatistics>, is_asked: impl Fn(Name) -> bool, reached: &mut Reached) {
     while facts.iter().map(|fact| fact.recent.len()).sum::<usize>() > RECENT_TOTAL_MAX {
         let with_oldest = facts.iter_mut().filter(|fact| !fact.recent.is_empty()).min_by_key(|fact| fact.recent[0]);
         let Some(fact) = with_oldest else { break };
         fact.recent.remove(0);
+        reached.add(Bound::FactInstants, 1);
     }
     if facts.len() <= TYPES_MAX {
         return;
@@ -235,10 +245,11 @@ fn bound(facts: &mut Vec<FactStatistics>, is_asked: impl Fn(Name) -> bool) {
         let others = facts.iter().enumerate().filter(|(_, fact)| !is_asked(fact.key));
         let Some((at, _)) = others.min_by_key(|(_, fact)| (fact.last, &fact.text, fact.verdict)) else { break };
         facts.remove(at);
+        reached.add(Bound::FactTypes, 1);
     }
 }
 
-fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window: Span) {
+fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window: Span, reached: &mut Reached) {
     let at = match facts.iter().position(|known| known.key == key && known.verdict == row.verdict()) {
         Some(at) => at,
         None => {
@@ -256,6 +267,7 @@ fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window
         known.recent.retain(|time| *time > row.time - window);
         if known.recent.len() >= RECENT_MAX {
             known.recent.remove(0);
+            reached.add(Bound::FactInstants, 1);
         }
         known.recent.push(row.time);
     }

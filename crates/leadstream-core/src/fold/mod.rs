@@ -9,6 +9,7 @@ mod departure;
 mod facts;
 mod levels;
 mod periods;
+mod reached;
 mod reconcile;
 mod stages;
 mod step;
@@ -34,6 +35,7 @@ use crate::timeline::{InForce, Timeline};
 pub use announce::CONTRIBUTIONS_SHOWN;
 pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
+pub use reached::{Bound, Reached};
 
 /// How much history a contact keeps (S6, S58).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +81,6 @@ pub struct Fold {
     buffers: StepBuffers,
     /// The last change of each subject in the present silent fold.
     noted: Vec<Edge>,
-    /// Rows that left for the bytes of their contact since [`Fold::take_crowded_out`] was asked.
-    crowded_out: u64,
 }
 
 impl Fold {
@@ -93,7 +93,6 @@ impl Fold {
             row: Event::default(),
             buffers: StepBuffers::default(),
             noted: Vec::new(),
-            crowded_out: 0,
         }
     }
 
@@ -195,9 +194,15 @@ impl Fold {
         contact.next_due = timers::next_timer(&self.timeline, &contact.state, &contact.rules).map(|timer| timer.due);
     }
 
-    /// How many rows have left since the last time for the bytes of their contact alone, neither for their age nor for their number (S6).
-    pub fn take_crowded_out(&mut self) -> u64 {
-        std::mem::take(&mut self.crowded_out)
+    /// Which bounds of what a contact keeps were reached since the last time, if any (S58). Folding anew counts nothing twice.
+    #[inline]
+    pub fn take_reached(&mut self) -> Option<Reached> {
+        (!self.buffers.reached.is_empty()).then(|| std::mem::take(&mut self.buffers.reached))
+    }
+
+    fn forget_tags(&mut self, contact: &mut Contact) {
+        let forgotten = contact.announced.forget_tags();
+        self.buffers.reached.add(Bound::AnnouncedTags, forgotten);
     }
 
     /// The contact as it was after all steps up to an instant, folded anew from the base (L1). `None` where the instant lies before the base.
@@ -304,6 +309,7 @@ impl Fold {
             announcement.tell(contact, edge, Vec::new(), out);
         }
         self.buffers.edges = edges;
+        self.forget_tags(contact);
     }
 
     /// A command ordered before a step already taken (S40): the contact is folded anew, silently, and corrected. The event's row is in place.
@@ -357,19 +363,23 @@ impl Fold {
         self.noted.clear();
         let mut row = std::mem::take(&mut self.row);
         let mut watched_fired = 0;
+        let mut reached = self.buffers.reached;
         for at in 0..contact.rows.len() {
             contact.rows.load(at, &contact.id, &mut row);
             self.fire_silently(contact, row.time);
+            self.buffers.reached = Reached::default();
             let in_force = Arc::clone(self.timeline.at(row.time));
             let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
             let fired = stepper.event(&row);
             self.note_edges();
             if watched == Some(row.uid) {
                 watched_fired = fired;
+                reached.merge(&self.buffers.reached);
             }
         }
         self.row = row;
         self.fire_silently(contact, until);
+        self.buffers.reached = reached;
         watched_fired
     }
 

@@ -53,6 +53,7 @@ impl Fold {
             let edge = Edge { subject, old, new, since, score, stage_first: None, threshold, reason, silent };
             announcement.tell(contact, &edge, via, out);
         }
+        self.forget_tags(contact);
     }
 }
 

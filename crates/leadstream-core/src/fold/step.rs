@@ -15,6 +15,7 @@ use crate::fold::booking::{self, Books};
 use crate::fold::facts::{FactCaches, History, StepScope};
 use crate::fold::levels::{Edge, PreLevels};
 use crate::fold::periods::Periods;
+use crate::fold::reached::{Bound, Reached};
 use crate::id::Hasher;
 use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, VerdictPolicy};
 use crate::points::Points;
@@ -42,6 +43,8 @@ pub(crate) struct StepBuffers {
     pub(crate) edges: Vec<Edge>,
     pub(crate) periods: Periods,
     pub(crate) pre_levels: PreLevels,
+    /// Bounds that were reached since somebody asked.
+    pub(crate) reached: Reached,
 }
 
 /// A rule that fires in this step, decided on the state before it.
@@ -233,6 +236,7 @@ impl Stepper<'_> {
             let too_long = matches!(&attribute.value, AttributeValue::Text(text) if text.len() > ATTRIBUTE_BYTES_MAX);
             let would_be = bytes + attribute_bytes(&attribute) - at.map_or(0, |at| attribute_bytes(&attributes[at]));
             if too_long || would_be > ATTRIBUTES_BYTES_MAX || (at.is_none() && attributes.len() >= ATTRIBUTES_MAX) {
+                self.buffers.reached.add(Bound::Attributes, 1);
                 continue;
             }
             bytes = would_be;
@@ -336,10 +340,10 @@ impl Stepper<'_> {
         tags.clear();
         tags.extend(event_tags);
         let plans = self.plans;
-        let touched_tags = &mut self.buffers.touched_tags;
+        let StepBuffers { touched_tags, reached, .. } = &mut *self.buffers;
         touched_tags.clear();
-        let ledger = self.ledger.as_deref_mut();
-        let mut books = Books { plans, state: self.state, rules: self.rules, ledger, tags: &mut tags, touched_tags };
+        let (state, rules, ledger) = (&mut *self.state, &mut *self.rules, self.ledger.as_deref_mut());
+        let mut books = Books { plans, state, rules, ledger, tags: &mut tags, touched_tags, reached };
         for firing in &firings {
             let plan = &plans.plans()[firing.plan];
             if let Some(plan_at) = books.state.plans.iter().position(|held| held.key == plan.key) {

@@ -1,6 +1,6 @@
 //! The open epoch of a task: what it touched, will produce and will count. Thrown away as a whole where its commit fails.
 
-use leadstream_core::Outcome;
+use leadstream_core::{Outcome, Reached};
 
 use super::cache::Slot;
 use crate::output::OutputBuffer;
@@ -28,8 +28,8 @@ pub(crate) struct EpochCounts {
     pub(crate) timers: u64,
     /// Contacts written back.
     pub(crate) written_back: u64,
-    /// Rows that went into the base for the bytes of their contact.
-    pub(crate) crowded_out: u64,
+    /// What contacts let go of because they may keep only so much.
+    pub(crate) reached: Reached,
 }
 
 impl EpochCounts {

@@ -99,10 +99,16 @@ impl Task {
         let outcome = tools.fold.apply(&mut entry.contact, event, self.clock.now(), tools.derived);
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
-        self.open.counts.crowded_out += tools.fold.take_crowded_out();
+        self.count_reached(tools);
         self.clock.saw_event(event.time);
         self.tell(tools);
         Ok(())
+    }
+
+    fn count_reached(&mut self, tools: &mut Tools<'_>) {
+        if let Some(reached) = tools.fold.take_reached() {
+            self.open.counts.reached.merge(&reached);
+        }
     }
 
     /// Marks a contact as touched by the open epoch and keeps what undoes it.
@@ -244,6 +250,7 @@ impl Task {
         if tools.fold.advance(&mut entry.contact, clock, tools.derived) {
             self.open.counts.timers += 1;
         }
+        self.count_reached(tools);
         self.timers.follow(slot, entry);
         self.tell(tools);
     }

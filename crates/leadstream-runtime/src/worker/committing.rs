@@ -1,5 +1,7 @@
 //! Commits: one transaction for the open epochs of all tasks of the worker.
 
+use leadstream_core::Bound;
+
 use super::{Phase, Worker};
 use crate::error::WorkerError;
 use crate::log::{Committed, InputOffset, Log, LogError, Membership, Producer, TopicIndex, TopicPartition};
@@ -137,7 +139,9 @@ impl<L: Log> Worker<L> {
         }
         metrics.timers.inc_by(counts.timers);
         metrics.written_back.inc_by(counts.written_back);
-        metrics.crowded_out.inc_by(counts.crowded_out);
+        for bound in Bound::ALL.into_iter().filter(|bound| counts.reached.of(*bound) > 0) {
+            metrics.limits_reached.with_label_values(&[bound.as_str()]).inc_by(counts.reached.of(bound));
+        }
     }
 
     /// Aborts the open transaction and takes the epochs back.

@@ -16,6 +16,7 @@ pub(super) fn put_announced(announced: &Announced, before: &Announced, writer: &
     }
     writer.number(announced.seq);
     writer.optional_instant(announced.time);
+    writer.number(announced.forgotten_n);
     writer.list(&announced.subjects, put_subject);
 }
 
@@ -26,6 +27,7 @@ pub(super) fn read_announced(announced: &mut Announced, reader: &mut FormReader<
     }
     announced.seq = reader.bytes.number()?;
     announced.time = reader.optional_instant()?;
+    announced.forgotten_n = reader.bytes.number()?;
     announced.subjects = reader.list(read_subject)?;
     Ok(())
 }
