@@ -250,8 +250,8 @@ impl Task {
         if tools.fold.advance(&mut entry.contact, clock, tools.derived) {
             self.open.counts.timers += 1;
         }
-        self.count_reached(tools);
         self.timers.follow(slot, entry);
+        self.count_reached(tools);
         self.tell(tools);
     }
 }
