@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use leadstream_config::Config;
-use leadstream_core::HistoryLimits;
 use leadstream_core::plan::PlanSet;
 use leadstream_kafka::KafkaLog;
 use leadstream_plan::{Options, Report, Source, Style};
@@ -240,12 +239,7 @@ fn agreed(config: &Config, topic: PlansTopic<KafkaLog>) -> Result<Agreed, Failur
     if let Some(newest) = book.newest() {
         tracing::info!(set = newest.ordinal(), plans = newest.versions().len(), "plans in force");
     }
-    let history = HistoryLimits {
-        horizon: plans::horizon(config),
-        rows: config.history.rows as usize,
-        ..HistoryLimits::default()
-    };
-    Ok(Agreed { plans: PlansInForce { book, history }, topic })
+    Ok(Agreed { plans: PlansInForce { book, history: plans::history(config) }, topic })
 }
 
 /// Tells of sets that cannot be compiled any more. Gives the reason where it is the newest one, which nothing can stand for.

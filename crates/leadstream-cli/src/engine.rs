@@ -3,7 +3,7 @@
 //! Owns the translation of the configuration into what a worker is told, and the life of the threads. What a worker does is its own business.
 
 mod peers;
-mod told;
+pub(crate) mod told;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

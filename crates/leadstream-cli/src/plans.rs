@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use leadstream_config::Config;
-use leadstream_core::Span;
+use leadstream_core::{HistoryLimits, Span};
 use leadstream_plan::{Options, Report, Source};
 
 use crate::failure::Failure;
@@ -11,6 +11,12 @@ use crate::failure::Failure;
 /// What the compiler must know of a configuration.
 pub(crate) fn options(config: &Config) -> Options {
     Options { horizon: horizon(config), event_types: config.event_types.clone() }
+}
+
+/// How much of a contact's past a configuration keeps.
+pub(crate) fn history(config: &Config) -> HistoryLimits {
+    let bytes = usize::try_from(config.history.bytes.as_bytes()).unwrap_or(usize::MAX);
+    HistoryLimits { horizon: horizon(config), rows: config.history.rows as usize, bytes }
 }
 
 /// The horizon of a configuration.

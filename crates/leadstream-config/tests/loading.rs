@@ -234,6 +234,7 @@ fn values_that_do_not_fit_each_other_are_told_with_both() {
         ("memory: { budget: 1MiB }", "memory.budget: 1MiB is too small; allowed is 64MiB or more"),
         ("contacts: { avro: { schemas: { 1: a } } }", "contacts.avro: format leadstream-json is not Avro"),
         ("history: { max_ahead: 2d, horizon: 1d }", "history.max_ahead: 2d is not below history.horizon 1d"),
+        ("history: { bytes: 1MiB }", "history.bytes: 1MiB is not allowed; allowed is 16KiB to 448KiB"),
         ("history: { horizon: 9999d }", "history.horizon: 9999d is not allowed; allowed is 1s to 3650d"),
         (
             "output: { scorecard_schema_id: 7 }",

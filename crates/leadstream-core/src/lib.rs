@@ -21,7 +21,7 @@ mod word;
 pub use contact::Contact;
 pub use derived::DerivedEvent;
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
-pub use fold::{BOOKING_BYTES, Bound, Fold, HistoryLimits, Outcome, Reached};
+pub use fold::{BOOKING_BYTES, Bound, Fold, HistoryLimits, Outcome, Reached, STATE_BYTES_MAX};
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use time::{Span, Timestamp};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use leadstream_config::{Config, Source};
-use leadstream_core::HistoryLimits;
 use leadstream_core::plan::PlanSet;
 use leadstream_wire::{Encoding, Shape, SourceFormat};
 
@@ -40,11 +39,7 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
     let options = Options {
         inputs: inputs(arguments, &config)?,
         plans: Arc::clone(&set),
-        history: HistoryLimits {
-            horizon: plans::horizon(&config),
-            rows: config.history.rows as usize,
-            ..HistoryLimits::default()
-        },
+        history: plans::history(&config),
         until: arguments.until,
         threads: threads(arguments),
         keep_dead_letters: outputs.dead_letters.is_some(),

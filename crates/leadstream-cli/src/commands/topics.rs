@@ -10,6 +10,7 @@ use leadstream_runtime::log::{Log, LogError, TopicDescription};
 
 use crate::arguments::{ConfigurationArguments, TopicsCommand};
 use crate::connection::{connect, is_freely_kept, own_topics};
+use crate::engine::told::record_difference;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration;
@@ -71,6 +72,9 @@ fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
             lines.push(format!("{}: does not exist: create it with `leadstream topics create`", spec.name));
             continue;
         };
+        if spec.name == config.topic_names().contacts_changelog.as_str() {
+            lines.extend(record_difference(config, &found).map(|difference| format!("{}: {difference}", spec.name)));
+        }
         let mut spec = spec.clone();
         if is_freely_kept(config, &spec.name) {
             spec.retention_ms = Some(0);

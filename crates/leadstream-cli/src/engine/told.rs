@@ -3,8 +3,8 @@
 //! Limits of the process are divided here among its workers and tasks.
 
 use leadstream_config::{Config, IdleClock, OutputFormat, Start, Workers};
-use leadstream_core::Span;
 use leadstream_core::id::Hasher;
+use leadstream_core::{STATE_BYTES_MAX, Span};
 use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
@@ -14,10 +14,28 @@ use leadstream_wire::out::DataFormat;
 
 use crate::codec::{Encoders, InputCodec, OutputTopics};
 use crate::failure::Failure;
-use crate::sources;
+use crate::{plans, sources};
 
 /// The largest record that librdkafka sends unless it is told otherwise, less room for keys and framing.
 const RECORD_BYTES: usize = 900_000;
+
+/// The largest record of a contact that a changelog with this `max.message.bytes` takes.
+fn record_bytes(max_message_bytes: u32) -> usize {
+    RECORD_BYTES.min(max_message_bytes as usize / 10 * 9)
+}
+
+/// What is wrong where the changelog does not take the record of a contact that is as large as the configuration lets it be.
+pub(crate) fn record_difference(config: &Config, changelog: &TopicDescription) -> Option<String> {
+    let needed = plans::history(config).bytes + STATE_BYTES_MAX;
+    (record_bytes(changelog.max_message_bytes) < needed).then(|| {
+        format!(
+            "has max.message.bytes={}, needs at least {} for history.bytes {}: raise the one or lower the other",
+            changelog.max_message_bytes,
+            (needed / 9 + 1) * 10,
+            config.history.bytes
+        )
+    })
+}
 /// Bytes of one part of a redo record.
 const REDO_PART_BYTES: usize = 512 << 10;
 /// The most output of an epoch.
@@ -148,7 +166,7 @@ pub(super) fn worker_options(
             ..defaults.1
         },
         redo_part_bytes: REDO_PART_BYTES,
-        record_bytes: RECORD_BYTES.min(changelog.max_message_bytes as usize * 9 / 10),
+        record_bytes: record_bytes(changelog.max_message_bytes),
         order_wait_ms: milliseconds(config.clock.input_wait.as_ms()),
         clock: match config.clock.idle {
             IdleClock::Wall => {
@@ -193,6 +211,31 @@ fn start_number(worker: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_changelog_must_take_the_record_of_the_largest_contact() {
+        let described = |max_message_bytes| TopicDescription {
+            id: None,
+            name: "changelog".to_owned(),
+            partitions: 1,
+            replication: 1,
+            cleanup_policy: None,
+            retention_ms: None,
+            max_message_bytes,
+            settings: Default::default(),
+        };
+        let mut config = Config::default();
+        assert_eq!(record_difference(&config, &described(1_048_588)), None, "Kafka's default takes the default");
+        let difference = record_difference(&config, &described(500_000)).unwrap();
+        assert_eq!(
+            difference,
+            "has max.message.bytes=500000, needs at least 999730 for history.bytes 448KiB: raise the one or lower the other"
+        );
+        assert_eq!(record_difference(&config, &described(999_730)), None);
+        config.history.bytes = leadstream_config::ByteSize::from_bytes(16 << 10);
+        assert!(record_difference(&config, &described(500_000)).is_some());
+        assert_eq!(record_difference(&config, &described(600_000)), None);
+    }
 
     #[test]
     fn a_member_with_another_address_is_another_member() {

@@ -95,6 +95,8 @@ impl Check<'_> {
         self.range("history.horizon", history.horizon, TimeSpan::from_seconds(1), LONGEST_SPAN);
         self.range("history.max_ahead", history.max_ahead, TimeSpan::from_ms(0), TimeSpan::from_days(7));
         self.range("history.rows", history.rows, 1, 100_000);
+        // With what a contact keeps beside its history, more would not fit into the largest message that the producer sends.
+        self.range("history.bytes", history.bytes, ByteSize::from_bytes(16 << 10), ByteSize::from_bytes(448 << 10));
         if history.max_ahead >= history.horizon {
             let message = format!("{} is not below history.horizon {}", history.max_ahead, history.horizon);
             self.error("history.max_ahead", message);

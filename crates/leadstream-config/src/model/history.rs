@@ -1,6 +1,6 @@
 //! How much of a contact's past is kept row by row. It decides what is late and what is too late.
 
-use crate::units::TimeSpan;
+use crate::units::{ByteSize, TimeSpan};
 
 section! {
     /// How much of each contact's past is kept.
@@ -11,5 +11,7 @@ section! {
         pub horizon: TimeSpan = TimeSpan::from_days(400),
         /// How many rows a contact keeps at most; the oldest go first.
         pub rows: u32 = 2000,
+        /// How much rows and what they booked may count for one contact, so that its record fits into a message; the oldest go first.
+        pub bytes: ByteSize = ByteSize::from_bytes(448 << 10),
     }
 }

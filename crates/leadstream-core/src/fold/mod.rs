@@ -49,6 +49,10 @@ pub struct HistoryLimits {
     pub bytes: usize,
 }
 
+/// What the record of a contact may need beside [`HistoryLimits::bytes`]: its attributes, tags, once keys, bookings inside rolling caps and statistics of
+/// departed events, each filled to its bound, now and in the base (S58).
+pub const STATE_BYTES_MAX: usize = 441_000;
+
 impl Default for HistoryLimits {
     fn default() -> HistoryLimits {
         HistoryLimits { horizon: Span::days(400), rows: 2000, bytes: 448 * 1024 }
