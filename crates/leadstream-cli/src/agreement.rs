@@ -17,6 +17,7 @@ use leadstream_plan::{Options, Report, Source, Style};
 use leadstream_runtime::log::LogError;
 use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, UnreadablePlans};
 use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord};
+use prometheus::IntGauge;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -104,6 +105,8 @@ pub(crate) struct Agreed {
     /// What the workers go by.
     pub(crate) plans: PlansInForce,
     topic: PlansTopic<KafkaLog>,
+    /// How many sets cannot be compiled any more.
+    unreadable: usize,
 }
 
 /// Agrees with the topic of plans. `None` where it was interrupted.
@@ -239,7 +242,8 @@ fn agreed(config: &Config, topic: PlansTopic<KafkaLog>) -> Result<Agreed, Failur
     if let Some(newest) = book.newest() {
         tracing::info!(set = newest.ordinal(), plans = newest.versions().len(), "plans in force");
     }
-    Ok(Agreed { plans: PlansInForce { book, history: plans::history(config) }, topic })
+    let unreadable = unreadable.len();
+    Ok(Agreed { plans: PlansInForce { book, history: plans::history(config) }, topic, unreadable })
 }
 
 /// Tells of sets that cannot be compiled any more. Gives the reason where it is the newest one, which nothing can stand for.
@@ -268,16 +272,17 @@ pub(crate) struct Follower {
 }
 
 impl Agreed {
-    /// Goes on looking for newer sets, until the follower is dropped.
+    /// Goes on looking for newer sets, until the follower is dropped. The gauge says how many cannot be compiled.
     ///
     /// # Errors
     /// Where there is no thread to be had.
-    pub(crate) fn follow(self) -> Result<Follower, Failure> {
+    pub(crate) fn follow(self, unreadable: IntGauge) -> Result<Follower, Failure> {
+        unreadable.set(i64::try_from(self.unreadable).unwrap_or(i64::MAX));
         let stopped = Arc::new(AtomicBool::new(false));
         let (book, mut topic, stop) = (self.plans.book, self.topic, Arc::clone(&stopped));
         let thread = std::thread::Builder::new().name("plans".to_owned()).spawn(move || {
             while !stop.load(Ordering::Relaxed) {
-                if let Err(reason) = follow(&mut topic, &book) {
+                if let Err(reason) = follow(&mut topic, &book, &unreadable) {
                     return book.fail(reason);
                 }
             }
@@ -288,11 +293,12 @@ impl Agreed {
 }
 
 /// Looks once. The error is why nobody can go on.
-fn follow(topic: &mut PlansTopic<KafkaLog>, book: &PlanBook) -> Result<(), String> {
+fn follow(topic: &mut PlansTopic<KafkaLog>, book: &PlanBook, gauge: &IntGauge) -> Result<(), String> {
     match topic.read(LOOK) {
         Ok(0) => Ok(()),
         Ok(_) => {
             let unreadable = topic.fill(book, &Compiler).map_err(|error| error.to_string())?;
+            gauge.add(i64::try_from(unreadable.len()).unwrap_or(i64::MAX));
             tell(&unreadable).map_or(Ok(()), Err)
         }
         Err(PlansError::Log(LogError::Retry(_))) => {

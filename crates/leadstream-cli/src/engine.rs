@@ -20,7 +20,7 @@ use leadstream_runtime::{
     WorkerStatus,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
-use prometheus::Registry;
+use prometheus::{IntGauge, Registry};
 
 use self::peers::Peers;
 use self::told::{encoders, input_codecs, worker_count, worker_options};
@@ -87,6 +87,11 @@ impl Workforce {
             }
         }
         Ok(workforce)
+    }
+
+    /// How many sets of the topic of plans cannot be compiled.
+    pub(crate) fn unreadable_plan_sets(&self) -> IntGauge {
+        self.metrics.unreadable_plan_sets.clone()
     }
 
     fn start_worker(&mut self, log: &Arc<KafkaLog>, config: &Config, options: WorkerOptions) -> Result<(), Failure> {

@@ -52,6 +52,8 @@ pub struct Metrics {
     pub plan_set: IntGaugeVec,
     /// Whether contacts still have to take it up, by task.
     pub plan_change_pending: IntGaugeVec,
+    /// Sets of the topic of plans that this program cannot compile, so that others stand for them or nobody can go on.
+    pub unreadable_plan_sets: IntGauge,
     /// 1 for each plan of the newest set, with its version.
     pub plans_info: IntGaugeVec,
 }
@@ -97,6 +99,11 @@ impl Metrics {
         Bound::ALL.iter().for_each(|bound| limits_reached.with_label_values(&[bound.as_str()]).inc_by(0));
         let running_tasks = IntGauge::new("leadstream_tasks_running", "Tasks running")?;
         registry.register(Box::new(running_tasks.clone()))?;
+        let unreadable_plan_sets = IntGauge::new(
+            "leadstream_plan_sets_unreadable",
+            "Plan sets of the topic that this version cannot compile",
+        )?;
+        registry.register(Box::new(unreadable_plan_sets.clone()))?;
         Ok(Metrics {
             records: counter("leadstream_input_records_total", "Input records whose epoch was committed")?,
             deliveries: counters("leadstream_deliveries_total", "Deliveries by outcome", "outcome")?,
@@ -138,6 +145,7 @@ impl Metrics {
                 "leadstream_plan_change_pending",
                 "1 while contacts still have to take up the plan set in force",
             )?,
+            unreadable_plan_sets,
             plans_info,
         })
     }

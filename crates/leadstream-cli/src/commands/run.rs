@@ -76,7 +76,7 @@ impl Service {
         let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
         let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
         let workforce = Workforce::start(log, config, agreed.plans.clone(), &sources, &changelog)?;
-        let follower = agreed.follow()?;
+        let follower = agreed.follow(workforce.unreadable_plan_sets())?;
         let figures = ProcessFigures::register(&workforce.registry, config)?;
         let server = Server::start(ServerOptions {
             listen: config.http.listen,
