@@ -16,6 +16,8 @@ use crate::input::{Input, Setup, segment_record};
 pub const PARTITIONS: i32 = 4;
 /// The topics of derived events.
 const DERIVED_TOPICS: [&str; 3] = ["qualifications", "stages", "activity"];
+/// How long a process may take to say what is waited for.
+const SAYING_LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -141,7 +143,7 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// Where the running process serves HTTP, as its log says.
     ///
     /// # Panics
-    /// Where it does not say so within half a minute.
+    /// Where it does not say so within a minute.
     pub fn address(&self, process: &mut Process) -> String {
         let found = |log: &str| {
             let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -154,12 +156,14 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// Waits until a running process has said something.
     ///
     /// # Panics
-    /// Where it does not say so within half a minute, or ends.
+    /// Where it does not say so within a minute, or ends.
     pub fn await_log(&self, process: &mut Process, said: impl Fn(&str) -> bool) {
         let began = Instant::now();
         while !said(&process.output()) {
-            let ended = process.has_ended().unwrap_or(true);
-            assert!(!ended && began.elapsed() < Duration::from_secs(30), "not said: {}", process.output());
+            let elapsed = began.elapsed();
+            assert!(elapsed < SAYING_LIMIT, "not said within {elapsed:?}: {}", process.output());
+            let ended = process.has_ended().expect("a child can be asked for");
+            assert!(!ended, "it ended after {elapsed:?} without having said it: {}", process.output());
             std::thread::sleep(PAUSE);
         }
     }
