@@ -2,6 +2,7 @@
 //!
 //! What it tells it reads from the derived topics, as any consumer would, so that what is seen is what was committed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,10 @@ use crate::interrupt::Interrupt;
 use crate::settings::configuration;
 use crate::{logging, terminal};
 
-/// Lines a second.
-const LINES_PER_SECOND: usize = 4;
+/// Lines in any one second.
+const LINES_PER_SECOND: usize = 5;
+/// Between two lines with rate and lag.
+const FIGURES_EVERY: Duration = Duration::from_secs(5);
 /// Bytes read ahead of what is told.
 const READ_BYTES: usize = 4 << 20;
 /// Events that lie in the past when the demo begins, and over how many days.
@@ -150,6 +153,30 @@ struct ToldContribution {
     value: f64,
 }
 
+/// What was printed within the last second, so that it is never more than a person reads.
+#[derive(Default)]
+struct Pace(VecDeque<Instant>);
+
+impl Pace {
+    /// Whether so many lines can be printed now.
+    fn has_room(&mut self, now: Instant, lines: usize) -> bool {
+        while self.0.front().is_some_and(|first| now.duration_since(*first) >= Duration::from_secs(1)) {
+            self.0.pop_front();
+        }
+        self.0.len() + lines <= LINES_PER_SECOND
+    }
+
+    fn print(&mut self, now: Instant, line: &str) -> Result<(), Failure> {
+        self.0.push_back(now);
+        terminal::print(line)
+    }
+}
+
+/// How this program was called, so that a line which names it can be copied.
+fn own_name() -> String {
+    std::env::args().next().unwrap_or_else(|| "leadstream".to_owned())
+}
+
 /// Reads the derived topics and tells some of it.
 struct Teller {
     reader: KafkaReader,
@@ -192,8 +219,8 @@ impl Teller {
         address: std::net::SocketAddr,
     ) -> Result<(), Failure> {
         let directory = service.directory();
-        let (mut second, mut seconds, mut has_shown_how) = (Instant::now(), 0u64, false);
-        let mut lines = 0;
+        let (began, mut pace) = (Instant::now(), Pace::default());
+        let (mut figures_at, mut has_shown_how) = (began, false);
         let mut events_before = service.scored_events();
         while !interrupt.is_raised() {
             service.look()?;
@@ -207,10 +234,11 @@ impl Teller {
                 .map_err(refused)?;
             // Who is ready for sales comes first where there is more to tell than anybody reads.
             told.sort_by_key(|event: &Told| !event.r#type.starts_with("lead."));
+            let now = Instant::now();
             for event in told {
-                if lines < LINES_PER_SECOND {
-                    terminal::print(&format!("{}\n", sentence(&event)))?;
-                    lines += 1;
+                // Room is left for a line that is not a story's.
+                if pace.has_room(now, 2) {
+                    pace.print(now, &format!("{}\n", sentence(&event)))?;
                     if event.r#type == "lead.qualified" {
                         qualified = Some(event.contact);
                     }
@@ -218,27 +246,28 @@ impl Teller {
                     self.untold += 1;
                 }
             }
-            if let Some(contact) = qualified.filter(|_| !has_shown_how && seconds > 2) {
-                terminal::print(&format!("    why? leadstream contact show {contact} --url http://{address}\n"))?;
+            if let Some(contact) = qualified
+                && !has_shown_how
+                && now - began > Duration::from_secs(2)
+                && pace.has_room(now, 1)
+            {
+                let line = format!("    why? {} contact show {contact} --url http://{address}\n", own_name());
+                pace.print(now, &line)?;
                 has_shown_how = true;
             }
-            if second.elapsed() >= Duration::from_secs(1) {
-                (second, lines, seconds) = (Instant::now(), 0, seconds + 1);
-                if seconds % 5 == 0 {
-                    let events = service.scored_events();
-                    let lag: u64 =
-                        directory.status().iter().flat_map(|worker| &worker.tasks).map(|task| task.lag).sum();
-                    let rate = (events - events_before) / 5;
-                    events_before = events;
-                    let untold = std::mem::take(&mut self.untold);
-                    terminal::print(&format!(
-                        "    {} events a second, {} behind, {} more changes untold\n",
-                        terminal::grouped(rate),
-                        terminal::grouped(lag),
-                        terminal::grouped(untold)
-                    ))?;
-                    lines += 1;
-                }
+            if now - figures_at >= FIGURES_EVERY && pace.has_room(now, 1) {
+                let events = service.scored_events();
+                let lag: u64 = directory.status().iter().flat_map(|worker| &worker.tasks).map(|task| task.lag).sum();
+                let rate = (events - events_before) as f64 / (now - figures_at).as_secs_f64();
+                (events_before, figures_at) = (events, now);
+                let untold = std::mem::take(&mut self.untold);
+                let line = format!(
+                    "    {} events a second, {} behind, {} more changes untold\n",
+                    terminal::grouped(rate as u64),
+                    terminal::grouped(lag),
+                    terminal::grouped(untold)
+                );
+                pace.print(now, &line)?;
             }
         }
         Ok(())
@@ -285,6 +314,21 @@ fn sentence(event: &Told) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "only its distance to other instants matters")]
+    fn no_second_wherever_it_begins_has_more_than_five_lines() {
+        let (begin, mut pace, mut printed) = (Instant::now(), Pace::default(), Vec::new());
+        for milliseconds in (0..10_000u64).step_by(70) {
+            let now = begin + Duration::from_millis(milliseconds);
+            while pace.has_room(now, 1) {
+                pace.0.push_back(now);
+                printed.push(milliseconds);
+            }
+        }
+        assert!(printed.len() > 40, "{printed:?}");
+        assert!(printed.windows(LINES_PER_SECOND + 1).all(|lines| lines[LINES_PER_SECOND] - lines[0] >= 1_000));
+    }
 
     #[test]
     fn a_qualification_is_told_with_its_reasons() {

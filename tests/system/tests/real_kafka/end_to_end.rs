@@ -206,7 +206,8 @@ fn the_demo_tells_who_qualified_and_why_few_lines_a_second_and_stops_in_time() {
     let application = Application::new(Broker::shared(), "demo", false);
     let began = std::time::Instant::now();
     let mut process = application.begin(&["demo", "--rate", "100"]);
-    while !process.output().contains("why? leadstream contact show") {
+    let to_copy = |told: &str| told.lines().find_map(|line| Some(line.trim().strip_prefix("why? ")?.to_owned()));
+    while to_copy(&process.output()).is_none() {
         let ended = process.has_ended().unwrap();
         assert!(!ended && began.elapsed() < LIMIT, "nobody qualified: {}", process.output());
         std::thread::sleep(Duration::from_millis(100));
@@ -220,6 +221,9 @@ fn the_demo_tells_who_qualified_and_why_few_lines_a_second_and_stops_in_time() {
         "{told}"
     );
     assert!(told.contains("/metrics") && told.contains("stop with Ctrl-C"), "{told}");
+    let copied = to_copy(&told).unwrap();
+    let shown = std::process::Command::new("sh").args(["-c", &copied]).output().unwrap();
+    assert!(shown.status.success() && shown.stdout.starts_with(b"contact "), "{copied}: {shown:?}");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }
 
