@@ -97,3 +97,15 @@ fn twenty_thousand_rules_are_compiled_and_one_more_is_refused_s58() {
     let more = compile("plan.yaml", &format!("plan: p\nrules:\n{}", rules(20_001)), &Options::default());
     assert_eq!(more.diagnostics.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::TooLarge]);
 }
+
+#[test]
+fn a_mistake_in_a_block_text_with_wide_characters_and_empty_lines_is_shown_where_it_stands() {
+    let condition = ".\n\n\n\n\n>!''\\upo\u{f28a}[!<Q!%ppo\u{f28a}i(fi[(f>}\u{f28a}\n\n\n\n\n\u{f28d}e?";
+    let lines: String = condition.split('\n').map(|line| format!("        {line}\n")).collect();
+    let text = format!("plan: p\nrules:\n  - id: a\n    on: page_viewed\n    points: 1\n    when: |4\n{lines}");
+    let compilation = compile("plan.yaml", &text, &Options::default());
+    assert!(!compilation.diagnostics.is_empty());
+    for diagnostic in &compilation.diagnostics {
+        assert!(text.get(diagnostic.span.clone()).is_some(), "{:?} {}", diagnostic.span, diagnostic.message);
+    }
+}

@@ -12,7 +12,7 @@ pub(crate) fn locate(source: &str, span: &Span, text: &str, part: &Span) -> Span
     let last = text.get(..part.end).and_then(|before| before.char_indices().next_back());
     match (at(part.start), last) {
         (Some(start), Some((last, character))) if part.end > part.start => {
-            let end = at(last).map_or(raw.len(), |from| from + escaped_length(&raw[from..], character));
+            let end = at(last).map_or(raw.len(), |from| from + length_in_source(&raw[from..], quote(raw), character));
             span.start + start..span.start + end.max(start)
         }
         // An empty part: something is missing here.
@@ -23,7 +23,7 @@ pub(crate) fn locate(source: &str, span: &Span, text: &str, part: &Span) -> Span
 
 /// For each byte of `text`, and one past its end, the byte of `raw` that it came from; shorter where the walk lost its way.
 fn align(raw: &str, text: &str) -> Vec<usize> {
-    let quote = raw.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let quote = quote(raw);
     let mut at = match raw.chars().next() {
         Some('\'' | '"') => 1,
         // The header of a block scalar: `>-`, `|2` and their kin end with their line.
@@ -44,15 +44,11 @@ fn align(raw: &str, text: &str) -> Vec<usize> {
             at += blank;
         }
         let rest = &raw[at..];
-        let length = if quote == Some('"') && rest.starts_with('\\') {
-            escaped_length(rest, character)
-        } else if quote == Some('\'') && rest.starts_with("''") {
-            2
-        } else if rest.starts_with(character) {
-            character.len_utf8()
-        } else {
+        let is_escaped = quote == Some('"') && rest.starts_with('\\') || quote == Some('\'') && rest.starts_with("''");
+        if !is_escaped && !rest.starts_with(character) {
             return offsets;
-        };
+        }
+        let length = length_in_source(rest, quote, character);
         offsets.resize(offsets.len() + character.len_utf8(), at);
         at += length;
     }
@@ -66,17 +62,23 @@ fn blank_run(raw: &str) -> Option<usize> {
     raw[..blank].contains('\n').then_some(blank)
 }
 
-/// How many bytes of the source one character takes at the beginning of `raw`.
-fn escaped_length(raw: &str, character: char) -> usize {
+/// The quote that a scalar begins with.
+fn quote(raw: &str) -> Option<char> {
+    raw.chars().next().filter(|first| matches!(first, '\'' | '"'))
+}
+
+/// How many bytes of the source one character takes at the beginning of `raw`. Only quotes give a backslash or a quote another meaning.
+fn length_in_source(raw: &str, quote: Option<char>, character: char) -> usize {
     let mut characters = raw.chars();
-    match (characters.next(), characters.next()) {
-        (Some('\\'), Some('x')) => 4.min(raw.len()),
-        (Some('\\'), Some('u')) => 6.min(raw.len()),
-        (Some('\\'), Some('U')) => 10.min(raw.len()),
-        (Some('\\'), Some(escaped)) => 1 + escaped.len_utf8(),
-        (Some('\''), Some('\'')) if character == '\'' => 2,
-        _ => character.len_utf8().min(raw.len()),
-    }
+    let length = match (quote, characters.next(), characters.next()) {
+        (Some('"'), Some('\\'), Some('x')) => 4,
+        (Some('"'), Some('\\'), Some('u')) => 6,
+        (Some('"'), Some('\\'), Some('U')) => 10,
+        (Some('"'), Some('\\'), Some(escaped)) => 1 + escaped.len_utf8(),
+        (Some('\''), Some('\''), Some('\'')) => 2,
+        _ => character.len_utf8(),
+    };
+    raw.ceil_char_boundary(length.min(raw.len()))
 }
 
 #[cfg(test)]
