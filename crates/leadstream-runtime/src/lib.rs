@@ -8,7 +8,6 @@ mod clock;
 mod codec;
 mod error;
 pub mod log;
-mod memory;
 pub mod metrics;
 mod options;
 mod output;
@@ -22,7 +21,6 @@ mod worker;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codec::{DeadLetter, Decoded, EventBatch, InputDecoder, OutputEncoder, Watermark};
 pub use error::WorkerError;
-pub use memory::{MemoryBudget, MemoryShares};
 pub use options::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
 };

@@ -6,6 +6,7 @@
 mod consume;
 mod feed;
 mod measure;
+mod recover;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: with-kafka feed BOOTSTRAP TOPIC EVENTS CONTACTS
        with-kafka create BOOTSTRAP TOPIC...
        with-kafka consume BOOTSTRAP TOPIC
+       with-kafka recover BOOTSTRAP TOPIC GROUP LOG_FILE HTTP DATA CONTACTS COMMAND [ARGUMENT...]
        with-kafka measure BOOTSTRAP TOPIC GROUP NAME LOG_FILE COMMAND [ARGUMENT...]";
 
 /// Every topic has so many partitions.
@@ -39,6 +41,11 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         ["consume", bootstrap, topic] => consume::measure(bootstrap, topic),
         ["measure", bootstrap, topic, group, name, log_file, command, rest @ ..] => {
             measure::measure(&measure::Scorer { bootstrap, topic, group, name, log_file, command, arguments: rest })
+        }
+        ["recover", bootstrap, topic, group, log_file, http, data, contacts, command, rest @ ..] => {
+            let name = "leadstream";
+            let scorer = measure::Scorer { bootstrap, topic, group, name, log_file, command, arguments: rest };
+            recover::measure(&recover::Recovery { scorer, http, data, contacts: contacts.parse()? })
         }
         _ => Err(USAGE.into()),
     }

@@ -30,7 +30,8 @@ pub(crate) struct Scorer<'a> {
     pub(crate) arguments: &'a [&'a str],
 }
 
-struct Point {
+/// How far a scorer is.
+pub(crate) struct Point {
     committed: u64,
     cpu: Duration,
     at: Instant,
@@ -38,13 +39,7 @@ struct Point {
 
 /// Starts a scorer, watches it to the end of the topic, ends it, and prints what an event cost behind a quarter.
 pub(crate) fn measure(scorer: &Scorer<'_>) -> Result<(), Box<dyn Error>> {
-    let output = File::create(scorer.log_file)?;
-    let mut child = Command::new(scorer.command)
-        .args(scorer.arguments)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .spawn()?;
+    let mut child = start(scorer)?;
     let watched = watch(scorer, &mut child);
     stop(&mut child)?;
     let (warm, end) = watched.map_err(|problem| format!("{}: {problem} (see {})", scorer.name, scorer.log_file))?;
@@ -61,7 +56,16 @@ pub(crate) fn measure(scorer: &Scorer<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn watch(scorer: &Scorer<'_>, child: &mut Child) -> Result<(Point, Point), Box<dyn Error>> {
+/// Starts a scorer; what it says is added to its log file.
+pub(crate) fn start(scorer: &Scorer<'_>) -> Result<Child, Box<dyn Error>> {
+    let output = File::options().create(true).append(true).open(scorer.log_file)?;
+    let mut command = Command::new(scorer.command);
+    command.args(scorer.arguments).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    Ok(command.spawn()?)
+}
+
+/// Waits until everything is committed. Returns where a quarter was, and the end.
+pub(crate) fn watch(scorer: &Scorer<'_>, child: &mut Child) -> Result<(Point, Point), Box<dyn Error>> {
     let log = KafkaLog::connect(KafkaSettings::new(scorer.bootstrap))?;
     let places = partitions(scorer.topic);
     let total: u64 = log.bounds(&places)?.iter().map(|bounds| bounds.end_offset).sum();

@@ -59,12 +59,51 @@ impl Entry {
     }
 }
 
+/// Numbered places in chunks that never move: a vector of all of them would, while it grows, be there twice.
+#[derive(Debug, Default)]
+struct Slots {
+    chunks: Vec<Vec<Option<Entry>>>,
+    len: usize,
+}
+
+const CHUNK: usize = 512;
+
+impl Slots {
+    fn get(&self, at: usize) -> Option<&Entry> {
+        self.chunks.get(at / CHUNK)?.get(at % CHUNK)?.as_ref()
+    }
+
+    fn place(&mut self, at: usize) -> Option<&mut Option<Entry>> {
+        self.chunks.get_mut(at / CHUNK)?.get_mut(at % CHUNK)
+    }
+
+    fn push(&mut self, entry: Entry) -> usize {
+        if self.len.is_multiple_of(CHUNK) {
+            self.chunks.push(Vec::with_capacity(CHUNK));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(Some(entry));
+        }
+        self.len += 1;
+        self.len - 1
+    }
+}
+
+/// What an entry takes beside what its contact counts: its own fields, and its place in the table.
+const ENTRY_BYTES: usize = size_of::<Option<Entry>>() - size_of::<Contact>() + 16;
+
+/// What a contact is charged for. An allocator rounds sizes up, by an eighth at most and half of that on average.
+fn charge(contact: &Contact) -> usize {
+    let bytes = contact.memory_bytes();
+    ENTRY_BYTES + bytes + bytes / 16
+}
+
 /// The decoded contacts of a task.
 #[derive(Debug, Default)]
 pub(crate) struct ContactCache {
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    entries: Vec<Option<Entry>>,
+    entries: Slots,
     free: Vec<u32>,
     bytes: usize,
     hand: usize,
@@ -78,22 +117,25 @@ impl ContactCache {
     }
 
     fn is_at(&self, slot: u32, contact: &str) -> bool {
-        self.entries[slot as usize].as_ref().is_some_and(|entry| &*entry.contact.id == contact)
+        self.entries.get(slot as usize).is_some_and(|entry| &*entry.contact.id == contact)
     }
 
     /// Adds a contact that is not in memory.
     pub(crate) fn insert(&mut self, mut entry: Entry) -> Slot {
-        entry.bytes = entry.contact.memory_bytes();
+        entry.bytes = charge(&entry.contact);
         self.bytes += entry.bytes;
         let hash = self.hasher.hash_one(&*entry.contact.id);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            (self.entries.len() - 1) as u32
-        });
-        self.entries[slot as usize] = Some(entry);
+        let free = self.free.pop().and_then(|slot| Some((slot, self.entries.place(slot as usize)?)));
+        let slot = match free {
+            Some((slot, place)) => {
+                *place = Some(entry);
+                slot
+            }
+            None => self.entries.push(entry) as u32,
+        };
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.table.insert_unique(hash, slot, |slot| {
-            let id = entries[*slot as usize].as_ref().map_or("", |entry| &*entry.contact.id);
+            let id = entries.get(*slot as usize).map_or("", |entry| &*entry.contact.id);
             hasher.hash_one(id)
         });
         Slot(slot)
@@ -101,7 +143,7 @@ impl ContactCache {
 
     /// Forgets a contact.
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Entry> {
-        let entry = self.entries.get_mut(slot.0 as usize)?.take()?;
+        let entry = self.entries.place(slot.0 as usize)?.take()?;
         self.bytes = self.bytes.saturating_sub(entry.bytes);
         let hash = self.hasher.hash_one(&*entry.contact.id);
         if let Ok(found) = self.table.find_entry(hash, |number| *number == slot.0) {
@@ -112,19 +154,19 @@ impl ContactCache {
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
-        self.entries.get(slot.0 as usize)?.as_ref()
+        self.entries.get(slot.0 as usize)
     }
 
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
-        let entry = self.entries.get_mut(slot.0 as usize)?.as_mut()?;
+        let entry = self.entries.place(slot.0 as usize)?.as_mut()?;
         entry.used = true;
         Some(entry)
     }
 
     /// Charges the budget for what a contact holds now.
     pub(crate) fn recharge(&mut self, slot: Slot) {
-        if let Some(entry) = self.entries.get_mut(slot.0 as usize).and_then(Option::as_mut) {
-            let now = entry.contact.memory_bytes();
+        if let Some(entry) = self.entries.place(slot.0 as usize).and_then(Option::as_mut) {
+            let now = charge(&entry.contact);
             self.bytes = self.bytes + now - entry.bytes;
             entry.bytes = now;
         }
@@ -143,12 +185,12 @@ impl ContactCache {
     /// touched or dirty, and only a commit makes it small.
     pub(crate) fn shrink_to(&mut self, budget_bytes: usize, mut evicted: impl FnMut(Slot, &Entry)) {
         // Two rounds: the first may only take the marks of use away.
-        let mut steps = 2 * self.entries.len();
+        let mut steps = 2 * self.entries.len;
         while self.bytes > budget_bytes && steps > 0 {
             steps -= 1;
-            self.hand = (self.hand + 1) % self.entries.len();
+            self.hand = (self.hand + 1) % self.entries.len;
             let slot = Slot(self.hand as u32);
-            let Some(entry) = self.entries[self.hand].as_mut() else { continue };
+            let Some(entry) = self.entries.place(self.hand).and_then(Option::as_mut) else { continue };
             if entry.is_pinned() {
                 continue;
             }

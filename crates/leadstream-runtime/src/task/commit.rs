@@ -3,7 +3,7 @@
 //! In this order: the transaction commits; the state records of it go into the store with the changelog position behind them; their contacts are
 //! marked clean; the epoch is published. A failure before the first step undoes the epoch, one behind it restores the task.
 
-use leadstream_core::{Fold, Timestamp};
+use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::changelog::write_image_head;
 use leadstream_wire::stored::contact::{ImageWriter, put_change, put_image};
@@ -12,7 +12,7 @@ use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
 use super::cache::Slot;
 use super::epoch::EpochCounts;
 use super::metadata::CommitMetadata;
-use super::undo::Undo;
+use super::undo::{Savepoints, Undo};
 use super::write_back::UncoveredEpoch;
 use super::{Task, Tools};
 use crate::error::WorkerError;
@@ -228,17 +228,16 @@ impl Task {
     /// last redo record; `None` where the log did not say.
     pub(crate) fn published(
         &mut self,
-        fold: &mut Fold,
+        tools: &mut Tools<'_>,
         changelog_position: Option<u64>,
         redo_last: Option<u64>,
         wall: Timestamp,
-        now_ms: i64,
     ) -> Result<EpochCounts, WorkerError> {
         let epoch = self.epoch + 1;
         self.store_records(changelog_position, epoch, wall)?;
-        self.mark_clean();
+        self.mark_clean(tools.savepoints);
         for slot in std::mem::take(&mut self.open.touched) {
-            self.publish_contact(slot, epoch, now_ms);
+            self.publish_contact(slot, epoch, tools);
         }
         let events = self.open.counts.folded() + self.open.counts.timers;
         let uncovered = UncoveredEpoch { epoch, events, bytes: self.records.redo_bytes, last_offset: redo_last };
@@ -250,7 +249,7 @@ impl Task {
         self.keep_clock();
         self.sweep.committed();
         if let Some(plans) = self.open.plans.take() {
-            self.adopt(fold, plans);
+            self.adopt(tools.fold, plans);
         }
         self.end_sweep()?;
         let counts = std::mem::take(&mut self.open.counts);
@@ -304,7 +303,7 @@ impl Task {
         Ok(())
     }
 
-    fn mark_clean(&mut self) {
+    fn mark_clean(&mut self, savepoints: &mut Savepoints) {
         for record in std::mem::take(&mut self.records.changelog) {
             let Some(entry) = self.contacts.get_mut(record.slot) else { continue };
             entry.stored = true;
@@ -312,7 +311,7 @@ impl Task {
             entry.dirty_since = None;
             self.timers.forget(record.slot, entry);
             if let Some(undo) = entry.undo.take() {
-                self.savepoints.give_back(undo);
+                savepoints.give_back(undo);
                 entry.changed_in = self.epoch + 1;
             }
             if let Some(due) = record.due {
@@ -322,15 +321,15 @@ impl Task {
         }
     }
 
-    fn publish_contact(&mut self, slot: Slot, epoch: u64, now_ms: i64) {
+    fn publish_contact(&mut self, slot: Slot, epoch: u64, tools: &mut Tools<'_>) {
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         // Taken already where the contact was written back.
         let Some(undo) = entry.undo.take() else { return };
-        self.savepoints.give_back(undo);
+        tools.savepoints.give_back(undo);
         entry.changed_in = epoch;
         if entry.dirty_since.is_none() {
             entry.dirty_since = Some(epoch);
-            self.write_back.dirtied(slot, epoch, now_ms);
+            self.write_back.dirtied(slot, epoch, tools.now_ms);
         }
         self.contacts.recharge(slot);
     }

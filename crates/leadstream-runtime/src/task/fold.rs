@@ -5,7 +5,7 @@ use leadstream_store::DueEntry;
 
 use super::cache::Slot;
 use super::inputs::Content;
-use super::undo::{self, Undo};
+use super::undo::{self, Savepoints, Undo};
 use super::{Task, Tools};
 use crate::codec::{DeadLetter, Watermark};
 use crate::error::WorkerError;
@@ -89,7 +89,7 @@ impl Task {
 
     fn apply(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
         let slot = self.load(tools.fold, &event.contact)?;
-        self.touch(slot);
+        self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
         if tools.fold.rewrites(&entry.contact, event)
             && let Some(undo) = &mut entry.undo
@@ -112,11 +112,11 @@ impl Task {
     }
 
     /// Marks a contact as touched by the open epoch and keeps what undoes it.
-    pub(super) fn touch(&mut self, slot: Slot) {
+    pub(super) fn touch(&mut self, slot: Slot, savepoints: &mut Savepoints) {
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         if entry.undo.is_none() {
             let is_new = !entry.stored && entry.dirty_since.is_none();
-            entry.undo = Some(Undo::before(&mut entry.contact, is_new, &mut self.savepoints));
+            entry.undo = Some(Undo::before(&mut entry.contact, is_new, savepoints));
             self.open.touched.push(slot);
         }
     }
@@ -240,7 +240,7 @@ impl Task {
             }
             return;
         }
-        self.touch(slot);
+        self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return };
         if undo::clock_rewrites(tools.fold, &entry.contact)
             && let Some(undo) = &mut entry.undo

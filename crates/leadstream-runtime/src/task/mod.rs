@@ -46,6 +46,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) options: &'a WorkerOptions,
     pub(crate) derived: &'a mut Vec<DerivedEvent>,
     pub(crate) value: &'a mut Vec<u8>,
+    pub(crate) savepoints: &'a mut Savepoints,
     /// The re-keyed topic, behind the encoder's topics.
     pub(crate) rekeyed_topic: OutputTopic,
     /// Monotonic, in milliseconds.
@@ -71,7 +72,6 @@ pub(crate) struct Task {
     /// The last committed epoch.
     pub(crate) epoch: u64,
     pub(crate) open: OpenEpoch,
-    savepoints: Savepoints,
     pub(crate) write_back: WriteBack,
     pub(crate) records: StateRecords,
     /// When an event was folded last, in monotonic milliseconds.
@@ -107,7 +107,6 @@ impl Task {
             chosen: Vec::new(),
             epoch: 0,
             open: OpenEpoch::default(),
-            savepoints: Savepoints::default(),
             write_back: WriteBack::default(),
             records: StateRecords::new(redo_part_bytes),
             folded_at_ms: now_ms,

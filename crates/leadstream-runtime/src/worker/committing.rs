@@ -107,12 +107,14 @@ impl<L: Log> Worker<L> {
                 .map(|offset| offset.last_offset)
                 .next_back()
         };
+        let (tasks, mut tools) = self.tasks_and_tools(now_ms);
+        let mut counts = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let Some(task) = self.tasks.get_mut(number) else { continue };
+            let Some(task) = tasks.get_mut(number) else { continue };
             let changelog_position = last(CHANGELOG, *number).map(|offset| offset + 1);
-            let counts = task.published(&mut self.fold, changelog_position, last(REDO, *number), wall, now_ms)?;
-            self.count(&counts);
+            counts.push(task.published(&mut tools, changelog_position, last(REDO, *number), wall)?);
         }
+        counts.iter().for_each(|counts| self.count(counts));
         Ok(())
     }
 

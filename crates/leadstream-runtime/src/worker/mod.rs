@@ -30,6 +30,7 @@ use crate::plans::{PlanBook, PlansInForce};
 use crate::query::Query;
 use crate::restore::Restore;
 use crate::status::Readiness;
+use crate::task::undo::Savepoints;
 use crate::task::{Task, Tools};
 
 /// The topics that the runtime itself produces to come first in the producer's list; the encoder's follow, the re-keyed topic is last.
@@ -113,6 +114,7 @@ pub struct Worker<L: Log> {
     batch: EventBatch,
     derived: Vec<DerivedEvent>,
     value: Vec<u8>,
+    savepoints: Savepoints,
     queries: Receiver<Query>,
     shared: Arc<handle::Shared>,
 }
@@ -185,6 +187,7 @@ impl<L: Log> Worker<L> {
             batch: EventBatch::default(),
             derived: Vec::new(),
             value: Vec::new(),
+            savepoints: Savepoints::default(),
             queries,
             shared,
             options,
@@ -324,9 +327,9 @@ impl<L: Log> Worker<L> {
 
     /// The tasks, and what they work with at this instant.
     fn tasks_and_tools(&mut self, now_ms: i64) -> (&mut BTreeMap<u32, Task>, Tools<'_>) {
-        let Worker { tasks, fold, encoder, options, derived, value, rekeyed_topic, .. } = self;
+        let Worker { tasks, fold, encoder, options, derived, value, savepoints, rekeyed_topic, .. } = self;
         let encoder = encoder.as_mut();
-        (tasks, Tools { fold, encoder, options, derived, value, rekeyed_topic: *rekeyed_topic, now_ms })
+        (tasks, Tools { fold, encoder, options, derived, value, savepoints, rekeyed_topic: *rekeyed_topic, now_ms })
     }
 
     /// Bytes of decoded contacts that each task may hold.
