@@ -6,6 +6,7 @@
 //! Invariants: ports and data stay the same over [`Broker::kill`] and [`Broker::restart`]; nothing is left behind by the process.
 
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -19,6 +20,9 @@ const END_BROKER: &str = r#""$2" kill --data "$1"; rm -rf "$1""#;
 
 /// Starting is tried this often, because another program may take a port between the choice and its use.
 const START_ATTEMPTS: u32 = 3;
+
+/// A scenario that kills its broker is begun this often at most.
+const KILL_ATTEMPTS: u32 = 3;
 
 /// What a test wants of its broker beyond the defaults of `scripts/kafka`.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +80,35 @@ impl Broker {
         let broker = Self { data, port, controller_port, options, _watchdog: watchdog };
         broker.run_script("start")?;
         Ok(broker)
+    }
+
+    /// Runs a scenario that kills its broker, and once more from the beginning where that broker has lost the marker of a transaction.
+    ///
+    /// Apache Kafka 4.1 and later can do that: a coordinator that completes a transaction while one of its partitions has no leader, as just after a
+    /// restart, takes the partition for deleted and never writes its marker (`KRaftMetadataCache.getPartitionLeaderEndpoint` finds no broker -1 and
+    /// says "no such partition" where it used to say "no such node"). What was committed there can be read by nobody then, whatever a client does.
+    /// The broker says so in its log, so nothing else is forgiven.
+    ///
+    /// # Panics
+    /// Where the scenario does, and no marker was lost; or each time.
+    pub fn killed_in(scenario: impl Fn(&Self)) {
+        for attempt in 1.. {
+            let broker = match Self::start(BrokerOptions::default()) {
+                Ok(broker) => broker,
+                Err(error) => panic!("the broker could not be started: {error}"),
+            };
+            let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&broker))) else { return };
+            if attempt == KILL_ATTEMPTS || !broker.has_lost_a_marker() {
+                resume_unwind(panic);
+            }
+            eprintln!("the broker has lost the marker of a transaction, once more from the beginning");
+        }
+    }
+
+    /// Whether the broker has completed a transaction without telling one of its partitions. No topic must have been deleted.
+    fn has_lost_a_marker(&self) -> bool {
+        let log = std::fs::read_to_string(self.data.join("kafka.log")).unwrap_or_default();
+        log.contains("these partitions are likely deleted already")
     }
 
     /// `HOST:PORT`, as clients want it in `bootstrap.servers`.

@@ -31,9 +31,12 @@ fn settle(producer: &mut KafkaProducer, error: &LogError) -> bool {
 
 #[test]
 fn a_broker_killed_at_random_moments_neither_loses_nor_doubles_an_epoch() {
+    Broker::killed_in(killed_at_random_moments);
+}
+
+fn killed_at_random_moments(broker: &Broker) {
     const EPOCHS: usize = 400;
-    let broker = Broker::start(BrokerOptions::default()).unwrap();
-    let world = World::on(&broker);
+    let world = World::on(broker);
     let redo = world.topic("redo", 1);
     let mut producer = world.producer("a", &[&redo]);
     let done = AtomicBool::new(false);

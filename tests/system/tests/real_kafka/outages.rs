@@ -22,10 +22,13 @@ fn await_restored(application: &Application, process: &mut Process) {
 
 #[test]
 fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost_l2() {
-    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    Broker::killed_in(goes_away);
+}
+
+fn goes_away(broker: &Broker) {
     let mut input = Input::orders(false);
     input.setup = input.setup.partitioned(3);
-    let application = Application::of(&broker, "outage", &input.setup);
+    let application = Application::of(broker, "outage", &input.setup);
     let expected = application.expected(&input);
     let mut chance = Chance::new();
     let mut process = application.start();
