@@ -91,6 +91,7 @@ impl Broker {
     ///
     /// # Panics
     /// Where the scenario does, and no marker was lost; or each time.
+    #[allow(clippy::print_stderr, reason = "the harness shows it with the test that fails all the same")]
     pub fn killed_in(scenario: impl Fn(&Self)) {
         for attempt in 1.. {
             let broker = match Self::start(BrokerOptions::default()) {

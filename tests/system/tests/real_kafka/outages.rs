@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use leadstream_system::{Application, Chance, Figures, Input, PARTITIONS, assert_same};
-use leadstream_test_support::{Broker, BrokerOptions, Process, foreign, leadstream_binary};
+use leadstream_test_support::{Broker, Process, foreign, leadstream_binary};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
