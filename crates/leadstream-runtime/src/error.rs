@@ -108,6 +108,18 @@ pub enum WorkerError {
         /// The redo log's last epoch, 0 where it has none.
         found: u64,
     },
+    /// The changelog is not the one that the task's contacts were written to.
+    #[error(
+        "task {task}: the topic {topic} was deleted and created again, and with it went the contacts that it had for the epochs up to {covered}; the          redo log has only later changes and cannot bring them back: reset the application (leadstream reset)"
+    )]
+    ChangelogLost {
+        /// The task.
+        task: u32,
+        /// The changelog.
+        topic: String,
+        /// The redo log leaves the epochs up to this one to the changelog.
+        covered: u64,
+    },
     /// A partition's stable end does not move.
     #[error(
         "{partition} cannot be read beyond offset {position} (it ends at {end}): a transaction hangs there; find and abort it \

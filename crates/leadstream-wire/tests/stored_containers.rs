@@ -8,7 +8,7 @@ use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, write_deleted, write_image_head};
 use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
 use leadstream_wire::stored::redo::{
-    PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord,
+    PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord, read_redo_key, redo_key,
 };
 use proptest::prelude::*;
 
@@ -150,6 +150,19 @@ fn a_packer_starts_anew_after_clearing_and_an_empty_epoch_has_one_record() {
     assert_eq!(records.len(), 1);
     let redo = RedoRecord::read(&records[0]).unwrap();
     assert_eq!((redo.part, redo.parts, redo.entries.len()), (1, 1, 0));
+}
+
+#[test]
+fn the_key_of_a_redo_record_names_a_changelog_and_other_keys_are_told() {
+    assert_eq!(redo_key(1 << 120 | 2), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    assert_eq!(read_redo_key(&redo_key(1 << 120 | 2)), Ok(1 << 120 | 2));
+    for key in [&b""[..], &[0; 15], &[0; 17]] {
+        assert_eq!(
+            read_redo_key(key),
+            Err(StoredError::Malformed("a key of a redo record that has not 16 bytes")),
+            "{key:?}"
+        );
+    }
 }
 
 #[test]

@@ -155,9 +155,10 @@ pub fn images(world: &mut World, contacts: impl IntoIterator<Item = String>) -> 
 /// # Panics
 /// Where it cannot be read.
 pub fn store_of(world: &World, number: usize, task: u32) -> TaskStore {
+    let changelog_id = world.log.topic_id("changelog");
     let options = OpenOptions {
         folder: world.store_folder(number).join(format!("task-{task:05}")),
-        identity: Identity { task, partitions: TASKS, changelog: "changelog".to_owned(), changelog_id: None },
+        identity: Identity { task, partitions: TASKS, changelog: "changelog".to_owned(), changelog_id },
         memory: world.store_memory(),
         now_ms: 0,
         oldest_ms: i64::MAX,

@@ -66,6 +66,7 @@ impl Settings {
 pub(crate) fn options(
     settings: &Settings,
     memory: StoreMemory,
+    changelog_id: Option<u128>,
     number: usize,
     start: u64,
     folder: PathBuf,
@@ -94,7 +95,7 @@ pub(crate) fn options(
         topics: Topics {
             membership: "contacts".to_owned(),
             changelog: "changelog".to_owned(),
-            changelog_id: None,
+            changelog_id,
             changelog_delete_retention_ms: 86_400_000,
             redo: "redo".to_owned(),
             rekeyed: settings.rekeyed.then(|| "interactions".to_owned()),

@@ -356,18 +356,6 @@ fn offsets_that_somebody_changed_are_an_error_with_both_values() {
 }
 
 #[test]
-fn a_redo_topic_that_was_deleted_is_an_error() {
-    let mut world = world();
-    produce(&mut world, 0, 20);
-    world.settle(0).unwrap();
-    world.kill(0);
-    assert!(world.log.recreate_topic("redo"));
-    world.start(0, true).unwrap();
-    let error = world.failure();
-    assert!(matches!(error, WorkerError::RedoLost { found: 0, .. }), "{error}");
-}
-
-#[test]
 fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_accepted() {
     let mut world = world();
     produce(&mut world, 0, 20);
@@ -412,15 +400,6 @@ fn a_source_that_is_not_keyed_by_the_contact_is_told_to_be_re_keyed() {
         WorkerError::NotKeyed { partition: events(wrong), offset: 0, contact: "anna".to_owned(), expected }
     );
     assert!(error.to_string().ends_with("re-key this source (keyed: false)"));
-}
-
-#[test]
-fn topics_with_another_number_of_partitions_and_missing_ones_are_told() {
-    let mut world = world();
-    world.kill(0);
-    assert!(world.log.delete_topic("redo"));
-    world.start(0, true).unwrap();
-    assert_eq!(world.failure(), WorkerError::TopicMissing { topic: "redo".to_owned() });
 }
 
 #[test]

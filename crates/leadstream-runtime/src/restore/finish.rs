@@ -28,6 +28,7 @@ impl Restore {
         now_ms: i64,
     ) -> Result<Task, WorkerError> {
         self.check_redo(options)?;
+        self.check_changelog(options)?;
         self.task.inputs = self.queues(options, metrics)?;
         self.restore_plans(book)?;
         fold.use_timeline(self.task.plans.timeline());
@@ -83,6 +84,19 @@ impl Restore {
             }
         }
         Ok(())
+    }
+
+    /// What the redo log leaves to the changelog is in the one that is there. An empty one tells nothing by itself: a task that has met no contact
+    /// yet has one too.
+    fn check_changelog(&self, options: &WorkerOptions) -> Result<(), WorkerError> {
+        let Some((_, newest)) = self.tail.newest() else { return Ok(()) };
+        let (Some(before), Some(now)) = (newest.changelog_id, options.topics.changelog_id) else { return Ok(()) };
+        // With nothing covered the redo log has every contact.
+        if newest.low == 0 || before == now {
+            return Ok(());
+        }
+        let topic = options.topics.changelog.clone();
+        Err(WorkerError::ChangelogLost { task: self.task.id, topic, covered: newest.low })
     }
 
     /// The next offset of an input by the redo log.

@@ -208,7 +208,7 @@ impl Restore {
         let taken = if is_changelog {
             self.visit_changelog(record)
         } else {
-            self.tail.add(record.offset, record.value.unwrap_or_default())
+            self.tail.add(record.offset, record.key, record.value.unwrap_or_default())
         };
         if let Err(error) = taken {
             let place = if is_changelog { &self.changelog } else { &self.redo };
@@ -327,7 +327,8 @@ fn first_offsets<L: Log>(
     Ok(firsts)
 }
 
-/// Opens the store of a task; one that cannot be used is wiped.
+/// Opens the store of a task; one that cannot be used is wiped. So is one of another changelog, as an instance has that did not take part when the
+/// application was reset: whether contacts went with a changelog is told by the redo log, which every instance reads.
 fn open_store(
     options: &WorkerOptions,
     task: u32,

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_core::Timestamp;
-use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoRecord};
+use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoRecord, read_redo_key};
 use leadstream_wire::stored::{StoredError, Vocabulary};
 
 /// An epoch of the redo log.
 #[derive(Debug, Default)]
 pub(super) struct RedoEpoch {
     pub(super) low: u64,
+    /// The cluster's id of the changelog that has everything up to `low`, where it was known.
+    pub(super) changelog_id: Option<u128>,
     pub(super) clock: Timestamp,
     /// The plan sets over time, and their name.
     pub(super) plan_sets: Vec<PlanSetSince>,
@@ -43,8 +45,9 @@ pub(super) struct RedoTail {
 
 impl RedoTail {
     /// Takes a record.
-    pub(super) fn add(&mut self, offset: u64, value: &[u8]) -> Result<(), StoredError> {
+    pub(super) fn add(&mut self, offset: u64, key: Option<&[u8]>, value: &[u8]) -> Result<(), StoredError> {
         let record = RedoRecord::read(value)?;
+        let changelog_id = key.map(read_redo_key).transpose()?;
         let head = record.head;
         let epoch = self.epochs.entry(head.epoch).or_default();
         if record.part == 1 {
@@ -52,6 +55,7 @@ impl RedoTail {
                 head.offsets.iter().map(|offset| (offset.topic.to_owned(), offset.partition, offset.next_offset));
             *epoch = RedoEpoch {
                 low: head.low,
+                changelog_id,
                 clock: head.clock,
                 plan_sets: head.plan_sets,
                 plans: head.plans,
@@ -115,7 +119,7 @@ mod tests {
         packer
             .records(&head, |record| {
                 offset += 1;
-                tail.add(offset, record)
+                tail.add(offset, None, record)
             })
             .unwrap();
     }
@@ -152,9 +156,9 @@ mod tests {
         };
         packer.records(&head, keep).unwrap();
         assert_eq!(records.len(), 2);
-        tail.add(1, &records[0]).unwrap();
+        tail.add(1, None, &records[0]).unwrap();
         assert_eq!(tail.first_gap(), Some(1));
-        tail.add(2, &records[1]).unwrap();
+        tail.add(2, None, &records[1]).unwrap();
         assert_eq!(tail.first_gap(), None);
         assert_eq!(tail.newest().unwrap().1.entries.len(), 2);
     }

@@ -7,7 +7,7 @@ use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::changelog::write_image_head;
 use leadstream_wire::stored::contact::{ImageWriter, put_change, put_image};
-use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker};
+use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker, redo_key};
 
 use super::cache::Slot;
 use super::epoch::EpochCounts;
@@ -198,11 +198,12 @@ impl Task {
             offsets: offsets.collect(),
         };
         let task = self.id;
+        let key = options.topics.changelog_id.map(redo_key);
         self.records.redo.records(&head, |record| {
             producer.produce(&OutputRecord {
                 topic: TopicIndex(REDO),
                 destination: Destination::Partition(task),
-                key: None,
+                key: key.as_ref().map(|key| &key[..]),
                 value: Some(record),
                 headers: &[],
                 timestamp_ms: None,

@@ -4,6 +4,8 @@
 //! plan sets over time (16 bytes); these: how many, then number and first instant (signed number) for each; the offsets: how many, then topic,
 //! partition, next offset for each; the words that entries use: how many, then each text; the entries: how many, then kind (1 byte), contact, body
 //! for each. Each part repeats what stands before the words, so that any one of them tells where its epoch stands.
+//!
+//! The key names the changelog that the record counts on: the cluster's id of it (16 bytes), or no key where the cluster gives topics none.
 
 use std::sync::Arc;
 
@@ -17,6 +19,20 @@ const VERSION: u8 = 1;
 const KIND_IMAGE: u8 = 1;
 const KIND_CHANGE: u8 = 2;
 const KIND_DELETED: u8 = 3;
+
+/// The key of a redo record, of the cluster's id of the changelog that its epoch counts on.
+pub fn redo_key(changelog_id: u128) -> [u8; 16] {
+    changelog_id.to_be_bytes()
+}
+
+/// The cluster's id of the changelog, of the key of a redo record.
+///
+/// # Errors
+/// [`StoredError`] for a key that is none.
+pub fn read_redo_key(key: &[u8]) -> Result<u128, StoredError> {
+    let id = key.try_into().map_err(|_| StoredError::Malformed("a key of a redo record that has not 16 bytes"))?;
+    Ok(u128::from_be_bytes(id))
+}
 
 /// What an epoch says about itself and its task.
 #[derive(Clone, Debug, PartialEq, Eq)]

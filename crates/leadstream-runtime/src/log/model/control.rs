@@ -107,6 +107,11 @@ impl ModelLog {
         self.shared.lock().recreate(topic)
     }
 
+    /// The id of this incarnation of a topic; a question that no fault meets. `None` where there is no such topic.
+    pub fn topic_id(&self, topic: &str) -> Option<u128> {
+        self.shared.lock().describe(topic)?.id
+    }
+
     /// Deletes a topic. False where there is none.
     pub fn delete_topic(&self, topic: &str) -> bool {
         self.shared.lock().topics.remove(topic).is_some()
