@@ -25,7 +25,9 @@ pub use options::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
 };
 pub use output::{OutputBuffer, OutputTopic};
-pub use plans::{NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, UnreadablePlans};
+pub use plans::{
+    NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, Registration, UnreadablePlans,
+};
 pub use query::{Query, QueryAnswer, QueryRefusal};
 pub use status::{Readiness, RestoreProgress, TaskStatus, WorkerStatus};
 pub use task::Lifecycle;

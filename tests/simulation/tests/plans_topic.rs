@@ -12,7 +12,7 @@ use leadstream_core::Span;
 use leadstream_core::plan::PlanSet;
 use leadstream_runtime::log::model::{Call, Fate, Fault, ModelLog, Scripted};
 use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicPartition, TopicSpec};
-use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansTopic};
+use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansTopic, Registration};
 use leadstream_wire::stored::plans::{PlanFile, PlanSetRecord, PlansRecord};
 
 fn log() -> ModelLog {
@@ -41,7 +41,7 @@ fn file(id: &str, text: &str) -> PlanFile {
 }
 
 fn register(topic: &mut PlansTopic<ModelLog>, files: &[PlanFile]) -> Result<(), PlansError> {
-    topic.register(files, Span::days(400), &["test_driven".to_owned()])
+    topic.register(files, Span::days(400), &["test_driven".to_owned()], "first")
 }
 
 fn newest(topic: &PlansTopic<ModelLog>) -> (u64, Vec<String>) {
@@ -73,6 +73,8 @@ fn what_was_registered_is_found_again_and_a_version_is_kept_once() {
     assert_eq!(newest(&topic), (3, vec!["cars".to_owned()]));
     let again = open(&log);
     assert_eq!(again.newest(), topic.newest());
+    let registration = Registration { instance: Some("first".to_owned()), registered_ms: Some(log.now_ms()) };
+    assert_eq!((again.registration(), topic.registration()), (&registration, &registration));
     // Three versions, three sets; the rest are the ends of transactions.
     let end = log.bounds(&[TopicPartition::new("plans", 0)]).unwrap()[0].end_offset;
     assert_eq!(end, 3 + 3 + 3);

@@ -16,8 +16,8 @@ use thiserror::Error;
 
 use super::book::{NumberedPlans, PlanBook};
 use crate::log::{
-    Destination, Failure, Isolation, Log, LogError, OutputRecord, Producer, ProducerOptions, ReadStart, Reader,
-    ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
+    Destination, Failure, Header, Isolation, Log, LogError, OutputRecord, Producer, ProducerOptions, ReadStart, Reader,
+    ReaderOptions, ReaderPartition, Record, TopicIndex, TopicPartition,
 };
 
 /// The one partition of the topic.
@@ -27,6 +27,8 @@ const BUFFER_BYTES: usize = 4 << 20;
 /// How long one look for more waits, and how often a reader looks that does not come to the end: longer than a transaction may last.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
 const READ_ROUNDS: usize = 400;
+/// The header that says which instance registered a set.
+const INSTANCE_HEADER: &str = "instance";
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a plan file in the topic: what brokers take by default, less room for names and framing.
 const PLAN_FILE_BYTES_MAX: usize = 1_000_000 - 10_000;
@@ -71,6 +73,26 @@ pub enum PlansError {
     },
 }
 
+/// Where a set came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registration {
+    /// The name of the instance that registered it, where it is known.
+    pub instance: Option<String>,
+    /// When, in milliseconds since 1970 by the clock of that instance, where it is known.
+    pub registered_ms: Option<i64>,
+}
+
+impl Registration {
+    fn of(record: &Record<'_>) -> Registration {
+        let headers = (0..).map_while(|index| record.headers.header(index));
+        let instance = headers.filter(|header| header.name == INSTANCE_HEADER).find_map(|header| header.value);
+        Registration {
+            instance: instance.map(|name| String::from_utf8_lossy(name).into_owned()),
+            registered_ms: record.timestamp.map(|timestamp| timestamp.ms),
+        }
+    }
+}
+
 /// Makes plan sets of texts.
 pub trait PlanCompiler {
     /// Compiles the files of a set under what it was registered with. The error says why not, for a person.
@@ -99,6 +121,8 @@ pub struct PlansTopic<L: Log> {
     reader: L::Reader,
     files: BTreeMap<String, PlanFile>,
     sets: BTreeMap<u64, PlanSetRecord>,
+    /// Of the newest set.
+    registration: Registration,
 }
 
 impl<L: Log> PlansTopic<L> {
@@ -116,7 +140,8 @@ impl<L: Log> PlansTopic<L> {
         let start = log.bounds(&[TopicPartition::new(topic, 0)])?.first().map_or(0, |bounds| bounds.start_offset);
         reader.start(&[ReadStart { partition: PARTITION, offset: start }])?;
         let (topic, transactional_id) = (topic.to_owned(), transactional_id.to_owned());
-        Ok(PlansTopic { log, topic, transactional_id, reader, files: BTreeMap::new(), sets: BTreeMap::new() })
+        let (files, sets, registration) = (BTreeMap::new(), BTreeMap::new(), Registration::default());
+        Ok(PlansTopic { log, topic, transactional_id, reader, files, sets, registration })
     }
 
     /// Reads what is there, waiting for at most `timeout` for more. Returns how many records there were.
@@ -129,7 +154,7 @@ impl<L: Log> PlansTopic<L> {
             record.key.unwrap_or_default(),
             record.value.unwrap_or_default(),
         ) {
-            Ok(read) => found.push(read),
+            Ok(read) => found.push((read, Registration::of(record))),
             Err(error) => unreadable = unreadable.or(Some((record.offset, error))),
         })?;
         if let Some(problem) = summary.problems.first() {
@@ -138,10 +163,15 @@ impl<L: Log> PlansTopic<L> {
         if let Some((offset, error)) = unreadable {
             return Err(PlansError::Stored { topic: self.topic.clone(), offset, error });
         }
-        for record in found {
+        for (record, registration) in found {
             match record {
                 PlansRecord::Plan(file) => drop(self.files.insert(file.version().to_string(), file)),
-                PlansRecord::Set(set) => drop(self.sets.insert(set.ordinal, set)),
+                PlansRecord::Set(set) => {
+                    if self.newest().is_none_or(|newest| newest.ordinal <= set.ordinal) {
+                        self.registration = registration;
+                    }
+                    self.sets.insert(set.ordinal, set);
+                }
             }
         }
         Ok(summary.records)
@@ -169,12 +199,23 @@ impl<L: Log> PlansTopic<L> {
         self.sets.last_key_value().map(|(_, set)| set)
     }
 
+    /// Where the set in force came from.
+    pub fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
     /// Registers files as the next set, where the newest is still the one read last. Whether it succeeded shows in what is read afterwards, by this
-    /// one and by everybody.
+    /// one and by everybody. `instance` is the name of the instance that does so.
     ///
     /// # Errors
     /// [`PlansError`]; another one that registers at the same time is none.
-    pub fn register(&mut self, files: &[PlanFile], horizon: Span, event_types: &[String]) -> Result<(), PlansError> {
+    pub fn register(
+        &mut self,
+        files: &[PlanFile],
+        horizon: Span,
+        event_types: &[String],
+        instance: &str,
+    ) -> Result<(), PlansError> {
         if let Some(file) = files.iter().find(|file| file.text.len() > PLAN_FILE_BYTES_MAX) {
             return Err(PlansError::TooLarge { file: file.file.clone(), bytes: file.text.len() });
         }
@@ -196,7 +237,7 @@ impl<L: Log> PlansTopic<L> {
         let set = PlanSetRecord { ordinal: looked_at + 1, horizon, event_types: event_types.to_vec(), plans };
         let unknown = files.iter().filter(|file| !self.files.contains_key(&file.version().to_string())).cloned();
         let records = unknown.map(PlansRecord::Plan).chain([PlansRecord::Set(set)]);
-        match write(&mut producer, records) {
+        match write(&mut producer, records, instance) {
             Ok(()) => {}
             Err(LogError::AbortAndRewind(failure)) => {
                 tracing::warn!(reason = %failure, "the plans were not registered, trying again");
@@ -247,7 +288,11 @@ impl<L: Log> PlansTopic<L> {
     }
 }
 
-fn write<P: Producer>(producer: &mut P, records: impl Iterator<Item = PlansRecord>) -> Result<(), LogError> {
+fn write<P: Producer>(
+    producer: &mut P,
+    records: impl Iterator<Item = PlansRecord>,
+    instance: &str,
+) -> Result<(), LogError> {
     producer.begin()?;
     for record in records {
         producer.produce(&OutputRecord {
@@ -255,7 +300,7 @@ fn write<P: Producer>(producer: &mut P, records: impl Iterator<Item = PlansRecor
             destination: Destination::Partition(0),
             key: Some(record.key().as_bytes()),
             value: Some(&record.value()),
-            headers: &[],
+            headers: &[Header { name: INSTANCE_HEADER, value: Some(instance.as_bytes()) }],
             timestamp_ms: None,
         })?;
     }

@@ -168,3 +168,34 @@ fn an_instance_with_other_plans_than_those_at_work_refuses_and_says_how_they_dif
     assert!(joined.terminate(Duration::from_secs(5)).unwrap().success());
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }
+
+#[test]
+fn of_two_instances_that_start_at_once_with_different_plans_one_goes_on_and_the_other_refuses() {
+    let application = application("plan-race");
+    let mut processes = ["first", "second"].map(|name| {
+        let (file, folder) = (format!("{name}.yaml"), format!("storage.directory={name}"));
+        write_plan(&application, &file, &plan(if name == "first" { 10 } else { 11 }, 100));
+        let (instance, plans) = (format!("application.instance={name}"), format!("plans=[ 'plans/{file}' ]"));
+        application.begin(&["run", "--set", &instance, "--set", &folder, "--set", &plans])
+    });
+    let began = Instant::now();
+    let refused = loop {
+        if let Some(place) = processes.iter_mut().position(|process| process.has_ended().unwrap()) {
+            break place;
+        }
+        assert!(began.elapsed() < LIMIT, "both go on: {}{}", processes[0].output(), processes[1].output());
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let mut processes = Vec::from(processes);
+    let refused = processes.remove(refused);
+    let said = refused.output();
+    assert!(said.contains("plan cars: changed, ") && said.contains("to join them give this instance"), "{said}");
+    assert_eq!(refused.wait(LIMIT).unwrap().code(), Some(1), "{said}");
+    let mut process = processes.remove(0);
+    url(&application, &mut process);
+    let topic = format!("{}.plans", application.id);
+    let records = foreign::read_committed(&Broker::shared().bootstrap(), &topic).expect("the plans can be read");
+    let is_set = |key: &Option<Vec<u8>>| key.as_ref().is_some_and(|key| key.starts_with(b"set/"));
+    assert_eq!(records.iter().filter(|record| is_set(&record.key)).count(), 1, "nothing came behind it");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
