@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_system::{Application, assert_same};
-use leadstream_test_support::{Broker, foreign};
+use leadstream_test_support::{Broker, foreign, topics};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -199,6 +199,39 @@ fn a_reset_says_what_goes_and_a_new_run_from_the_start_tells_the_same_again_l1()
     let twice = application.derived_anew(2 * expected.len(), LIMIT);
     let pairs: Vec<_> = expected.iter().flat_map(|event| [event.clone(), event.clone()]).collect();
     assert_same(&twice, &pairs);
+}
+
+#[test]
+fn a_changelog_that_was_deleted_and_created_again_stops_a_start_until_a_reset_and_is_not_rebuilt_in_silence() {
+    let application = Application::new(Broker::shared(), "changelog-lost", false);
+    let lines = journeys(&application, 300);
+    let expected = application.replayed(&lines);
+    application.produce(&lines);
+    let process = application.start();
+    application.derived(expected.len(), LIMIT);
+    // What an idle task writes back is in the changelog.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+
+    let changelog = application.topic("contacts-changelog");
+    topics::delete_topics(&Broker::shared().bootstrap(), &[&changelog]).expect("a topic can be deleted");
+    application.done(&["topics", "create"]);
+    for keeps_store in [true, false] {
+        if !keeps_store {
+            std::fs::remove_dir_all(application.path("state")).expect("state can be deleted");
+        }
+        let refused = application.run(&["run"]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("the topic {changelog} was deleted and created again")), "{said}");
+        assert!(said.contains("reset the application (leadstream reset)"), "{said}");
+    }
+
+    reset(&application);
+    application.done(&["topics", "create"]);
+    let process = application.start();
+    application.derived_anew(2 * expected.len(), LIMIT);
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }
 
 #[test]
