@@ -149,8 +149,8 @@ pub(super) fn worker_options(
         state_folder: config.storage.directory.as_path().join(config.application.id.as_str()),
         store_memory: stores.clone(),
         contacts_bytes: bytes(parts.contacts_bytes / workers),
-        // A worker reads its inputs with one reader and restores with another.
-        reader_bytes: bytes(parts.fetch_bytes / workers / 2),
+        // A worker reads its inputs with one reader and restores with another, and the client needs about as much again beside the bytes of a record.
+        reader_bytes: bytes(parts.fetch_bytes / workers / 4),
         read_records: READ_RECORDS,
         decoded_records: READ_RECORDS,
         epoch: EpochLimits {
