@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use leadstream_core::published_type;
+
 use crate::code::Code;
 use crate::sink::Sink;
 use crate::suggest;
@@ -79,20 +81,11 @@ const PRESETS: &[&str] = &[
     "wishlist_product_added_to_cart",
 ];
 
-/// What people call an event, and what it is called here. Every published name that decoders translate is among them: no event has it as
-/// its type.
+/// What people call an event, and what it is called here, beside the published names that decoders translate.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("add_to_cart", "product_added"),
-    ("added_product", "product_added"),
-    ("added_product_to_wishlist", "product_added_to_wishlist"),
     ("added_to_cart", "product_added"),
-    ("clicked_product", "product_clicked"),
-    ("clicked_promotion", "promotion_clicked"),
-    ("completed_checkout_step", "checkout_step_completed"),
-    ("completed_order", "order_completed"),
     ("download", "file_downloaded"),
-    ("email_link_clicked", "email_clicked"),
-    ("filtered_product_list", "product_list_filtered"),
     ("mail_clicked", "email_clicked"),
     ("mail_opened", "email_opened"),
     ("newsletter_clicked", "email_clicked"),
@@ -101,24 +94,17 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("page_visited", "page_viewed"),
     ("purchase", "order_completed"),
     ("purchase_completed", "order_completed"),
-    ("removed_product", "product_removed"),
-    ("removed_product_from_wishlist", "product_removed_from_wishlist"),
-    ("reviewed_product", "product_reviewed"),
-    ("searched_products", "products_searched"),
-    ("shared_product", "product_shared"),
-    ("started_checkout", "checkout_started"),
     ("unsubscribe", "unsubscribed"),
-    ("updated_order", "order_updated"),
-    ("viewed_checkout_step", "checkout_step_viewed"),
-    ("viewed_product", "product_viewed"),
-    ("viewed_product_category", "product_list_viewed"),
-    ("viewed_promotion", "promotion_viewed"),
     ("visit", "page_viewed"),
 ];
 
 /// The event types that plans may speak of without a declaration.
 pub fn preset_event_types() -> &'static [&'static str] {
     PRESETS
+}
+
+fn other_word(event_type: &str) -> Option<&'static str> {
+    OTHER_WORDS.iter().find(|(word, _)| *word == event_type).map(|(_, preset)| *preset)
 }
 
 /// The most of bytes that an event type can have.
@@ -161,9 +147,9 @@ impl Catalogue {
                 ));
             return false;
         }
-        let other = OTHER_WORDS.iter().find(|(word, _)| *word == event_type);
+        let other = published_type(event_type).or_else(|| other_word(event_type));
         sink.report(Code::UndeclaredEventType, span, format!("the event type `{event_type}` is not known here"))
-            .maybe_help(other.map(|(_, preset)| format!("did you mean `{preset}`?")))
+            .maybe_help(other.map(|preset| format!("did you mean `{preset}`?")))
             .help("if such events come, declare it under `event_types` in the configuration");
         true
     }
@@ -193,13 +179,16 @@ fn snake_case(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use leadstream_core::PUBLISHED_NAMES;
 
     #[test]
     fn presets_are_sorted_distinct_and_spelled_as_decoders_spell_them() {
         assert!(PRESETS.is_sorted() && PRESETS.windows(2).all(|pair| pair[0] != pair[1]));
         assert!(PRESETS.iter().all(|preset| snake_case(preset) == *preset));
         assert!(OTHER_WORDS.is_sorted_by_key(|(word, _)| *word));
-        assert!(OTHER_WORDS.iter().all(|(word, preset)| PRESETS.contains(preset) && !PRESETS.contains(word)));
+        assert!(OTHER_WORDS.iter().all(|(word, _)| published_type(word).is_none()), "one table is enough");
+        let mut others = OTHER_WORDS.iter().chain(PUBLISHED_NAMES);
+        assert!(others.all(|(word, preset)| PRESETS.contains(preset) && !PRESETS.contains(word)));
     }
 
     #[test]

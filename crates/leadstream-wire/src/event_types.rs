@@ -4,9 +4,8 @@
 
 use std::collections::HashMap;
 
-use leadstream_core::Name;
+use leadstream_core::{Name, published_type};
 
-use crate::aliases;
 use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::limits::NAME_MAX_BYTES;
 use crate::name_map::NameMap;
@@ -50,7 +49,7 @@ impl EventTypes {
         let name = snake_case(name);
         let event_type = match self.aliases.get(&*name) {
             Some(event_type) => event_type,
-            None => aliases::published(&name),
+            None => published_type(&name).unwrap_or(&name),
         };
         if event_type.is_empty() {
             let reason = "the name of the event has no letter and no digit";

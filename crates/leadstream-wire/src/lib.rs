@@ -4,7 +4,6 @@
 //! and on its source's description alone. No input makes it panic; a record that cannot be taken is refused with a [`DeadLetter`].
 
 mod agents;
-mod aliases;
 pub mod batch;
 pub mod canonical;
 mod clock;
@@ -31,7 +30,6 @@ pub mod stored;
 mod text;
 mod tree;
 
-pub use aliases::published_names;
 pub use batch::{Decoded, Dropped, EventBatch, SkipReason};
 pub use dead_letter::{DeadLetter, DeadLetterCode, DeadLetterRecord};
 pub use decoder::Decoder;

@@ -3,8 +3,9 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use leadstream_core::PUBLISHED_NAMES;
 use leadstream_plan::{Options, Style, compile, preset_event_types};
-use leadstream_wire::{Decoder, EventBatch, InputRecord, Shape, SourceFormat, published_names};
+use leadstream_wire::{Decoder, EventBatch, InputRecord, Shape, SourceFormat};
 
 /// The type and the properties of a Segment message.
 fn decoded(message: &str) -> (String, Vec<String>) {
@@ -49,7 +50,7 @@ fn every_type_that_plans_know_comes_from_decoders_under_that_name() {
 
 #[test]
 fn a_published_name_becomes_a_type_that_plans_know_and_a_plan_that_uses_the_name_is_told_so() {
-    for (name, event_type) in published_names() {
+    for (name, event_type) in PUBLISHED_NAMES {
         assert_eq!(track(&title(name)), *event_type);
         assert!(preset_event_types().contains(event_type), "{event_type}");
         assert!(!preset_event_types().contains(name), "no event has the type {name}");

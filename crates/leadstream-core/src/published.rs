@@ -1,23 +1,10 @@
-//! Published names of events that mean the same, so that a plan has one word for each.
+//! Published names of event types that stand for another type: decoders write the one, plans are told of the other.
 //!
 //! Only names that Segment's own specifications published are here: the first version of its commerce events, and its e-mail events. A
-//! name of a customer's own keeps its meaning; a source can add aliases in its configuration.
+//! name of a customer's own keeps its meaning; a source can add aliases in its configuration, which go before these.
 
-/// The type that a published name in snake_case stands for; the name itself where it has no other.
-pub(crate) fn published(name: &str) -> &str {
-    match PUBLISHED.binary_search_by_key(&name, |(from, _)| from) {
-        Ok(at) => PUBLISHED[at].1,
-        Err(_) => name,
-    }
-}
-
-/// The published names that stand for another type, in snake_case, each with that type.
-pub fn published_names() -> &'static [(&'static str, &'static str)] {
-    PUBLISHED
-}
-
-/// Name, type; ordered by name.
-const PUBLISHED: &[(&str, &str)] = &[
+/// The published names that stand for another type, in snake_case, each with that type; ordered by name.
+pub const PUBLISHED_NAMES: &[(&str, &str)] = &[
     ("added_product", "product_added"),
     ("added_product_to_wishlist", "product_added_to_wishlist"),
     ("clicked_product", "product_clicked"),
@@ -39,17 +26,21 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("viewed_promotion", "promotion_viewed"),
 ];
 
+/// The type that a published name in snake_case stands for.
+pub fn published_type(name: &str) -> Option<&'static str> {
+    let at = PUBLISHED_NAMES.binary_search_by_key(&name, |(from, _)| *from).ok()?;
+    Some(PUBLISHED_NAMES[at].1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_table_can_be_searched() {
-        assert!(PUBLISHED.is_sorted_by_key(|(from, _)| *from));
-        assert_eq!(published("email_link_clicked"), "email_clicked");
-        assert_eq!(published("order_completed"), "order_completed");
-        for (_, to) in PUBLISHED {
-            assert_eq!(published(to), *to, "an alias of an alias");
-        }
+    fn the_table_can_be_searched_and_no_name_stands_for_another_name() {
+        assert!(PUBLISHED_NAMES.is_sorted_by_key(|(from, _)| *from));
+        assert_eq!(published_type("email_link_clicked"), Some("email_clicked"));
+        assert_eq!(published_type("order_completed"), None);
+        assert!(PUBLISHED_NAMES.iter().all(|(_, to)| published_type(to).is_none()));
     }
 }
