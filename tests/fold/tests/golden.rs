@@ -1,0 +1,148 @@
+//! Stored bytes of contacts stay readable: golden files of version 1, made once by the fold and never again.
+//!
+//! `LEADSTREAM_WRITE_GOLDEN=1` writes the files that do not exist yet. A later fold may give other contacts; these files are read all the same.
+
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use leadstream_core::contact::{Contact, Level, SubjectId};
+use leadstream_core::plan::PlanSet;
+use leadstream_core::{Event, EventKind, Fold, HistoryLimits, Points, Timeline, Timestamp, Uid, Value, Verdict};
+use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
+use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
+
+const HOUR_MS: i64 = 3_600_000;
+
+const PLAN: &str = r#"
+plan: shoes
+verdicts: { suspect: { weight: 0.5 } }
+rules:
+  - { id: visit,  on: page_viewed, points: 10, cap: { points: 35, per: day } }
+  - { id: week,   on: page_viewed, points: 2, cap: { points: 5, per: 7d } }
+  - { id: opened, on: email_opened, points: 5, once_per: event.email_id, tags: [{ tag: mail, points: 3 }] }
+  - { id: once,   on: order_completed, points: 'event.value / 10', once_per: 30d, tag: buyer }
+  - { id: often,  on: page_viewed, when: 'count("page_viewed", "/shoes/", "30d") >= 2', points: 1 }
+  - { id: away,   idle: 10d, every: 10d, points: -1 }
+fit:
+  - { id: city, when: 'contact.city == "Łódź"', points: 7 }
+limits: { floor: 0, ceiling: 150 }
+qualify: { at: 60, release: 40, cooldown: 1d }
+pipeline: { stages: [{ name: lead }, { name: keen, enter: 30, leave_below: 10 }, { name: sales, enter: 60 }] }
+"#;
+
+fn event(event_type: &str, number: i64, properties: &[(&str, Value<'_>)]) -> Event {
+    let mut event = Event { contact: "c1".into(), uid: Uid::of("s", &number.to_string()), ..Event::default() };
+    event.time = Timestamp::from_millis(1_700_000_000_000 + number * HOUR_MS);
+    event.event_type.set(event_type);
+    event.source.set("web");
+    properties.iter().for_each(|(name, value)| event.properties.set(name, *value));
+    event
+}
+
+/// A history that fills every part of a contact; the first rows have left for the base.
+fn history() -> Vec<Event> {
+    let mut attributes = event("contact_updated", 0, &[("city", Value::Text("Łódź")), ("age", Value::Number(41.5))]);
+    attributes.properties.set("consent", Value::Bool(true));
+    attributes.kind = EventKind::Attributes;
+    let page =
+        |number| event("page_viewed", number, &[("path", Value::Text("/shoes/a")), ("ms", Value::Number(-12.25))]);
+    let mail = |number, id| event("email_opened", number, &[("email_id", Value::Text(id))]);
+    let mut events = vec![attributes, page(1), page(2), mail(3, "m1"), page(4), mail(5, "m2"), mail(6, "m1"), page(40)];
+    events.push(event("order_completed", 41, &[("value", Value::Number(320.0)), ("gift", Value::Bool(false))]));
+    let mut suspect = page(42);
+    suspect.verdict = Verdict::Suspect;
+    suspect.clamped = true;
+    events.extend([suspect, page(600), page(601)]);
+    events
+}
+
+fn image_of(contact: &Contact) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ImageWriter::default().write(contact, &mut bytes);
+    bytes
+}
+
+/// The image before the last two events, the redo record of them, and the image after.
+fn made_by_the_fold() -> [Vec<u8>; 3] {
+    let compiled = leadstream_plan::compile("p.yaml", PLAN, &leadstream_plan::Options::default());
+    let plan = compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
+    let limits = HistoryLimits { rows: 6, ..HistoryLimits::default() };
+    let mut fold = Fold::new(Timeline::new(Arc::new(PlanSet::new(vec![plan]))), limits);
+    let (mut contact, mut out) = (Contact::new("c1"), Vec::new());
+    let events = history();
+    let (before, after) = events.split_at(events.len() - 2);
+    for event in before {
+        fold.apply(&mut contact, event, event.time, &mut out);
+    }
+    let image = image_of(&contact);
+    let savepoint = contact.savepoint();
+    for event in after {
+        fold.apply(&mut contact, event, event.time, &mut out);
+    }
+    let mut packer = RedoPacker::new(1 << 20);
+    packer.push_change("c1", |words, bytes| put_change(&contact, &savepoint, words, bytes));
+    let (clock, plan_sets, offsets) = (Timestamp::MIN, Vec::new(), Vec::new());
+    let head = RedoHead { epoch: 2, writer: 7, low: 1, clock, plans: [1; 16], plan_sets, offsets };
+    let mut redo = Vec::new();
+    let keep = |record: &[u8]| {
+        redo.extend_from_slice(record);
+        Ok::<(), ()>(())
+    };
+    packer.records(&head, keep).unwrap();
+    [image, redo, image_of(&contact)]
+}
+
+/// The golden files.
+fn golden() -> [Vec<u8>; 3] {
+    let path = |name: &str| -> PathBuf { Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name) };
+    let paths = ["contact-before.bin", "contact-redo.bin", "contact-after.bin"].map(path);
+    if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() && !paths[0].exists() {
+        for (path, bytes) in paths.iter().zip(made_by_the_fold()) {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+    paths.map(|path| std::fs::read(&path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display())))
+}
+
+#[test]
+fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
+    let [before, _, after] = golden();
+    for bytes in [&before, &after] {
+        assert_eq!(&image_of(&read_image("c1", bytes).unwrap()), bytes);
+        for length in 0..bytes.len() {
+            assert!(read_image("c1", &bytes[..length]).is_err(), "{length} of {}", bytes.len());
+        }
+    }
+    let contact = read_image("c1", &after).unwrap();
+    let (state, plan) = (&contact.state, &contact.state.plans[0]);
+    assert_eq!((contact.rows.len(), contact.base.is_some(), &*plan.plan), (6, true, "shoes"));
+    assert_eq!(contact.rows.event_type(5).as_str(), "page_viewed");
+    let booked: Points = contact.ledger.as_slice().iter().map(|booked| booked.applied).sum();
+    assert!(booked != Points::ZERO && state.booked > contact.ledger.len() as u64);
+    assert_eq!((state.attributes.len(), plan.fit), (3, Points::from_thousandths(7_000)));
+    assert_eq!(state.tags.iter().map(|tag| &*tag.tag).collect::<Vec<_>>(), ["buyer", "mail"]);
+    let stage = plan.stage.as_ref().unwrap();
+    let told = contact.announced.subject(&SubjectId::Stage(plan.plan)).unwrap();
+    assert_eq!((told.level.clone(), told.n > 0), (Level::Stage(stage.stage), true));
+    assert!(!state.once.is_empty() && !state.rolling.is_empty() && !state.rules.is_empty() && !state.facts.is_empty());
+}
+
+#[test]
+fn a_change_of_version_1_leads_from_one_contact_to_the_other() {
+    let [before, redo, after] = golden();
+    let record = RedoRecord::read(&redo).unwrap();
+    let [entry] = record.entries.as_slice() else { panic!("one entry") };
+    let RedoContent::Change(body) = entry.content else { panic!("a change") };
+    let mut contact = read_image("c1", &before).unwrap();
+    apply_change(&mut contact, body, &record.words).unwrap();
+    assert_eq!(image_of(&contact), after);
+    for length in 0..body.len() {
+        let mut contact = read_image("c1", &before).unwrap();
+        assert!(apply_change(&mut contact, &body[..length], &record.words).is_err(), "{length} of {}", body.len());
+    }
+    let mut other = read_image("c1", &after).unwrap();
+    assert!(apply_change(&mut other, body, &record.words).is_err(), "a change fits only what it was made from");
+}
