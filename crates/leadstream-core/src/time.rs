@@ -12,8 +12,9 @@ use std::ops::{Add, Sub};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Timestamp(NonZeroI64);
 
-/// The instant left out: the one behind [`Timestamp::MIN`]. Instants are kept as their difference from it, bit by bit.
-const LEFT_OUT: i64 = i64::MIN + 1;
+/// The instant left out, hundreds of millions of years from anything that happens, and from both ends, near which instants are counted up and down.
+/// Instants are kept as their difference from it, bit by bit.
+const LEFT_OUT: i64 = i64::MIN / 2;
 
 /// A length of time in milliseconds; a day is exactly 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,12 +30,12 @@ impl Timestamp {
     /// The latest event time that is taken: 2200-01-01T00:00:00Z. Later ones are refused as not a time.
     pub const LATEST: Timestamp = Timestamp::from_millis(7_258_118_400_000);
 
-    /// An instant from milliseconds since the epoch. The second least of all numbers is taken for the least.
+    /// An instant from milliseconds since the epoch. One that is hundreds of millions of years before is taken for its neighbour.
     #[inline]
     pub const fn from_millis(millis: i64) -> Timestamp {
         match NonZeroI64::new(millis ^ LEFT_OUT) {
             Some(kept) => Timestamp(kept),
-            None => Timestamp::from_millis(i64::MIN),
+            None => Timestamp::from_millis(LEFT_OUT - 1),
         }
     }
 
@@ -159,10 +160,10 @@ mod tests {
 
     #[test]
     fn instants_are_ordered_as_their_milliseconds_and_one_is_left_out() {
-        let millis = [i64::MIN, i64::MIN + 2, -1, 0, 1, i64::MAX];
+        let millis = [i64::MIN, i64::MIN + 1, LEFT_OUT - 1, LEFT_OUT + 1, -1, 0, 1, i64::MAX];
         let instants = millis.map(Timestamp::from_millis);
         assert!(instants.is_sorted() && instants.map(Timestamp::millis) == millis);
-        assert_eq!(Timestamp::from_millis(i64::MIN + 1), Timestamp::MIN);
+        assert_eq!(Timestamp::from_millis(LEFT_OUT), Timestamp::from_millis(LEFT_OUT - 1));
         assert_eq!(size_of::<Option<Timestamp>>(), size_of::<Timestamp>());
     }
 }
