@@ -1,10 +1,14 @@
 //! The plan sets in force over time (S45): events before a change, even late ones, see the set of their time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use jiff::tz::TimeZone;
 
 use crate::contact::Level;
 use crate::expr::Expr;
-use crate::plan::{OncePer, Plan, PlanSet, PointsOf};
+use crate::id::Name;
+use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule};
 use crate::time::Timestamp;
 use crate::word::Word;
 
@@ -25,6 +29,8 @@ pub struct InForce {
     pub(crate) fit_follows_history: Vec<bool>,
     /// Some condition reads a level.
     pub(crate) reads_levels: bool,
+    /// Rules, by [`Rule::key`](crate::plan::Rule), whose cap has another period than in the set before: it begins with nothing in it (S19, S45).
+    pub(crate) new_caps: Vec<Name>,
     /// Plans of earlier sets that are not in this one, with the first stage of their pipelines (S47).
     retired: Vec<(Word, Word)>,
 }
@@ -45,7 +51,8 @@ impl InForce {
         let earlier = before.iter().flat_map(|before| before.retired.iter().copied());
         let is_gone = |id: Word| !plans.plans().iter().any(|plan| plan.id == id);
         let retired = pipelines.chain(earlier).filter(|(id, _)| is_gone(*id)).collect();
-        Arc::new(InForce { since, plans, fit_follows_history, reads_levels, retired })
+        let new_caps = before.map(|before| new_caps(&plans, &before.plans)).unwrap_or_default();
+        Arc::new(InForce { since, plans, fit_follows_history, reads_levels, new_caps, retired })
     }
 
     /// Whether a stage is the first one of a plan that is not in force any more: leaving it is not told (S23, S37).
@@ -99,6 +106,24 @@ impl Timeline {
     pub fn latest(&self) -> &Arc<InForce> {
         &self.changes[self.changes.len() - 1]
     }
+}
+
+/// The rules of a set whose cap has another period than in the set before.
+fn new_caps(now: &PlanSet, before: &PlanSet) -> Vec<Name> {
+    let mut periods = HashMap::new();
+    for plan in before.plans() {
+        periods.extend(plan.rules.iter().filter_map(|rule| Some((rule.key, cap_period(plan, rule)?))));
+    }
+    let rules = now.plans().iter().flat_map(|plan| plan.rules.iter().map(move |rule| (plan, rule)));
+    let is_new = |(plan, rule): &(&Arc<Plan>, &Rule)| cap_period(plan, rule).as_ref() != periods.get(&rule.key);
+    rules.filter(is_new).map(|(_, rule)| rule.key).collect()
+}
+
+/// The period of a rule's cap, with the zone where it is one of the calendar.
+fn cap_period<'p>(plan: &'p Plan, rule: &Rule) -> Option<(CapPeriod, Option<&'p TimeZone>)> {
+    let period = rule.cap?.period;
+    let of_calendar = matches!(period, CapPeriod::Day | CapPeriod::Week | CapPeriod::Month);
+    Some((period, of_calendar.then_some(&plan.time_zone)))
 }
 
 /// Whether a condition can change its value without an attribute or tag changing: then it is looked at in every step.

@@ -1,4 +1,4 @@
-//! What a new version of a plan takes over from the one before it (S45): activity judged by its own time.
+//! What a new version of a plan takes over from the one before it (S45): activity judged by its own time, and what caps have counted.
 
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
@@ -82,5 +82,59 @@ fn a_stage_is_left_for_silence_by_activity_of_its_time_s36_s45() {
         });
         let (_, told) = subject.command(&Command::Clock(day(30.0)));
         assert_eq!(told.iter().map(|event| event.time.millis()).collect::<Vec<_>>(), [day(left)], "{before:?}");
+    }
+}
+
+#[test]
+fn a_cap_of_another_period_begins_anew_and_one_of_other_points_goes_on_s19_s45() {
+    let capped = |cap: &str, zone: &str| {
+        vec![format!("time_zone: {zone}"), format!("rules: [{{ id: r, on: x, points: 10{cap} }}]")]
+    };
+    let of = |lines: &[String]| lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let day_cap = ", cap: { points: 15, per: day }";
+    // What was booked on the first day before the change, and what after it.
+    let cases = [
+        (
+            capped(", cap: { points: 15, per: 2d }", "UTC"),
+            capped(", cap: { points: 15, per: 3d }", "UTC"),
+            [10.0, 5.0, 10.0, 5.0],
+        ),
+        (
+            capped(", cap: { points: 15, per: 2d }", "UTC"),
+            capped(", cap: { points: 30, per: 2d }", "UTC"),
+            [10.0, 5.0, 10.0, 5.0],
+        ),
+        (
+            capped(", cap: { points: 15, per: 2d }", "UTC"),
+            capped(", cap: { points: 20, per: 2d }", "UTC"),
+            [10.0, 5.0, 5.0, 0.0],
+        ),
+        (capped(day_cap, "UTC"), capped(day_cap, "UTC"), [10.0, 5.0, 0.0, 0.0]),
+        (capped(day_cap, "UTC"), capped(day_cap, "Europe/Warsaw"), [10.0, 5.0, 10.0, 5.0]),
+        (capped(day_cap, "UTC"), capped(", cap: { points: 15, per: ever }", "UTC"), [10.0, 5.0, 10.0, 5.0]),
+        (capped("", "UTC"), capped(day_cap, "UTC"), [10.0, 10.0, 10.0, 5.0]),
+        (
+            capped(", cap: { points: 15, per: ever }", "UTC"),
+            capped(", cap: { points: 15, per: ever }", "Asia/Tokyo"),
+            [10.0, 5.0, 0.0, 0.0],
+        ),
+    ];
+    for (before, after, expected) in cases {
+        let (before_lines, after_lines): (Vec<&str>, Vec<&str>) =
+            (before.iter().map(String::as_str).collect(), after.iter().map(String::as_str).collect());
+        let commands = vec![
+            Command::Event(event("1", 0.1)),
+            Command::Event(event("2", 0.2)),
+            forward(0.3, &after_lines),
+            Command::Event(event("3", 0.4)),
+            Command::Event(event("4", 0.5)),
+        ];
+        let seen = booked(plan(&before_lines), Limits::default(), commands.clone());
+        let applied: Vec<f64> = seen.iter().map(|(_, _, points)| *points).collect();
+        assert_eq!(applied, expected, "{}\n{}", of(&before), of(&after));
+        // The same with rows that leave for the base before the change comes.
+        let limits = Limits { rows: 1, ..Limits::default() };
+        let seen = booked(plan(&before_lines), limits, commands);
+        assert_eq!(seen.last().map(|(_, _, points)| *points), Some(expected[3]), "{}\n{}", of(&before), of(&after));
     }
 }

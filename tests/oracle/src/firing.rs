@@ -167,7 +167,9 @@ fn apply_cap(state: &State, plan: &Plan, rule: &Rule, cap: &Cap, points: Thousan
         Per::Rolling(span_ms) => booked > instant - span_ms,
         Per::Ever => true,
     };
-    let of_rule = state.bookings.iter().filter(|booking| booking.plan == plan.id && booking.rule == rule.id);
+    let before = state.plan(&plan.id).cap_since.get(&rule.id).copied().unwrap_or(0);
+    let since = state.bookings.iter().skip(before);
+    let of_rule = since.filter(|booking| booking.plan == plan.id && booking.rule == rule.id);
     let spent: Thousandths = of_rule.filter(|booking| in_period(booking.time)).map(|booking| booking.applied).sum();
     (spent + points).clamp(spent.min(-cap.points), spent.max(cap.points)) - spent
 }

@@ -3,12 +3,14 @@
 //! Never numbers or announces: it returns its steps with their edges. Invariant: the result depends on its inputs only, not on how they
 //! arrived.
 
+use jiff::tz::TimeZone;
+
 use crate::edge::Edge;
 use crate::event::{Kind, Row, Uid};
 use crate::firing::{TagWrite, crm_writes, fire, write_tags};
 use crate::levels::Settling;
 use crate::limits::Limits;
-use crate::plan::{Plan, Policy, Trigger};
+use crate::plan::{Per, Plan, Policy, Rule, Trigger};
 use crate::scope::{Place, Scope};
 use crate::scores::{Boundary, PlanSet};
 use crate::state::{Cause, State, TimerKind};
@@ -132,6 +134,23 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// S19, S45: a cap whose period is not the one that the rule had in the version before begins with nothing in it.
+    fn begin_caps(&mut self) {
+        let sets = self.inputs.timeline;
+        let (before, now) = (&sets[self.state.plan_set - 1].1, &sets[self.state.plan_set].1);
+        let booked = self.state.bookings.len();
+        for plan in now.values() {
+            let old = before.get(&plan.id);
+            for rule in &plan.rules {
+                let old_rule = old.and_then(|old| old.rules.iter().find(|known| known.id == rule.id));
+                let period = old.zip(old_rule).and_then(|(old, rule)| cap_period(old, rule));
+                if cap_period(plan, rule) != period {
+                    self.state.plan_mut(&plan.id).cap_since.insert(rule.id.clone(), booked);
+                }
+            }
+        }
+    }
+
     /// S14: an event that the plan does not ignore and whose type is not passive.
     fn is_activity(&self, plan: &Plan, row: &Row) -> bool {
         row.kind == Kind::Interaction
@@ -146,6 +165,7 @@ impl<'a> Fold<'a> {
         match timer.kind {
             TimerKind::PlanChange => {
                 self.state.plan_set += 1;
+                self.begin_caps();
                 marks.push("plan".to_owned());
             }
             TimerKind::Idle => {
@@ -214,4 +234,10 @@ impl<'a> Fold<'a> {
         self.state.tau = position.0;
         self.steps.push(Step { position, edges, fired });
     }
+}
+
+/// The period of a rule's cap, with the zone where it is one of the calendar.
+fn cap_period<'a>(plan: &'a Plan, rule: &Rule) -> Option<(Per, Option<&'a TimeZone>)> {
+    let per = rule.cap.as_ref()?.per;
+    Some((per, matches!(per, Per::Calendar(_)).then_some(&plan.zone)))
 }

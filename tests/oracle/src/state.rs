@@ -145,6 +145,8 @@ pub(crate) struct PlanState {
     pub(crate) idle_served: BTreeMap<String, i64>,
     /// The last firing of each once-per rule, by rule and key.
     pub(crate) once: BTreeMap<(String, Option<String>), i64>,
+    /// How many bookings there were, of all plans, when the period of a rule's cap came into force; none where it always was.
+    pub(crate) cap_since: BTreeMap<String, usize>,
 }
 
 /// Everything the fold knows after a step.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::contact::{
     Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReasons, PlanState, Rows, RuleName,
-    RuleTable, SharedList, State,
+    RuleState, RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value};
@@ -173,10 +173,25 @@ impl Stepper<'_> {
         if self.state.plans_since == Some(self.in_force.since) && self.knows_the_plans() {
             return false;
         }
+        if self.state.plans_since.is_some_and(|since| since < self.in_force.since) {
+            self.begin_caps();
+        }
         self.state.plans_since = Some(self.in_force.since);
         self.keep_activity();
         self.enter_plans(now, first);
         true
+    }
+
+    /// Forgets what rules have booked in periods of caps that they no longer have (S19, S45).
+    fn begin_caps(&mut self) {
+        for rule in &self.in_force.new_caps {
+            let Some(index) = self.rules.state_index(*rule) else { continue };
+            self.state.rolling.retain(|booking| booking.rule != index);
+            if let Some(held) = self.state.rules.iter_mut().find(|held| held.rule == index) {
+                *held =
+                    RuleState { once_fired: held.once_fired, idle_passed: held.idle_passed, ..RuleState::blank(index) };
+            }
+        }
     }
 
     /// Judges the activity so far by the versions that were in force at it, before others are (S45).

@@ -214,14 +214,27 @@ pub(crate) struct Change {
     add: Option<Rule>,
     limits: Option<String>,
     verdicts: Option<String>,
+    zone: Option<String>,
+    /// What becomes of the last rule's cap, where anything does: another one, or none.
+    cap: Option<Option<String>>,
 }
 
 /// A random change.
 pub(crate) fn change() -> BoxedStrategy<Change> {
     let limits = words(&["limits: { floor: 0, ceiling: 40 }", "limits: { ceiling: 100 }"]);
     let added = prop_oneof![event_rule(), idle_rule()];
-    (any::<bool>(), of(literal_points()), of(added), of(limits), of(verdicts()))
-        .prop_map(|(drop_first, points, add, limits, verdicts)| Change { drop_first, points, add, limits, verdicts })
+    let cap = proptest::option::weighted(0.3, proptest::option::weighted(0.8, cap()));
+    let zone = proptest::option::weighted(0.2, words(&["time_zone: Europe/Warsaw", "time_zone: Asia/Tokyo"]));
+    (any::<bool>(), of(literal_points()), of(added), of(limits), of(verdicts()), zone, cap)
+        .prop_map(|(drop_first, points, add, limits, verdicts, zone, cap)| Change {
+            drop_first,
+            points,
+            add,
+            limits,
+            verdicts,
+            zone,
+            cap,
+        })
         .boxed()
 }
 
@@ -234,11 +247,17 @@ impl Change {
         {
             last.points.clone_from(points);
         }
+        if let Some(cap) = &self.cap
+            && let Some(last) = model.rules.last_mut()
+        {
+            last.rest = without_cap(&last.rest);
+            last.rest.extend(cap.iter().map(|cap| format!(", {cap}")));
+        }
         if self.drop_first {
             model.rules[0] = Rule { points: "0".to_owned(), rest: String::new() };
         }
         model.rules.extend(self.add.clone());
-        for (key, line) in [("limits:", &self.limits), ("verdicts:", &self.verdicts)] {
+        for (key, line) in [("limits:", &self.limits), ("verdicts:", &self.verdicts), ("time_zone:", &self.zone)] {
             if let Some(line) = line {
                 model.head.retain(|known| !known.starts_with(key));
                 model.head.push(line.clone());
@@ -246,6 +265,13 @@ impl Change {
         }
         model
     }
+}
+
+/// A rule's keys but for its cap, which is never the first of them.
+fn without_cap(rest: &str) -> String {
+    let Some(from) = rest.find(", cap: {") else { return rest.to_owned() };
+    let to = rest[from..].find('}').map_or(rest.len(), |end| from + end + 1);
+    format!("{}{}", &rest[..from], &rest[to..])
 }
 
 const IDS: [&str; 3] = ["a", "b", "c"];
