@@ -133,6 +133,12 @@ impl Savepoint {
         Growth { before: self.rules, left: 0 }
     }
 
+    /// Lets go of what it shares with a contact, and of lists that are long, so that it can wait to be used again.
+    pub fn release(&mut self) {
+        self.base = None;
+        self.state.release();
+    }
+
     /// Whether nothing in the contact's past was rewritten since: then what was appended, what left and the state tell all that changed.
     pub fn leads_to(&self, contact: &Contact) -> bool {
         self.rewrites == contact.rewrites

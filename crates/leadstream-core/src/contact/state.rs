@@ -333,6 +333,15 @@ impl State {
         self.facts.clone_from(facts);
     }
 
+    /// Lets go of what is shared, and of lists that are longer than most.
+    pub(super) fn release(&mut self) {
+        const LONG: usize = 32;
+        (self.attributes, self.facts) = (SharedList::default(), SharedList::default());
+        if [self.tags.len(), self.rules.len(), self.once.len(), self.rolling.len()].iter().any(|len| *len > LONG) {
+            *self = State::default();
+        }
+    }
+
     /// Every mention of an entry of the table of rules.
     pub(super) fn rules_mut(&mut self) -> impl Iterator<Item = &mut RuleIndex> {
         let (once, rolling) = (self.once.iter_mut(), self.rolling.iter_mut());

@@ -31,9 +31,10 @@ impl Savepoints {
 
     /// Takes back what is in an undo that has served its time.
     pub(crate) fn give_back(&mut self, undo: Undo) {
-        if let Undo::Since(savepoint) = undo
+        if let Undo::Since(mut savepoint) = undo
             && self.0.len() < SAVEPOINTS_MAX
         {
+            savepoint.release();
             self.0.push(savepoint);
         }
     }
