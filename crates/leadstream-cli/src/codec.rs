@@ -29,7 +29,10 @@ pub(crate) enum InputCodec {
         decoder: Decoder,
     },
     /// The re-keyed topic.
-    Rekeyed,
+    Rekeyed {
+        /// The topic, as dead letters name it.
+        topic: String,
+    },
 }
 
 /// Reads the records of all inputs.
@@ -49,7 +52,7 @@ impl InputDecoder for Decoders {
     fn decode(&mut self, input: usize, record: &Record<'_>, events: &mut EventBatch) -> Decoded {
         match &mut self.inputs[input] {
             InputCodec::Source { topic, decoder } => decode_source(topic, decoder, &mut self.batch, record, events),
-            InputCodec::Rekeyed => decode_rekeyed(record, events),
+            InputCodec::Rekeyed { topic } => decode_rekeyed(topic, record, events),
         }
     }
 }
@@ -62,16 +65,7 @@ fn decode_source(
     events: &mut EventBatch,
 ) -> Decoded {
     batch.clear();
-    let input = InputRecord {
-        topic,
-        partition: i32::try_from(record.partition).unwrap_or(i32::MAX),
-        offset: i64::try_from(record.offset).unwrap_or(i64::MAX),
-        line: None,
-        timestamp_ms: record.timestamp.map(|timestamp| timestamp.ms),
-        key: record.key,
-        value: record.value,
-        headers: &[],
-    };
+    let input = input_record(topic, record);
     match decoder.decode(&input, batch) {
         Ok(leadstream_wire::Decoded::Events(_)) => {
             for event in batch.events_mut() {
@@ -81,6 +75,20 @@ fn decode_source(
         }
         Ok(leadstream_wire::Decoded::Skipped(_)) => Decoded::Skipped,
         Err(letter) => dead_letter(&letter, &input, record),
+    }
+}
+
+/// What decoders and dead letters say of a record; its headers are told by [`dead_letter`].
+fn input_record<'a>(topic: &'a str, record: &Record<'a>) -> InputRecord<'a> {
+    InputRecord {
+        topic,
+        partition: i32::try_from(record.partition).unwrap_or(i32::MAX),
+        offset: i64::try_from(record.offset).unwrap_or(i64::MAX),
+        line: None,
+        timestamp_ms: record.timestamp.map(|timestamp| timestamp.ms),
+        key: record.key,
+        value: record.value,
+        headers: &[],
     }
 }
 
@@ -102,37 +110,26 @@ fn dead_letter(letter: &leadstream_wire::DeadLetter, input: &InputRecord<'_>, re
     }))
 }
 
-fn decode_rekeyed(record: &Record<'_>, events: &mut EventBatch) -> Decoded {
+fn decode_rekeyed(topic: &str, record: &Record<'_>, events: &mut EventBatch) -> Decoded {
     let value = record.value.unwrap_or_default();
     if record.key.is_none() {
         return match read_watermarks(value) {
             Some(watermarks) => Decoded::Watermarks(watermarks),
-            None => unreadable(record, "the watermarks cannot be read"),
+            None => unreadable(topic, record, "the watermarks cannot be read"),
         };
     }
     match envelope::read(record.key.unwrap_or_default(), value, events.add()) {
         Ok(envelope::Message::Event) => Decoded::Events,
-        Ok(envelope::Message::Watermark(_)) => unreadable(record, "a watermark has a key"),
-        Err(error) => unreadable(record, &error.to_string()),
+        Ok(envelope::Message::Watermark(_)) => unreadable(topic, record, "a watermark has a key"),
+        Err(error) => unreadable(topic, record, &error.to_string()),
     }
 }
 
 /// Nothing that Leadstream wrote: somebody else writes into the topic, or it is damaged.
 #[cold]
-fn unreadable(record: &Record<'_>, reason: &str) -> Decoded {
-    let header = |name: &str, value: &str| (format!("x-leadstream-{name}"), Some(value.as_bytes().to_vec()));
-    Decoded::DeadLetter(Box::new(DeadLetter {
-        code: leadstream_wire::DeadLetterCode::Malformed.as_str(),
-        topic: DEAD_LETTERS,
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
-        headers: vec![
-            header("partition", &record.partition.to_string()),
-            header("offset", &record.offset.to_string()),
-            header("code", leadstream_wire::DeadLetterCode::Malformed.as_str()),
-            header("reason", reason),
-        ],
-    }))
+fn unreadable(topic: &str, record: &Record<'_>, reason: &str) -> Decoded {
+    let letter = leadstream_wire::DeadLetter::new(leadstream_wire::DeadLetterCode::Malformed, reason);
+    dead_letter(&letter, &input_record(topic, record), record)
 }
 
 /// Several watermarks in one value: each as the envelope writes it, behind its length in two bytes.
@@ -272,5 +269,30 @@ mod tests {
             assert!(read_watermarks(&value[..end]).is_none(), "{end} bytes");
         }
         assert!(read_watermarks(b"{\"type\":\"page\"}").is_none());
+    }
+
+    #[test]
+    fn a_letter_out_of_the_re_keyed_topic_says_where_it_comes_from() {
+        let headers: Vec<(String, Option<Vec<u8>>)> = Vec::new();
+        let record = Record {
+            topic: leadstream_runtime::log::TopicIndex(0),
+            partition: 3,
+            offset: 7,
+            timestamp: None,
+            key: None,
+            value: Some(b"garbage"),
+            headers: &headers,
+        };
+        let mut decoders = Decoders::new(vec![InputCodec::Rekeyed { topic: "interactions".to_owned() }]);
+        let Decoded::DeadLetter(letter) = decoders.decode(0, &record, &mut EventBatch::default()) else {
+            panic!("a letter")
+        };
+        let header =
+            |name: &str| letter.headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+        assert_eq!(header("x-leadstream-topic"), Some(b"interactions".to_vec()));
+        assert_eq!(
+            (header("x-leadstream-offset"), letter.value.clone()),
+            (Some(b"7".to_vec()), Some(b"garbage".to_vec()))
+        );
     }
 }

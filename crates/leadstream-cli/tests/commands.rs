@@ -335,6 +335,12 @@ fn replay_refuses_unknown_sources_missing_files_and_results_without_a_place() {
     assert!(unwritable.err().contains("cannot write no/where"), "{}", unwritable.err());
     let twice = place.run(&["replay", "events.jsonl", "--derived", "-", "--scorecards", "-"]).code(2);
     assert!(twice.err().contains("two results cannot go to -"), "{}", twice.err());
+    let spelt = place.run(&["replay", "events.jsonl", "--derived", "one", "--scorecards", "./one"]).code(2);
+    assert!(spelt.err().contains("two results cannot go to ./one"), "{}", spelt.err());
+    for input in ["events.jsonl", "./events.jsonl", "plans/../events.jsonl"] {
+        let own = place.run(&["replay", "events.jsonl", "--derived", input]).code(2);
+        assert!(own.err().contains(&format!("{input} is read, results cannot go there")), "{}", own.err());
+    }
     place.run(&["replay", "events.jsonl", "--until", "tomorrow"]).code(2);
     place.run(&["replay"]).code(2);
     let plan = place.run(&["replay", "events.jsonl", "--plan", "leadstream.yaml"]).code(2);

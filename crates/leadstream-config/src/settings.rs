@@ -19,8 +19,10 @@ use crate::values::resolve_path;
 pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Words in a setting's name that make its value a secret.
+///
+/// `pass` and `pwd` for what was to be a password: a name misspelt must not show it.
 const SECRET_WORDS: [&str; 8] =
-    ["password", "passphrase", "secret", "jaas", "token", "credential", "ssl.key.pem", "private.key.pem"];
+    ["pass", "pwd", "secret", "jaas", "token", "credential", "ssl.key.pem", "private.key.pem"];
 
 /// Settings that can carry a secret without such a word in their name.
 const SECRET_KEYS: [&str; 1] = ["sasl.oauthbearer.config"];

@@ -413,7 +413,11 @@ fn a_secret_in_a_wrong_place_is_not_repeated_in_the_message() {
     let mut layers = layers(
         "kafka:\n  common: hunter2\n  password: hunter2\n  producer: { sasl.password: [hunter2], ssl.key.password: { file: /nowhere/x } }\n",
     );
-    layers.flags = vec!["kafka.common.sasl.jaas.config=hunter2".into(), "sasl.password hunter2".into()];
+    layers.flags = vec![
+        "kafka.common.sasl.jaas.config=hunter2".into(),
+        "sasl.password hunter2".into(),
+        "kafka.common.sasl.passwrd=hunter2".into(),
+    ];
     let told = told(&layers);
     assert!(!told.contains("hunter2"), "{told}");
     assert!(told.contains("kafka.producer.ssl.key.password: cannot read the file /nowhere/x: "), "{told}");

@@ -25,12 +25,13 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
     let began = Instant::now();
     let interrupt = Interrupt::listen()?;
     let config = configuration(given)?.config;
-    let mut outputs = Outputs::create(arguments)?;
     let plan_files = if arguments.plans.is_empty() {
         plans::configured_files(&config)?
     } else {
         plans::expand(arguments.plans.iter().cloned())?
     };
+    let read = arguments.files.iter().chain(&arguments.contacts).chain(&plan_files).chain(&given.config);
+    let mut outputs = Outputs::create(arguments, &read.map(PathBuf::as_path).collect::<Vec<_>>())?;
     let report = plans::load(&plan_files, &plans::options(&config))?;
     for warning in &report.diagnostics {
         terminal::note(format!("{}:{}:{}: warning: {}", warning.file, warning.line, warning.column, warning.message));
@@ -81,6 +82,15 @@ fn threads(arguments: &ReplayArguments) -> usize {
     arguments.threads.map_or_else(cores, usize::from).min(256)
 }
 
+/// Where a path leads, so that two spellings of one file are one: by its folder where the file is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
 /// The files that are written, begun before the work so that nobody waits for a message about a folder.
 #[derive(Default)]
 struct Outputs {
@@ -90,12 +100,20 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn create(arguments: &ReplayArguments) -> Result<Outputs, Failure> {
+    /// Begins the files. None of them may be one that is `read`: it would be empty before it is.
+    fn create(arguments: &ReplayArguments, read: &[&Path]) -> Result<Outputs, Failure> {
         let paths: Vec<&Path> = arguments.outputs().into_iter().flatten().map(PathBuf::as_path).collect();
-        for (place, path) in paths.iter().enumerate() {
-            if paths[..place].contains(path) {
+        let read: Vec<PathBuf> = read.iter().filter(|path| !is_standard(path)).map(|path| resolved(path)).collect();
+        let mut written: Vec<PathBuf> = Vec::new();
+        for path in &paths {
+            let place = resolved(path);
+            if written.contains(&place) {
                 return Err(Failure::input(format!("two results cannot go to {}", path.display())));
             }
+            if read.contains(&place) {
+                return Err(Failure::input(format!("{} is read, results cannot go there", path.display())));
+            }
+            written.push(place);
         }
         let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
         Ok(Outputs {

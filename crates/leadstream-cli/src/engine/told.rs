@@ -66,7 +66,7 @@ pub(super) fn input_codecs(config: &Config) -> Result<Vec<InputCodec>, Failure> 
         codecs.push(InputCodec::Source { topic: source.topic.to_string(), decoder });
     }
     if config.sources.iter().any(|source| !source.keyed) {
-        codecs.push(InputCodec::Rekeyed);
+        codecs.push(InputCodec::Rekeyed { topic: config.topic_names().interactions.to_string() });
     }
     Ok(codecs)
 }
