@@ -51,7 +51,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ContactCommand,
     },
-    /// Check scoring plans
+    /// Check and test scoring plans
     Plan {
         #[command(subcommand)]
         command: PlanCommand,
@@ -136,6 +136,11 @@ pub(crate) enum PlanCommand {
         /// End with code 2 for warnings too
         #[arg(long)]
         deny_warnings: bool,
+    },
+    /// Run the tests that stand in plan files, each plan alone in force; ends with code 1 where one fails
+    Test {
+        /// Plan files or patterns; without any, those of the configuration
+        files: Vec<PathBuf>,
     },
 }
 

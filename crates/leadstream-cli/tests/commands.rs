@@ -429,3 +429,23 @@ fn commands_about_contacts_are_read_before_the_events() {
     assert_eq!(scores.iter().map(score).collect::<Vec<_>>(), [Some(55.0), Some(0.0)]);
     assert!(replayed.out().contains("dead (command_unsupported)"), "{}", replayed.out());
 }
+
+#[test]
+fn tests_in_plans_are_run_and_a_failure_ends_with_code_1() {
+    let place = Place::new();
+    let nothing = place.run(&["plan", "test"]).code(1);
+    assert!(nothing.err().contains("no plan has a `tests` section"), "{}", nothing.err());
+    let good = "tests:\n  - { name: a form, given: [ { form_submitted: {} } ], expect: { score: 40, stage: hot } }\n";
+    place.write("plans/cars.yaml", format!("{PLAN}{good}"));
+    let passed = place.run(&["plan", "test"]).code(0);
+    assert_eq!(passed.out(), "plans/cars.yaml  plan cars\n  ok    a form\n\n1 test: 1 passed, 0 failed\n");
+    let bad = "  - { name: two forms, given: [ { form_submitted: {} }, { form_submitted: {}, at: 1d } ], expect: { score: 80 } }\n";
+    place.write("plans/cars.yaml", format!("{PLAN}{good}{bad}"));
+    let failed = place.run(&["plan", "test", "plans/cars.yaml"]).code(1);
+    assert!(failed.out().contains("  FAIL  two forms  (plans/cars.yaml:12)"), "{}", failed.out());
+    assert!(failed.out().contains("score  80        40"), "{}", failed.out());
+    assert!(failed.out().ends_with("2 tests: 1 passed, 1 failed\n") && failed.err().is_empty(), "{}", failed.err());
+    place.write("plans/cars.yaml", format!("{PLAN}{good}  - {{ given: [] }}\n"));
+    let refused = place.run(&["plan", "test"]).code(2);
+    assert!(refused.out().contains("error[missing-key]: the test has no `expect`"), "{}", refused.out());
+}

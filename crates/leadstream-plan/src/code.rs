@@ -12,7 +12,7 @@ pub enum Code {
     InvalidYaml,
     /// A key stands twice in one mapping. YAML readers differ in which one they keep, so neither is.
     DuplicateKey,
-    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 500 reported problems a file.
+    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 1000 tests, 500 reported problems a file.
     TooLarge,
     /// A key that plans do not have. Nothing in a plan is ignored, so a misspelt key is an error.
     UnknownKey,
@@ -26,9 +26,9 @@ pub enum Code {
     WrongKind,
     /// A word that is not among the ones a key takes.
     BadChoice,
-    /// An id, tag or stage name with characters that names cannot have, or too long.
+    /// An id, tag, stage or test name with characters that names cannot have, or too long.
     BadName,
-    /// Two rules of a plan with one id, two stages with one name, two facts with one name. Bookings are kept by rule id, so it must be unique.
+    /// Two rules of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.
     DuplicateId,
     /// A plan without rules and without fit rules would never score anybody.
     EmptyPlan,
@@ -90,16 +90,20 @@ pub enum Code {
     MisspeltField,
     /// A score that does not exist.
     UnknownScore,
-    /// A level that does not exist.
+    /// A level or stage that does not exist.
     UnknownLevel,
     /// Two files with one plan id.
     DuplicatePlan,
     /// A score or level of a plan that is not among the plans given.
     UnknownPlan,
+    /// A time in a test that is neither a span since the test's beginning nor an instant, or the end of a test before one of its events.
+    BadInstant,
+    /// A test that expects nothing can never fail.
+    TestWithoutExpectation,
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 44] = [
+const CODES: [(Code, &str, Severity, &str); 46] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -116,7 +120,7 @@ const CODES: [(Code, &str, Severity, &str); 44] = [
         Code::TooLarge,
         "too-large",
         Severity::Error,
-        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 500 reported problems a file.",
+        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 1000 tests, 500 reported problems a file.",
     ),
     (
         Code::UnknownKey,
@@ -148,13 +152,13 @@ const CODES: [(Code, &str, Severity, &str); 44] = [
         Code::BadName,
         "bad-name",
         Severity::Error,
-        "An id, tag or stage name with characters that names cannot have, or too long.",
+        "An id, tag, stage or test name with characters that names cannot have, or too long.",
     ),
     (
         Code::DuplicateId,
         "duplicate-id",
         Severity::Error,
-        "Two rules of a plan with one id, two stages with one name, two facts with one name. Bookings are kept by rule id, so it must be unique.",
+        "Two rules of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.",
     ),
     (
         Code::EmptyPlan,
@@ -296,13 +300,25 @@ const CODES: [(Code, &str, Severity, &str); 44] = [
         "A field that is one slip away from a well-known one. Fields are an open set, so it is taken as it stands.",
     ),
     (Code::UnknownScore, "unknown-score", Severity::Error, "A score that does not exist."),
-    (Code::UnknownLevel, "unknown-level", Severity::Error, "A level that does not exist."),
+    (Code::UnknownLevel, "unknown-level", Severity::Error, "A level or stage that does not exist."),
     (Code::DuplicatePlan, "duplicate-plan", Severity::Error, "Two files with one plan id."),
     (
         Code::UnknownPlan,
         "unknown-plan",
         Severity::Error,
         "A score or level of a plan that is not among the plans given.",
+    ),
+    (
+        Code::BadInstant,
+        "bad-instant",
+        Severity::Error,
+        "A time in a test that is neither a span since the test's beginning nor an instant, or the end of a test before one of its events.",
+    ),
+    (
+        Code::TestWithoutExpectation,
+        "test-without-expectation",
+        Severity::Error,
+        "A test that expects nothing can never fail.",
     ),
 ];
 

@@ -55,6 +55,45 @@ pub(crate) fn parse(text: &str) -> Result<Span, DurationProblem> {
     }
 }
 
+/// The span since the beginning that a text spells: one or more whole numbers with a unit, the larger units first, as in `0d`, `90m` or `1d2h`.
+/// Nothing where it spells none, or more than ten years.
+pub(crate) fn parse_offset(text: &str) -> Option<Span> {
+    let mut rest = text;
+    let mut total: i64 = 0;
+    let mut smallest = i64::MAX;
+    loop {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: i64 = rest[..digits].parse().ok()?;
+        let (_, length) = UNITS.iter().find(|(name, _)| rest[digits..].starts_with(name))?;
+        if *length >= smallest {
+            return None;
+        }
+        smallest = *length;
+        total = number.checked_mul(*length)?.checked_add(total)?;
+        rest = &rest[digits + 1..];
+        if rest.is_empty() {
+            return (total <= LONGEST_MS).then_some(Span::from_millis(total));
+        }
+    }
+}
+
+/// A span since the beginning as [`parse_offset`] reads it; nothing where it is negative, too long or not in whole seconds.
+pub(crate) fn show_offset(span: Span) -> Option<String> {
+    let millis = span.millis();
+    if !(0..=LONGEST_MS).contains(&millis) || millis % 1_000 != 0 {
+        return None;
+    }
+    let mut rest = millis;
+    let mut shown = String::new();
+    for (name, length) in UNITS.iter().rev().filter(|(name, _)| *name != "w") {
+        if rest >= *length {
+            shown.push_str(&format!("{}{name}", rest / length));
+            rest %= length;
+        }
+    }
+    Some(if shown.is_empty() { "0d".to_owned() } else { shown })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +126,27 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn offsets_are_numbers_with_units_from_large_to_small() {
+        for (text, millis, shown) in [
+            ("0d", 0, "0d"),
+            ("0s", 0, "0d"),
+            ("90m", 5_400_000, "1h30m"),
+            ("1d2h", 93_600_000, "1d2h"),
+            ("1w1d", 691_200_000, "8d"),
+            ("3650d", 315_360_000_000, "3650d"),
+        ] {
+            assert_eq!(parse_offset(text), Some(Span::from_millis(millis)), "{text}");
+            assert_eq!(show_offset(Span::from_millis(millis)).as_deref(), Some(shown));
+        }
+        for text in
+            ["", "d", "1", "1d2", "2h1d", "1d1d", "-1d", "1.5d", "1 d", "1y", "1ą", "3651d", "99999999999999999999d"]
+        {
+            assert_eq!(parse_offset(text), None, "{text}");
+        }
+        assert_eq!(show_offset(Span::from_millis(-1_000)), None);
+        assert_eq!(show_offset(Span::from_millis(1_500)), None);
     }
 }

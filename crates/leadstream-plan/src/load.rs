@@ -8,6 +8,7 @@ use leadstream_core::plan::Plan;
 use crate::code::Code;
 use crate::compile::{Compilation, Need, Options, Reference, compile};
 use crate::diagnostic::{Diagnostic, Severity, Style};
+use crate::example::Example;
 use crate::sink::Sink;
 
 /// The most plans in force together (S58).
@@ -27,6 +28,8 @@ pub struct Source {
 pub struct Report {
     /// The plans that have no error of their own, in the order of the files; to be put in force only where [`Report::has_errors`] is false.
     pub plans: Vec<Plan>,
+    /// The tests that the plans' authors wrote into them, in the order of [`Report::plans`].
+    pub tests: Vec<Vec<Example>>,
     /// All errors and warnings: by file as given, then by place.
     pub diagnostics: Vec<Diagnostic>,
     sources: Vec<Source>,
@@ -107,7 +110,9 @@ pub fn check(sources: Vec<Source>, options: &Options) -> Report {
     }
     let diagnostics =
         compiled.iter_mut().flat_map(|compilation| std::mem::take(&mut compilation.diagnostics)).collect();
-    Report { plans: compiled.into_iter().filter_map(|compilation| compilation.plan).collect(), diagnostics, sources }
+    let sound = compiled.into_iter().filter_map(|compilation| Some((compilation.plan?, compilation.tests)));
+    let (plans, tests) = sound.unzip();
+    Report { plans, tests, diagnostics, sources }
 }
 
 /// The plans that are given together, by id.

@@ -77,6 +77,9 @@ pub(crate) struct PlanFile {
     /// What becomes of events that a machine caused.
     #[schemars(default)]
     verdicts: Option<Verdicts>,
+    /// The author's own tests, run by `leadstream plan test`.
+    #[schemars(default)]
+    tests: Option<Vec<Test>>,
 }
 
 /// A rule that events (`on`) or silence (`idle`) fire.
@@ -314,6 +317,90 @@ pub(crate) struct Weight {
     weight: f64,
 }
 
+/// A test of the author: what happens to one contact, and what is to come of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Test {
+    /// What it shows, in words; unique in the plan.
+    #[schemars(default)]
+    name: Option<String>,
+    /// What happens, in the order in which it arrives.
+    given: Vec<Given>,
+    /// How far the clock goes in the end. Default: the time of the last event.
+    #[schemars(default)]
+    at: Option<Instant>,
+    /// What is to come of it; what is not named is not looked at.
+    expect: Expect,
+}
+
+/// What a test expects.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Expect {
+    /// The contact's global score.
+    #[schemars(default)]
+    global: Option<Points>,
+    /// The plan's score.
+    #[schemars(default)]
+    score: Option<Points>,
+    /// What the contact earned by what it did.
+    #[schemars(default)]
+    engagement: Option<Points>,
+    /// What the contact's attributes count.
+    #[schemars(default)]
+    fit: Option<Points>,
+    /// Whether the contact takes part in the plan.
+    #[schemars(default)]
+    member: Option<bool>,
+    /// Whether the contact is qualified.
+    #[schemars(default)]
+    qualified: Option<bool>,
+    /// The stage; null: none.
+    #[schemars(default)]
+    stage: Option<StageName>,
+    /// The score earned in the stage.
+    #[schemars(default)]
+    stage_score: Option<Points>,
+    /// Tags with their scores, or true where one is carried and false where not.
+    #[schemars(default)]
+    tags: Option<ExpectedTags>,
+    /// All derived events, in order.
+    #[schemars(default)]
+    derived: Option<Vec<Derived>>,
+}
+
+/// A derived event that a test expects: its type, or more of it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Derived {
+    /// The type alone.
+    Type(DerivedType),
+    /// What else is expected of it.
+    Event(DerivedEvent),
+}
+
+/// A derived event and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct DerivedEvent {
+    /// What happened.
+    #[serde(rename = "type")]
+    kind: DerivedType,
+    /// When.
+    #[schemars(default)]
+    at: Option<Instant>,
+    /// The stage that was entered.
+    #[schemars(default)]
+    stage: Option<String>,
+    /// The tag that was set or removed.
+    #[schemars(default)]
+    tag: Option<String>,
+}
+
 /// A tag, or a tag with points of its own.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
@@ -397,6 +484,54 @@ described!(
         "type": "array", "minItems": 2, "maxItems": 2,
         "items": { "type": ["string", "null"], "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" },
         "description": "The first day on which the rule counts and the first on which it no longer does; null leaves an end open."
+    }
+);
+
+described!(
+    /// A time of a test.
+    Instant, {
+        "type": "string",
+        "description": "A time of a test: a span since its beginning such as `0d` or `1d2h`, or an instant such as `2024-01-02T10:00:00Z`."
+    }
+);
+described!(
+    /// A stage, or none.
+    StageName, { "type": ["string", "null"], "description": "The name of a stage; null: none." }
+);
+described!(
+    /// Tags that a test expects.
+    ExpectedTags, {
+        "anyOf": [
+            { "type": "array", "items": { "type": "string" } },
+            { "type": "object", "additionalProperties": { "type": ["number", "boolean"] } }
+        ],
+        "description": "Tags that are carried; or each with its score, or with true where it is carried and false where not."
+    }
+);
+described!(
+    /// A kind of derived event.
+    DerivedType, {
+        "type": "string",
+        "enum": [
+            "lead.qualified", "lead.disqualified", "stage.advanced", "stage.regressed", "tag.added", "tag.removed"
+        ],
+        "description": "A kind of derived event."
+    }
+);
+described!(
+    /// Something that happens in a test.
+    Given, {
+        "type": "object",
+        "properties": {
+            "at": { "$ref": "#/definitions/Instant" },
+            "verdict": { "enum": ["human", "suspect", "machine"], "description": "Who caused the event. Default: human." },
+            "contact": {
+                "type": ["object", "null"],
+                "description": "Attributes that become known of the contact; null unsets one. `tags` are tags that the CRM gives, or takes with false."
+            }
+        },
+        "additionalProperties": { "type": ["object", "null"] },
+        "description": "One thing that happens: an event, as its type with its properties, or what becomes known of the `contact`. Without `at` at the time of the entry before, the first at 0d."
     }
 );
 

@@ -19,6 +19,9 @@ fn definition(set: &KeySet) -> &'static str {
         "a fact" => "Fact",
         "`verdicts`" => "Verdicts",
         "a policy" => "Weight",
+        "a test" => "Test",
+        "`expect`" => "Expect",
+        "an expected event" => "DerivedEvent",
         _ => "",
     }
 }

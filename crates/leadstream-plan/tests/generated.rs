@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::Path;
 
-use leadstream_plan::{Code, Options, Severity, compile, plan_schema};
+use leadstream_core::HistoryLimits;
+use leadstream_plan::{Code, Options, Severity, Style, compile, plan_schema};
 
 #[track_caller]
 fn check(path: &str, fresh: &str) {
@@ -52,6 +53,23 @@ fn the_first_plan_of_the_guide_is_right() {
     let compilation = compile("guide.yaml", plan, &Options::default());
     assert_eq!(compilation.diagnostics, []);
     assert_eq!(compilation.plan.unwrap().rules.len(), 4);
+}
+
+#[test]
+fn the_test_of_the_guide_passes_and_fails_as_it_is_shown() {
+    let mut snippets = GUIDE.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let (plan, tests) = (snippets.next().unwrap(), snippets.next().unwrap());
+    let trial = |text: &str| {
+        let compilation = compile("spring-offer.yaml", text, &Options::default());
+        assert_eq!(compilation.diagnostics, []);
+        let example = &compilation.tests[0];
+        let trial = example.run(&compilation.plan.unwrap(), HistoryLimits::default());
+        (trial.passed(), trial.render(example, "spring-offer.yaml", Style::Plain))
+    };
+    let right = format!("{plan}{tests}");
+    assert!(trial(&right).0);
+    let (passed, shown) = trial(&right.replace("score: 49", "score: 64"));
+    assert!(!passed && GUIDE.contains(&format!("```text\n{}\n```", shown.trim_end())), "{shown}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use leadstream_core::HistoryLimits;
 use leadstream_core::expr::{Comparison, Expr, Literal, ScoreRef};
 use leadstream_core::id::{Name, PlanVersion};
 use leadstream_core::plan::{CapPeriod, OncePer, Plan, PointsOf, Rearm, Trigger, VerdictPolicy};
@@ -44,6 +45,18 @@ fn the_plans_that_are_shipped_have_no_errors_and_no_warnings() {
         let report = check(sources, &Options::default());
         assert!(report.diagnostics.is_empty(), "{}", report.render(Style::Plain));
         assert_eq!(report.plans.len(), count);
+    }
+}
+
+#[test]
+fn the_plans_that_are_shipped_do_what_their_own_tests_say() {
+    let report = check(sources("config/plans"), &Options::default());
+    for (plan, tests) in report.plans.iter().zip(&report.tests) {
+        assert!(tests.len() >= 5, "{} shows how tests are written", plan.id);
+        for example in tests {
+            let trial = example.run(plan, HistoryLimits::default());
+            assert!(trial.passed(), "{}", trial.render(example, &plan.id, Style::Plain));
+        }
     }
 }
 

@@ -1,4 +1,9 @@
-//! `leadstream plan check`: everything that is wrong with plan files, with the lines it is about.
+//! `leadstream plan ...`: what the author of a plan asks of it. Each command is a file of its own.
+
+mod check;
+mod test;
+
+use std::path::PathBuf;
 
 use leadstream_plan::Style;
 
@@ -9,13 +14,19 @@ use crate::{plans, terminal};
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Result<(), Failure> {
-    let PlanCommand::Check { files, deny_warnings } = command;
-    let loaded = configuration(given)?;
-    let files =
-        if files.is_empty() { plans::configured_files(&loaded.config)? } else { plans::expand(files.iter().cloned())? };
-    let report = plans::check(&files, &plans::options(&loaded.config))?;
-    let style = if terminal::output_is_coloured() { Style::Coloured } else { Style::Plain };
-    terminal::print(&report.render(style))?;
-    let refused = report.has_errors() || (*deny_warnings && !report.diagnostics.is_empty());
-    if refused { Err(Failure::InputTold) } else { Ok(()) }
+    let config = configuration(given)?.config;
+    match command {
+        PlanCommand::Check { files, deny_warnings } => check::run(&config, files, *deny_warnings),
+        PlanCommand::Test { files } => test::run(&config, files),
+    }
+}
+
+/// The files that were named, or those of the configuration.
+fn files_of(config: &leadstream_config::Config, files: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    if files.is_empty() { plans::configured_files(config) } else { plans::expand(files.iter().cloned()) }
+}
+
+/// How results are shown where standard output goes.
+fn style() -> Style {
+    if terminal::output_is_coloured() { Style::Coloured } else { Style::Plain }
 }

@@ -31,8 +31,9 @@ pub(crate) const PLAN: KeySet = KeySet {
         "pipeline",
         "facts",
         "verdicts",
+        "tests",
     ],
-    later: &["decay", "bands", "route", "actions", "tests", "feedback", "grade"],
+    later: &["decay", "bands", "route", "actions", "feedback", "grade"],
 };
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
@@ -69,10 +70,23 @@ pub(crate) const VERDICTS: KeySet =
     KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &["hold", "key"] };
 /// One policy.
 pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight"], later: &["hold", "key"] };
+/// A test of the author.
+pub(crate) const TEST: KeySet = KeySet { of: "a test", keys: &["name", "given", "at", "expect"], later: &[] };
+/// What a test expects.
+pub(crate) const EXPECT: KeySet = KeySet {
+    of: "`expect`",
+    keys: &["global", "score", "engagement", "fit", "member", "qualified", "stage", "stage_score", "tags", "derived"],
+    later: &["band", "grade", "owner", "actions"],
+};
+/// A derived event that a test expects.
+pub(crate) const DERIVED: KeySet =
+    KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag"], later: &[] };
 
 /// Every set of keys.
-pub(crate) const SETS: [&KeySet; 12] =
-    [&PLAN, &RULE, &CAP, &TAG, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY];
+pub(crate) const SETS: [&KeySet; 15] = [
+    &PLAN, &RULE, &CAP, &TAG, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST, &EXPECT,
+    &DERIVED,
+];
 
 impl Compiler<'_> {
     /// The entries of a mapping, after reporting the keys that it cannot have; `None` where the node is no mapping.

@@ -5,7 +5,10 @@
 
 mod conditions;
 mod effects;
+mod examples;
+mod expected;
 mod facts;
+mod given;
 mod keys;
 mod names;
 mod pipeline;
@@ -25,9 +28,11 @@ use crate::catalogue::Catalogue;
 use crate::cel::Facts;
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::example::Example;
 use crate::sink::Sink;
 use crate::yaml::{self, Span};
 
+pub(crate) use given::CONTACT as EXAMPLE_CONTACT;
 #[cfg(test)]
 pub(crate) use keys::{KeySet, SETS};
 
@@ -67,6 +72,8 @@ pub struct Compilation {
     pub references: Vec<Reference>,
     /// The id and where it stands, also where the plan has errors.
     pub id: Option<(Arc<str>, Span)>,
+    /// The author's own tests, in the order of the file; none where there is no plan.
+    pub tests: Vec<Example>,
 }
 
 /// A condition's mention of another plan.
@@ -127,11 +134,18 @@ pub fn compile(file_name: &str, text: &str, options: &Options) -> Compilation {
     let references = std::mem::take(&mut compiler.environment.references);
     compiler.sink.finish();
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
-    let (plan, id) = outcome.unwrap_or((None, None));
-    Compilation { plan: plan.filter(|_| !has_errors), diagnostics, references, id }
+    let Outcome { plan, id, tests } = outcome.unwrap_or_default();
+    let tests = if has_errors { Vec::new() } else { tests };
+    Compilation { plan: plan.filter(|_| !has_errors), diagnostics, references, id, tests }
 }
 
-type Outcome = (Option<Plan>, Option<(Arc<str>, Span)>);
+/// What became of a file's tree.
+#[derive(Default)]
+struct Outcome {
+    plan: Option<Plan>,
+    id: Option<(Arc<str>, Span)>,
+    tests: Vec<Example>,
+}
 
 impl Compiler<'_> {
     fn file(&mut self, text: &str) -> Option<Outcome> {

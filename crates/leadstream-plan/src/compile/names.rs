@@ -43,11 +43,15 @@ impl Compiler<'_> {
     pub(super) fn unique(&mut self, names: &mut Names, name: &Arc<str>, span: &Span, what: &str) {
         if let Some(first) = names.0.get(name) {
             let first = first.clone();
+            let help = match what {
+                "tests" => "give each a name of its own, so that a failure says which one it is",
+                _ => "give each a name of its own; what was booked is kept by it",
+            };
             self.sink
                 .report(Code::DuplicateId, span.clone(), format!("two {what} are called `{name}`"))
                 .label("second one")
                 .related(first, "first one")
-                .help("give each a name of its own; what was booked is kept by it");
+                .help(help);
             return;
         }
         names.0.insert(name.clone(), span.clone());

@@ -19,7 +19,7 @@ use crate::yaml::{Entry, Node, Span};
 impl Compiler<'_> {
     /// Compiles the plan that a file's tree holds.
     pub(super) fn plan(&mut self, root: &Node) -> Outcome {
-        let Some(entries) = self.entries(root, &keys::PLAN) else { return (None, None) };
+        let Some(entries) = self.entries(root, &keys::PLAN) else { return Outcome::default() };
         let id = self.plan_id(root, entries);
         self.environment.has_qualify = value(entries, "qualify").is_some();
         self.environment.has_pipeline = value(entries, "pipeline").is_some();
@@ -43,10 +43,14 @@ impl Compiler<'_> {
         let (Some(rules), Some(fit), Some(limits)) = (rules, fit, limits) else {
             // What the plan can reach is not known: the threshold and the stages are still checked for everything else.
             self.levels(entries, &reach::Reach::unknown());
-            return (None, id);
+            self.examples(entries, &head.0, &[]);
+            return Outcome { id, ..Outcome::default() };
         };
         self.check_size(root, entries, rules.len() + fit.len());
         let (qualify, pipeline) = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
+        let stages = pipeline.iter().flatten().flat_map(|pipeline| &pipeline.stages);
+        let stages: Vec<Word> = stages.map(|stage| stage.name).collect();
+        let tests = self.examples(entries, &head.0, &stages);
         let facts = std::mem::take(&mut self.environment.facts);
         let plan = || {
             let (id, _) = id.clone()?;
@@ -66,7 +70,7 @@ impl Compiler<'_> {
                 verdicts: verdicts?,
             })
         };
-        (plan(), id)
+        Outcome { plan: plan(), id, tests }
     }
 
     fn plan_id(&mut self, root: &Node, entries: &[Entry]) -> Option<(Arc<str>, Span)> {
