@@ -12,6 +12,7 @@ mod codec;
 mod commands;
 mod connection;
 mod engine;
+mod examination;
 mod failure;
 mod files;
 mod generate;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use leadstream_config::{Layers, LoadError, Loaded, load, load_file};
+use leadstream_config::{Examined, Layers, Loaded, Problems, examine, read_layers};
 
 use crate::arguments::ConfigurationArguments;
+use crate::examination;
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -12,31 +13,41 @@ use crate::terminal;
 const PLACES: [&str; 3] = ["leadstream.yaml", "config/leadstream.yaml", "/etc/leadstream/leadstream.yaml"];
 
 /// Loads the configuration and tells its warnings. Without any file the defaults hold, under the environment and the flags.
+///
+/// # Errors
+/// Everything that is wrong with what it says, its expressions included, has been told.
 pub(crate) fn configuration(given: &ConfigurationArguments) -> Result<Loaded, Failure> {
-    let (loaded, _) = configuration_with_place(given)?;
-    for warning in &loaded.warnings {
+    let (mut examined, _) = examined(given)?;
+    examination::of_expressions(&mut examined);
+    if examined.has_errors() {
+        return Err(refusal(&examined));
+    }
+    for warning in &examined.problems {
         terminal::note(warning);
     }
-    Ok(loaded)
+    examined.finish().map_err(|error| Failure::input(error.to_string()))
 }
 
-/// The same without a word about warnings, and with the file that was read.
-pub(crate) fn configuration_with_place(given: &ConfigurationArguments) -> Result<(Loaded, Option<PathBuf>), Failure> {
+/// Reads the configuration as far as it can be read; also says which file was read.
+///
+/// # Errors
+/// The file that was named cannot be read.
+pub(crate) fn examined(given: &ConfigurationArguments) -> Result<(Examined, Option<PathBuf>), Failure> {
     let file = given.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.is_file()));
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let loaded = match &file {
-        Some(path) => load_file(path, environment, &given.set),
-        None => load(&Layers { file: None, environment: environment.collect(), flags: given.set.clone() }),
+    let layers = match &file {
+        Some(path) => read_layers(path, environment, &given.set).map_err(|error| Failure::input(error.to_string()))?,
+        None => Layers { file: None, environment: environment.collect(), flags: given.set.clone() },
     };
-    loaded.map(|loaded| (loaded, file)).map_err(|error| refusal(&error))
+    Ok((examine(&layers), file))
 }
 
-fn refusal(error: &LoadError) -> Failure {
-    match error {
-        LoadError::ProvideFile { .. } => Failure::input(error.to_string()),
-        LoadError::CorrectConfiguration(problems) => Failure::input(problems.to_string()),
-    }
+/// Everything that is wrong, with the lines it is about.
+fn refusal(examined: &Examined) -> Failure {
+    terminal::note(examined.render(terminal::notes_are_coloured()).trim_end());
+    terminal::note(format!("\n{}", Problems(examined.problems.clone()).summary()));
+    Failure::InputTold
 }
 
 /// How messages name the place of the configuration.

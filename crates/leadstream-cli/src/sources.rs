@@ -52,23 +52,6 @@ pub(crate) fn contacts_format(config: &Config) -> Result<SourceFormat, Failure> 
     Ok(SourceFormat { max_ahead: max_ahead(config), ..SourceFormat::new(&name, Shape::Contacts(encoding)) })
 }
 
-/// Compiles every source, to find what is wrong with their expressions.
-///
-/// # Errors
-/// Every mistake of every source.
-pub(crate) fn compile_all(config: &Config) -> Result<(), Failure> {
-    let mut mistakes = Vec::new();
-    for (place, source) in config.sources.iter().enumerate() {
-        if let Err(problems) = Decoder::compile(&format_of(source, config)?) {
-            mistakes.extend(describe(&format!("sources[{place}]"), &problems));
-        }
-    }
-    if let Err(problems) = Decoder::compile(&contacts_format(config)?) {
-        mistakes.extend(describe("contacts", &problems));
-    }
-    if mistakes.is_empty() { Ok(()) } else { Err(Failure::CorrectInput(mistakes.join("\n"))) }
-}
-
 /// Compiles one description.
 ///
 /// # Errors

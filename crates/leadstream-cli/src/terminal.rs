@@ -42,6 +42,11 @@ pub(crate) fn output_is_coloured() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
+/// Whether standard error shows colours.
+pub(crate) fn notes_are_coloured() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
 /// A bar for work whose size is known, or a counter for work that never ends; nothing where standard error is no terminal.
 pub(crate) fn progress(total: Option<u64>, unit: &str, in_bytes: bool) -> ProgressBar {
     if !std::io::stderr().is_terminal() {

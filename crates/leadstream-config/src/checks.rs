@@ -16,10 +16,22 @@ use crate::problem::Problem;
 pub(crate) struct Check<'a> {
     config: &'a Config,
     origins: &'a Origins,
+    /// Paths of items that could not be read.
+    lost: &'a [String],
     problems: &'a mut Vec<Problem>,
 }
 
 impl Check<'_> {
+    /// The items of a list with the paths at which they stand.
+    fn items<'i, T>(&self, path: &str, items: &'i [T]) -> Vec<(String, &'i T)> {
+        items_of(path, items, self.lost)
+    }
+
+    /// Whether somebody set a value there, even one that could not be read: then nothing is missing.
+    fn is_set(&self, path: &str) -> bool {
+        self.origins.get(path).is_some()
+    }
+
     fn error(&mut self, path: &str, message: impl Into<String>) {
         self.problems.push(Problem::error(&self.origins.nearest(path), path, message));
     }
@@ -40,9 +52,15 @@ impl Check<'_> {
     }
 }
 
+/// The items of a list with the paths at which they stand, of which those that were lost are missing.
+pub(crate) fn items_of<'i, T>(path: &str, items: &'i [T], lost: &[String]) -> Vec<(String, &'i T)> {
+    let paths = (0..items.len() + lost.len()).map(|index| format!("{path}[{index}]"));
+    paths.filter(|path| !lost.contains(path)).zip(items).collect()
+}
+
 /// Runs every check.
-pub(crate) fn check(config: &Config, origins: &Origins, problems: &mut Vec<Problem>) {
-    let mut check = Check { config, origins, problems };
+pub(crate) fn check(config: &Config, origins: &Origins, lost: &[String], problems: &mut Vec<Problem>) {
+    let mut check = Check { config, origins, lost, problems };
     check.application();
     check.sources();
     check.own_topics();
@@ -73,10 +91,10 @@ impl Check<'_> {
                 self.error(&format!("topics.{key}"), format!("{name} is also the name of topics.{first}"));
             }
         }
-        for (index, source) in self.config.sources.iter().enumerate() {
+        for (path, source) in self.items("sources", &self.config.sources) {
             if let Some(key) = seen.get(source.topic.as_str()) {
                 let message = format!("{} is Leadstream's own topic topics.{key}", source.topic);
-                self.error(&format!("sources[{index}].topic"), message);
+                self.error(&format!("{path}.topic"), message);
             }
         }
         self.range("topics.partitions", self.config.topics.partitions, 1, 10_000);
@@ -87,11 +105,11 @@ impl Check<'_> {
         if self.config.plans.is_empty() {
             self.warning("plans", "no plan files: nothing will be scored");
         }
-        for (index, name) in self.config.event_types.iter().enumerate() {
+        for (path, name) in self.items("event_types", &self.config.event_types) {
             let snake = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
             if !snake || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
                 let message = format!("{name:?} is not an event type; types are snake_case, as in order_completed");
-                self.error(&format!("event_types[{index}]"), message);
+                self.error(&path, message);
             }
         }
     }

@@ -11,12 +11,14 @@
 mod section;
 
 mod checks;
+mod examined;
 mod layers;
 mod loading;
 mod model;
 mod problem;
 mod read;
 mod render;
+mod report;
 mod schema;
 mod settings;
 mod show;
@@ -26,7 +28,8 @@ mod units;
 mod values;
 mod times;
 
-pub use loading::{Layers, Loaded, YamlFile, load, load_file};
+pub use examined::Examined;
+pub use loading::{Layers, Loaded, YamlFile, examine, load, load_file, read_layers};
 pub use model::Config;
 pub use model::application::Application;
 pub use model::clock::{Clock, IdleClock};

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::checks::check;
+use crate::examined::{Examined, Written};
 use crate::layers::{apply_environment, apply_flags};
 use crate::model::Config;
-use crate::problem::{LoadError, Origin, Problem, Problems, Severity};
+use crate::problem::{LoadError, Origin, Problem};
 use crate::read::{Read, Reading, join};
+use crate::report::ShownText;
 use crate::tree::{Node, Value, parse};
 use crate::values::{FilePath, resolve_path};
 
@@ -93,11 +95,23 @@ pub fn load_file(
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &[String],
 ) -> Result<Loaded, LoadError> {
+    load(&read_layers(path, environment, flags)?)
+}
+
+/// The layers with the file read.
+///
+/// # Errors
+/// [`LoadError::ProvideFile`] where it cannot be read.
+pub fn read_layers(
+    path: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &[String],
+) -> Result<Layers, LoadError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| LoadError::ProvideFile { path: path.to_owned(), source })?;
     let directory = path.parent().map(Path::to_owned).unwrap_or_default();
     let file = YamlFile { name: path.display().to_string(), directory, text };
-    load(&Layers { file: Some(file), environment: environment.into_iter().collect(), flags: flags.to_vec() })
+    Ok(Layers { file: Some(file), environment: environment.into_iter().collect(), flags: flags.to_vec() })
 }
 
 /// Loads a configuration from its layers.
@@ -105,46 +119,50 @@ pub fn load_file(
 /// # Errors
 /// [`LoadError::CorrectConfiguration`] with every error and warning of every layer.
 pub fn load(layers: &Layers) -> Result<Loaded, LoadError> {
+    examine(layers).finish()
+}
+
+/// Reads a configuration from its layers as far as it can be read, with everything that is wrong.
+pub fn examine(layers: &Layers) -> Examined {
     let mut problems = Vec::new();
     let (mut tree, directory) = match &layers.file {
         Some(file) => (parse(&file.text, &file.name, &mut problems), file.directory.as_path()),
         None => (Node::empty(), Path::new("")),
     };
+    // Only a text that is no YAML has no tree at all although something was said about it.
+    let is_yaml = problems.is_empty() || !matches!(tree.origin, Origin::Default);
+    let text = layers.file.as_ref().map(|file| ShownText::new(&file.text, &tree, is_yaml));
     apply_environment(&mut tree, &layers.environment, &mut problems);
     apply_flags(&mut tree, &layers.flags, &mut problems);
 
-    let mut reading = Reading { problems: &mut problems, file_directory: directory, environment: &layers.environment };
+    let mut reading = Reading {
+        problems: &mut problems,
+        file_directory: directory,
+        environment: &layers.environment,
+        lost: Vec::new(),
+    };
     let mut config = Config::read(&tree, "", &mut reading).unwrap_or_default();
-    let mut origins = Origins::default();
+    let (mut origins, mut written) = (Origins::default(), Written::default());
     origins.collect(&tree, "");
+    written.collect(&tree, "");
     resolve_default_paths(&mut config, &origins, &reading);
-    check(&config, &origins, &mut problems);
+    let lost = reading.lost;
+    check(&config, &origins, &lost, &mut problems);
 
-    problems.sort_by(|left, right| place(&left.origin).cmp(&place(&right.origin)));
-    if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(LoadError::CorrectConfiguration(Problems(problems)));
-    }
-    Ok(Loaded { config, warnings: problems, origins })
+    let (directory, home) = (directory.to_owned(), layers.environment.get("HOME").cloned());
+    let mut examined = Examined { config, problems: Vec::new(), origins, written, lost, text, directory, home };
+    examined.add(problems);
+    examined
 }
 
 /// Default paths are written as a file would write them, so they resolve as the file's.
 fn resolve_default_paths(config: &mut Config, origins: &Origins, reading: &Reading<'_>) {
-    let file = Origin::File { file: String::new(), line: 0, column: 0 };
+    let file = Origin::File { file: String::new(), line: 0, column: 0, span: 0..0 };
     let resolve = |path: &FilePath| FilePath::new(resolve_path(&path.to_string(), &file, reading));
     if origins.get("plans").is_none() {
         config.plans = config.plans.iter().map(resolve).collect();
     }
     if origins.get("storage.directory").is_none() {
         config.storage.directory = resolve(&config.storage.directory);
-    }
-}
-
-/// Order of messages: as a reader meets the places.
-fn place(origin: &Origin) -> (u8, usize, usize, &str) {
-    match origin {
-        Origin::File { line, column, .. } => (0, *line, *column, ""),
-        Origin::Environment(name) => (1, 0, 0, name),
-        Origin::Flag(key) => (2, 0, 0, key),
-        Origin::Default => (3, 0, 0, ""),
     }
 }

@@ -3,10 +3,11 @@
 //! Invariant: a problem never holds the text of a secret; whoever builds one passes the value through the secret check first.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// The place a value came from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Nobody set it: the built-in default.
     Default,
@@ -18,6 +19,8 @@ pub enum Origin {
         line: usize,
         /// Column in characters, from 1.
         column: usize,
+        /// The bytes of the file's text that it covers.
+        span: Range<usize>,
     },
     /// An environment variable, by name.
     Environment(String),
@@ -29,7 +32,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => formatter.write_str("default"),
-            Self::File { file, line, column } => write!(formatter, "{file}:{line}:{column}"),
+            Self::File { file, line, column, .. } => write!(formatter, "{file}:{line}:{column}"),
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::Flag(key) => write!(formatter, "flag --set {key}"),
         }
@@ -62,18 +65,19 @@ pub struct Problem {
 
 impl Problem {
     /// An error at `path`.
-    pub(crate) fn error(origin: &Origin, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn error(origin: &Origin, path: impl Into<String>, message: impl Into<String>) -> Self {
         let (path, message) = (path.into(), message.into());
         Self { severity: Severity::Error, origin: origin.clone(), path, message, hint: None }
     }
 
     /// A warning at `path`.
-    pub(crate) fn warning(origin: &Origin, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn warning(origin: &Origin, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(origin, path, message) }
     }
 
     /// The same problem with advice.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -101,14 +105,21 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
+impl Problems {
+    /// One line: how many errors there are.
+    pub fn summary(&self) -> String {
+        let errors = self.0.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let plural = if errors == 1 { "error" } else { "errors" };
+        format!("{errors} {plural} in the configuration")
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.0 {
             writeln!(formatter, "{problem}")?;
         }
-        let errors = self.0.iter().filter(|problem| problem.severity == Severity::Error).count();
-        let plural = if errors == 1 { "error" } else { "errors" };
-        write!(formatter, "{errors} {plural} in the configuration")
+        formatter.write_str(&self.summary())
     }
 }
 

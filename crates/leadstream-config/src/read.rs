@@ -1,6 +1,7 @@
 //! Reads typed values out of the merged tree and keeps going after a mistake, so that one run names every mistake.
 //!
-//! Invariant: `None` is returned only after a problem has been recorded; so a tree that reads without problems is complete.
+//! Invariant: `None` is returned, and an item left out of a list, only after a problem has been recorded; so a tree that reads without problems
+//! is complete.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) file_directory: &'a Path,
     /// The process environment, for `{env: NAME}` and `~/`.
     pub(crate) environment: &'a BTreeMap<String, String>,
+    /// Paths of items that could not be read and are missing in their lists.
+    pub(crate) lost: Vec<String>,
 }
 
 impl Reading<'_> {
@@ -32,6 +35,12 @@ impl Reading<'_> {
 pub(crate) trait Read: Sized {
     /// Reads the value at `path`, or records what is wrong with it.
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self>;
+
+    /// What may stand for a required value that could not be read, so that the rest of its section is checked as well; a problem has been
+    /// recorded, so nobody uses it. None where the checks would tell mistakes that are none.
+    fn stand_in(_path: &str) -> Option<Self> {
+        None
+    }
 }
 
 /// The text of a scalar, or a problem that says what is allowed there.
@@ -102,13 +111,16 @@ impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
         match &node.value {
             Value::Sequence(items) => {
-                // Every item is read before the list is given up, so that the mistakes of all items are found.
-                let read: Vec<_> = items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| T::read(item, &format!("{path}[{index}]"), reading))
-                    .collect();
-                read.into_iter().collect()
+                // What can be read is kept, so that the checks behind find the mistakes of all other items too.
+                let mut read = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    let path = format!("{path}[{index}]");
+                    match T::read(item, &path, reading) {
+                        Some(item) => read.push(item),
+                        None => reading.lost.push(path),
+                    }
+                }
+                Some(read)
             }
             Value::Null => Some(Vec::new()),
             _ => {
@@ -122,11 +134,10 @@ impl<T: Read> Read for Vec<T> {
 impl<T: Read> Read for BTreeMap<String, T> {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
         let entries = mapping(node, path, reading)?;
-        let read: Vec<_> = entries
-            .iter()
-            .map(|entry| T::read(&entry.node, &join(path, &entry.key), reading).map(|value| (entry.key.clone(), value)))
-            .collect();
-        read.into_iter().collect()
+        let read = entries.iter().filter_map(|entry| {
+            T::read(&entry.node, &join(path, &entry.key), reading).map(|value| (entry.key.clone(), value))
+        });
+        Some(read.collect())
     }
 }
 
@@ -225,9 +236,9 @@ impl<'n> Section<'n> {
         let node = self.node?;
         let path = join(self.path, key);
         if let Some(value) = node.get(key).filter(|value| !matches!(value.value, Value::Null)) {
-            return T::read(value, &path, reading);
+            return T::read(value, &path, reading).or_else(|| T::stand_in(&path));
         }
         reading.error(&node.origin, &path, "missing, and there is no default");
-        None
+        T::stand_in(&path)
     }
 }

@@ -140,17 +140,34 @@ text_value!(TimeFormat, "TimeFormat", {
 impl Read for TimeFormat {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
         let allowed = "automatic, rfc3339, unix_s, unix_ms or a pattern, as in %Y-%m-%d %H:%M";
-        parsed(node, path, allowed, reading, |text| match text {
-            "automatic" => Some(Self::Automatic),
-            "rfc3339" => Some(Self::Rfc3339),
-            "unix_s" => Some(Self::UnixSeconds),
-            "unix_ms" => Some(Self::UnixMilliseconds),
+        let text = scalar(node, path, allowed, reading)?;
+        let refusal = match text {
+            "automatic" => return Some(Self::Automatic),
+            "rfc3339" => return Some(Self::Rfc3339),
+            "unix_s" => return Some(Self::UnixSeconds),
+            "unix_ms" => return Some(Self::UnixMilliseconds),
             // Formatting an instant visits every directive, so a pattern with an unknown one is found without any data.
             pattern if pattern.contains('%') => {
                 let sample = jiff::Zoned::new(jiff::Timestamp::UNIX_EPOCH, jiff::tz::TimeZone::UTC);
-                jiff::fmt::strtime::format(pattern, &sample).ok().map(|_| Self::Pattern(pattern.to_owned()))
+                match jiff::fmt::strtime::format(pattern, &sample) {
+                    Ok(_) => return Some(Self::Pattern(pattern.to_owned())),
+                    Err(error) => {
+                        let error = error.to_string();
+                        let reason = error.rsplit(": ").next().unwrap_or_default();
+                        Problem::error(&node.origin, path, format!("{text:?} is not allowed as a pattern: {reason}"))
+                    }
+                }
             }
-            _ => None,
-        })
+            _ => Problem::error(&node.origin, path, format!("{text:?} is not allowed; allowed is {allowed}")),
+        };
+        let words = ["automatic", "rfc3339", "unix_s", "unix_ms"];
+        reading.problems.push(match closest(text, words) {
+            Some(close) => refusal.hint(format!("did you mean {close}?")),
+            None if text.contains('%') => {
+                refusal.hint("a pattern is written as strptime takes it, as in %Y-%m-%d %H:%M")
+            }
+            None => refusal,
+        });
+        None
     }
 }

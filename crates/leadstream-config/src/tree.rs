@@ -4,6 +4,8 @@
 //! `1e3` or `0x10` are never taken for something the author did not write. Refuses what a configuration has no use for and a
 //! reader would stumble over: a key given twice, anchors and aliases, several documents, tags.
 
+use std::ops::Range;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::problem::{Origin, Problem};
@@ -69,13 +71,15 @@ impl Node {
 /// A syntax error is the only problem reported, since what follows it cannot be trusted; repeated keys and refused features are
 /// all reported and the rest of the tree is kept.
 pub(crate) fn parse(text: &str, file: &str, problems: &mut Vec<Problem>) -> Node {
-    let mut builder = Builder { file, problems, stack: Vec::new(), root: None, documents: 0 };
+    let offsets = text.char_indices().map(|(offset, _)| offset).chain([text.len()]).collect();
+    let mut builder = Builder { file, text, offsets, problems, stack: Vec::new(), root: None, documents: 0 };
     for item in Parser::new_from_str(text) {
         match item {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
                 // The parser repeats its error for ever, so this ends the loop.
-                let origin = builder.origin(error.marker().line(), error.marker().col());
+                let marker = *error.marker();
+                let origin = builder.origin(marker.line(), marker.col(), marker.index()..marker.index() + 1);
                 builder.problems.push(Problem::error(&origin, "", format!("not YAML: {}", error.info())));
                 return Node::empty();
             }
@@ -87,6 +91,16 @@ pub(crate) fn parse(text: &str, file: &str, problems: &mut Vec<Problem>) -> Node
     }
 }
 
+/// A mapping in block style begins with its first key and has no text of its own: that key stands for it.
+fn shown_at(origin: Origin, entries: &[Entry]) -> Origin {
+    match (&origin, entries.first().map(|entry| &entry.origin)) {
+        (Origin::File { span, .. }, Some(key @ Origin::File { span: of_key, .. })) if span.start == of_key.start => {
+            key.clone()
+        }
+        _ => origin,
+    }
+}
+
 /// A list or mapping whose end has not been seen.
 enum Open {
     Sequence(Origin, Vec<Node>),
@@ -95,6 +109,9 @@ enum Open {
 
 struct Builder<'a> {
     file: &'a str,
+    text: &'a str,
+    /// Byte offset of each character: the parser counts characters.
+    offsets: Vec<usize>,
     problems: &'a mut Vec<Problem>,
     stack: Vec<Open>,
     root: Option<Node>,
@@ -102,8 +119,12 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn origin(&self, line: usize, column: usize) -> Origin {
-        Origin::File { file: self.file.to_owned(), line, column: column + 1 }
+    fn origin(&self, line: usize, column: usize, characters: Range<usize>) -> Origin {
+        let byte = |character: usize| self.offsets.get(character).copied().unwrap_or(self.text.len());
+        let start = byte(characters.start);
+        // A block of text ends where the next key begins; what is blank in between belongs to nobody.
+        let length = self.text.get(start..byte(characters.end)).map_or(0, |covered| covered.trim_end().len());
+        Origin::File { file: self.file.to_owned(), line, column: column + 1, span: start..start + length }
     }
 
     fn refuse(&mut self, origin: &Origin, message: &str) {
@@ -111,7 +132,7 @@ impl Builder<'_> {
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) {
-        let origin = self.origin(span.start.line(), span.start.col());
+        let origin = self.origin(span.start.line(), span.start.col(), span.start.index()..span.end.index());
         let (anchor, tagged) = match &event {
             Event::Scalar(_, _, anchor, tag) => (*anchor, tag.is_some()),
             Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag.is_some()),
@@ -155,7 +176,10 @@ impl Builder<'_> {
     fn close(&mut self) {
         match self.stack.pop() {
             Some(Open::Sequence(origin, items)) => self.value(Node { value: Value::Sequence(items), origin }),
-            Some(Open::Mapping(origin, entries, _)) => self.value(Node { value: Value::Mapping(entries), origin }),
+            Some(Open::Mapping(origin, entries, _)) => {
+                let origin = shown_at(origin, &entries);
+                self.value(Node { value: Value::Mapping(entries), origin });
+            }
             None => {}
         }
     }
@@ -181,10 +205,10 @@ impl Builder<'_> {
                 Some((key, origin)) => {
                     if let Some(first) = entries.iter().find(|entry| entry.key == key) {
                         let message = format!("{key} is given twice; the first is at {}", first.origin);
-                        self.refuse(&origin, &message);
-                    } else {
-                        entries.push(Entry { key, origin, node });
+                        self.problems.push(Problem::error(&origin, "", message));
                     }
+                    // One that is given twice is kept too: whoever shows the file must know that its value may be a secret.
+                    entries.push(Entry { key, origin, node });
                 }
             },
             None => {

@@ -37,11 +37,16 @@ pub(crate) fn word<T: Copy>(
 /// Resolves a path as its writer sees it: relative to the configuration file when the file says it, to the working folder when
 /// the environment or a flag says it; `~/` is the user's home.
 pub(crate) fn resolve_path(text: &str, origin: &Origin, reading: &Reading<'_>) -> PathBuf {
-    if let (Some(rest), Some(home)) = (text.strip_prefix("~/"), reading.environment.get("HOME")) {
+    resolve(text, origin, reading.file_directory, reading.environment.get("HOME").map(String::as_str))
+}
+
+/// The same for the folder of the file and the user's home.
+pub(crate) fn resolve(text: &str, origin: &Origin, file_directory: &Path, home: Option<&str>) -> PathBuf {
+    if let (Some(rest), Some(home)) = (text.strip_prefix("~/"), home) {
         return Path::new(home).join(rest);
     }
     match origin {
-        Origin::File { .. } => reading.file_directory.join(text),
+        Origin::File { .. } => file_directory.join(text),
         _ => PathBuf::from(text),
     }
 }
@@ -126,6 +131,11 @@ text_value!(TopicName, "TopicName", { "type": "string", "pattern": "^[a-zA-Z0-9.
 impl Read for TopicName {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
         parsed(node, path, Self::ALLOWED, reading, Self::parse)
+    }
+
+    /// The path itself, which no topic can be called.
+    fn stand_in(path: &str) -> Option<Self> {
+        Some(Self(path.to_owned()))
     }
 }
 

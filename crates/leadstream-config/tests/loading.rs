@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use leadstream_config::{
-    ByteSize, Format, Layers, LoadError, Loaded, Origin, Severity, Start, TimeSpan, Workers, YamlFile, load, load_file,
-    schema_text,
+    ByteSize, Format, Layers, LoadError, Loaded, Origin, Severity, Start, TimeSpan, Workers, YamlFile, examine, load,
+    load_file, schema_text,
 };
 
 fn layers(text: &str) -> Layers {
@@ -149,6 +149,10 @@ c.yaml:8:1: error: commit_interval: unknown key
 c.yaml:11:11: error: sources[0].format: \"segmnet\" is not allowed; allowed are segment, leadstream-json, leadstream-avro, json, csv, avro
   hint: did you mean segment?
 c.yaml:12:3: error: sources[1].topic: missing, and there is no default
+c.yaml:12:3: error: sources[1]: format json does not say whose a record is
+  hint: add contact, as in contact: record.customer_id, or contact: key where the key is the contact
+c.yaml:12:3: error: sources[1]: format json needs a mapping
+  hint: add mapping with at least type
 c.yaml:13:3: error: sources[1].keyd: unknown key
   hint: did you mean sources[1].keyed?
 c.yaml:14:1: error: bogus: unknown key
@@ -163,7 +167,7 @@ flag --set sources.7.topic: error: sources.7.topic: there are only 2 items, numb
     let told = told(&layers);
     let (told, count) = told.rsplit_once('\n').unwrap();
     assert_eq!(told, expected.trim_end());
-    assert_eq!(count, "14 errors in the configuration");
+    assert_eq!(count, "16 errors in the configuration");
 }
 
 #[test]
@@ -279,7 +283,7 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
         ),
         (
             "format: json, contact: c, mapping: { type: t, time: x, time_format: '%Y-%J' }",
-            "time_format: \"%Y-%J\" is not allowed; allowed is automatic, rfc3339, unix_s",
+            "time_format: \"%Y-%J\" is not allowed as a pattern: found unrecognized specifier directive `J`\n  hint: a pattern is written as strptime takes it",
         ),
         (
             "format: json, contact: c, mapping: { type: t, properties: { 'a b': x } }",
@@ -478,8 +482,105 @@ fn a_missing_file_is_told_with_its_path() {
 
 #[test]
 fn origins_are_put_into_words() {
-    let place = Origin::File { file: "a.yaml".into(), line: 3, column: 4 };
+    let place = Origin::File { file: "a.yaml".into(), line: 3, column: 4, span: 30..33 };
     assert_eq!(place.to_string(), "a.yaml:3:4");
     assert_eq!(Origin::Environment("X".into()).to_string(), "environment X");
     assert_eq!(Origin::Flag("a.b".into()).to_string(), "flag --set a.b");
+}
+
+/// Everything that is wrong, as a person at a terminal sees it.
+fn drawn(text: &str) -> String {
+    examine(&layers(text)).render(false)
+}
+
+#[test]
+fn a_problem_shows_its_line_with_the_wrong_text_underlined() {
+    let expected = "\
+error: engine.commit_intervall: unknown key
+ --> c.yaml:2:3
+  |
+2 |   commit_intervall: 50ms
+  |   ^^^^^^^^^^^^^^^^
+  |
+  = help: did you mean engine.commit_interval?
+
+error: engine.workers: \"viele ä\" is not allowed; allowed is auto or a whole number from 1 to 256
+ --> c.yaml:3:12
+  |
+3 |   workers: 'viele ä'
+  |            ^^^^^^^^^
+
+";
+    assert_eq!(drawn("engine:\n  commit_intervall: 50ms\n  workers: 'viele ä'\n"), format!("{expected}{}", NO_SOURCES));
+    let mut layers = layers(SOURCE);
+    layers.environment.insert("LEADSTREAM_HISTORY__ROWS".into(), "-1".into());
+    let told = examine(&layers).render(false);
+    assert!(told.contains("error: history.rows: \"-1\" is not allowed"), "{told}");
+    assert!(told.contains("--> environment LEADSTREAM_HISTORY__ROWS"), "{told}");
+}
+
+const NO_SOURCES: &str = "warning: sources: no sources: no interaction events will be read\n\n";
+
+#[test]
+fn lines_that_are_shown_hold_no_secret() {
+    for text in [
+        "kafka:\n  common: { sasl.password: hunter2, bogus: [1] }\n",
+        "kafka:\n  common: hunter2\n",
+        "kafka:\n  common: [hunter2]\n",
+        "kafka: { password: hunter2 }\n",
+        "kafka: { common: { sasl.password: [hunter2] } }\n",
+        "kafka: { common: { sasl.password: a, sasl.password: hunter2 } }\n",
+        "kafka: { common: { sasl.jaas.config: hunter2 } }\n",
+        "kafka: { sasl.passwrd: 'hünter2', common: { ssl.key.pem: hunter2, sasl.mechanism: {} } }\n",
+        "kafka: { common: { ssl.key.pem: \"a\n  hunter2\", b: {} } }\n",
+        "kafka:\n  common: { sasl.password: hunter2 ]\n",
+        "sasl.password: hunter2\na: [\n",
+    ] {
+        let told = drawn(text);
+        assert!(told.contains("error"), "{text}\n{told}");
+        assert!(!told.contains("unter2") && !told.contains("nter2"), "{text}\n{told}");
+    }
+    // What a secret refers to is none, and helps to find it.
+    assert!(drawn("kafka: { common: { sasl.password: { file: /nowhere/x } } }\n").contains("{ file: /nowhere/x }"));
+}
+
+#[test]
+fn one_broken_item_hides_no_mistake_of_the_others() {
+    let told = told(&layers(
+        "sources:\n- { topic: 'a b', format: json, mapping: { id: record.id } }\n- { topic: c, format: sgment }\n- { topic: d, format: csv, csv: { columns: [x], delimiter: ab } }\n",
+    ));
+    for expected in [
+        "2:12: error: sources[0].topic: \"a b\" is not allowed",
+        "error: sources[0]: format json does not say whose a record is",
+        "error: sources[0].mapping: interactions need an expression for their type",
+        "3:23: error: sources[1].format: \"sgment\" is not allowed",
+        "error: sources[2].csv.delimiter: \"ab\" is not one ASCII character",
+        "error: sources[2]: format csv needs a mapping",
+    ] {
+        assert!(told.contains(expected), "{expected}\n{told}");
+    }
+    // A value that is there and wrong is not said to be missing as well.
+    let wrong = drawn(
+        "sources: [ { topic: a, format: json, contact: ' ', time_zone: X, mapping: { type: '', time: record.t, time_format: '%Y-%m-%d' } } ]",
+    );
+    assert_eq!(wrong.matches("error: ").count(), 3, "{wrong}");
+}
+
+#[test]
+fn places_of_keys_values_and_files_can_be_asked_for() {
+    let mut layers =
+        layers("sources:\n- topic: a\n  contact: record.id\nkafka: { common: { linger.ms: 5 } }\nplans: [x.yaml]\n");
+    layers.flags.push("sources[0].mapping.type='a'".into());
+    let examined = examine(&layers);
+    assert_eq!(examined.text("sources[0].contact"), Some("record.id"));
+    assert_eq!(examined.origin("sources[0].contact").to_string(), "c.yaml:3:12");
+    assert_eq!(examined.key_origin("kafka.common.linger.ms").to_string(), "c.yaml:4:20");
+    assert_eq!(examined.origin("sources[0].mapping.type").to_string(), "flag --set sources[0].mapping.type");
+    assert_eq!(examined.below("sources"), ["sources[0]"]);
+    assert_eq!(examined.file("plans[0]").unwrap(), Path::new("/etc/leadstream/x.yaml"));
+    assert_eq!(examined.text("sources[0].nothing"), None);
+    let whole = examined.origin("sources[0].contact");
+    let Origin::File { span, .. } = &whole else { panic!("{whole:?}") };
+    assert_eq!(&examined.shown_text()[span.clone()], "record.id");
+    assert_eq!(examined.part(&whole, span.start + 7..span.end).to_string(), "c.yaml:3:19");
 }

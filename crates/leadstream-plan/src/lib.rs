@@ -24,3 +24,4 @@ pub use diagnostic::{Diagnostic, Severity, Style};
 pub use example::{Example, Expectation, ExpectedDerived, TagExpectation, Trial};
 pub use load::{Report, Source, check};
 pub use schema::plan_schema;
+pub use yaml::locate;

@@ -53,14 +53,17 @@ impl Report {
 
     /// All diagnostics with the lines they are about, and a last line that sums up.
     pub fn render(&self, style: Style) -> String {
+        self.render_problems(style) + &self.summary() + "\n"
+    }
+
+    /// All diagnostics with the lines they are about, an empty line behind each.
+    pub fn render_problems(&self, style: Style) -> String {
         let mut rendered = String::new();
         for diagnostic in &self.diagnostics {
             let source = self.sources.iter().find(|source| *source.name == *diagnostic.file);
             rendered.push_str(&diagnostic.render(source.map_or("", |source| source.text.as_str()), style));
             rendered.push_str("\n\n");
         }
-        rendered.push_str(&self.summary());
-        rendered.push('\n');
         rendered
     }
 

@@ -10,9 +10,9 @@ use crate::clock::Clock;
 use crate::contact_id::ContactIds;
 use crate::dead_letter::DeadLetter;
 use crate::encoding::RecordReader;
-use crate::expression::Expression;
+use crate::expression::{Expression, Purpose, check_expression};
 use crate::format::{FormatProblem, Shape, SourceFormat};
-use crate::instant::{InstantReader, TimeFormat};
+use crate::instant::{InstantReader, TimeFormat, check_time_pattern};
 use crate::limits::NAME_MAX_BYTES;
 use crate::mapping::MappedDecoder;
 use crate::own::{ContactDecoder, InteractionDecoder};
@@ -52,8 +52,11 @@ impl Decoder {
             Shape::Segment => TimeFormat::Automatic,
             Shape::Interactions(_) | Shape::Contacts(_) => TimeFormat::IsoOrMillis,
         };
+        if let TimeFormat::Pattern(pattern) = &time_format {
+            problems.extend(check_time_pattern("mapping.time_format", pattern));
+        }
         let clock = Clock { reader: InstantReader::new(time_format, zone), max_ahead: format.max_ahead };
-        let expression = compile_expression("contact", format.contact.as_deref(), &mut problems);
+        let expression = compile_expression("contact", format.contact.as_deref(), Purpose::Contact, &mut problems);
         let contacts = ContactIds::new(expression, format.contact_prefix.clone());
         let source = Term::new(&format.source);
         let kind = match &format.shape {
@@ -102,7 +105,14 @@ impl Decoder {
 pub(crate) fn compile_expression(
     field: &str,
     text: Option<&str>,
+    purpose: Purpose,
     problems: &mut Vec<FormatProblem>,
 ) -> Option<Expression> {
-    Expression::compile(text?).map_err(|problem| problems.push(FormatProblem::new(field, problem))).ok()
+    let text = text?;
+    let found = check_expression(field, text, purpose);
+    if found.is_empty() {
+        return Expression::compile(text).map_err(|problem| problems.push(FormatProblem::new(field, problem))).ok();
+    }
+    problems.extend(found);
+    None
 }

@@ -74,6 +74,13 @@ impl RecordReader {
     }
 }
 
+/// What is wrong with the text of a schema; `field` is the path that the problem is given.
+pub fn check_schema(field: &str, text: &str) -> Vec<FormatProblem> {
+    let mut problems = Vec::new();
+    compile_schema(field, text, &mut problems);
+    problems
+}
+
 fn compile_schema(field: &str, text: &str, problems: &mut Vec<FormatProblem>) -> Option<Schema> {
     text.parse::<Schema>()
         .map_err(|error| problems.push(FormatProblem::new(field, format!("not an avro schema: {error}"))))

@@ -3,6 +3,7 @@
 //! Nothing is checked here; [`crate::Decoder::compile`] checks all of it and tells everything that is wrong at once.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use leadstream_core::Span;
 
@@ -125,10 +126,26 @@ pub struct FormatProblem {
     pub field: String,
     /// What is wrong with it.
     pub problem: String,
+    /// The bytes of the field's text that are wrong, where it is not the whole.
+    pub span: Option<Range<usize>>,
+    /// What to write instead, where that can be said.
+    pub hint: Option<String>,
 }
 
 impl FormatProblem {
     pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>) -> FormatProblem {
-        FormatProblem { field: field.into(), problem: problem.into() }
+        FormatProblem { field: field.into(), problem: problem.into(), span: None, hint: None }
+    }
+
+    /// The same problem with its place in the field's text.
+    pub(crate) fn at(mut self, span: Range<usize>) -> FormatProblem {
+        self.span = Some(span);
+        self
+    }
+
+    /// The same problem with advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> FormatProblem {
+        self.hint = Some(hint.into());
+        self
     }
 }

@@ -8,6 +8,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use leadstream_core::Timestamp;
 
+use crate::format::FormatProblem;
 use crate::text::trimmed;
 
 /// How a time is spelt.
@@ -104,6 +105,20 @@ impl InstantReader {
         let instant = zone.to_ambiguous_timestamp(local).compatible().map_err(|_| TimeTrouble::Unreadable)?;
         Ok(Timestamp::from_millis(instant.as_millisecond()))
     }
+}
+
+/// What is wrong with a pattern of times; `field` is the path that the problem is given. A time that is written by it must be read back by it:
+/// one without its day cannot.
+pub fn check_time_pattern(field: &str, pattern: &str) -> Option<FormatProblem> {
+    let sample = jiff::Zoned::new(jiff::Timestamp::UNIX_EPOCH, TimeZone::UTC);
+    // A pattern that cannot even be written has been told by whoever read it.
+    let text = strtime::format(pattern, &sample).ok()?;
+    let reader = InstantReader::new(TimeFormat::Pattern(pattern.to_owned()), Some(TimeZone::UTC));
+    if reader.text(&text).is_ok() {
+        return None;
+    }
+    let problem = format!("a time written as {pattern} cannot be read back: it does not say its day");
+    Some(FormatProblem::new(field, problem).hint("write a whole date, as in %Y-%m-%d %H:%M:%S"))
 }
 
 /// A number since the epoch: up to 10^11 it counts seconds (until the year 5138), up to 10^14 milliseconds, up to 10^17 microseconds,

@@ -185,6 +185,21 @@ fn all_mistakes_of_a_description_are_told_at_once() {
 }
 
 #[test]
+fn a_pattern_whose_times_have_no_day_is_refused() {
+    for (pattern, is_fine) in [
+        ("%H:%M", false),
+        ("%d %H:%M", false),
+        ("%m/%d %H", false),
+        ("%Y-%m-%d", true),
+        ("%d.%m.%Y %H:%M", true),
+        ("%s", true),
+    ] {
+        let found = leadstream_wire::check_time_pattern("f", pattern);
+        assert_eq!(found.is_none(), is_fine, "{pattern}: {found:?}");
+    }
+}
+
+#[test]
 fn a_decoder_can_be_sent_to_the_thread_that_uses_it() {
     fn is_send<T: Send>() {}
     is_send::<Decoder>();

@@ -12,11 +12,10 @@ impl Check<'_> {
         if config.sources.is_empty() && self.origins.get("sources[0]").is_none() {
             self.warning("sources", "no sources: no interaction events will be read");
         }
-        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-        for (index, source) in config.sources.iter().enumerate() {
-            let path = format!("sources[{index}]");
-            if let Some(first) = seen.insert(source.topic.as_str(), index) {
-                let message = format!("{} is already the topic of sources[{first}]", source.topic);
+        let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+        for (path, source) in self.items("sources", &config.sources) {
+            if let Some(first) = seen.insert(source.topic.as_str(), path.clone()) {
+                let message = format!("{} is already the topic of {first}", source.topic);
                 self.error(&format!("{path}.topic"), message);
             }
             self.mapping(source, &path);
@@ -44,7 +43,12 @@ impl Check<'_> {
 
     fn mapping(&mut self, source: &Source, path: &str) {
         let format = source.format.as_str();
+        if source.format.is_mapped() && source.contact.is_none() && !self.is_set(&format!("{path}.contact")) {
+            let hint = "add contact, as in contact: record.customer_id, or contact: key where the key is the contact";
+            self.error_with_hint(path, format!("format {format} does not say whose a record is"), hint);
+        }
         let mapping = match (&source.mapping, source.format.is_mapped()) {
+            (None, true) if self.is_set(&format!("{path}.mapping")) => return,
             (None, true) => {
                 let hint = "add mapping with at least type";
                 return self.error_with_hint(path, format!("format {format} needs a mapping"), hint);
@@ -58,15 +62,15 @@ impl Check<'_> {
             (None, false) => return,
             (Some(mapping), true) => mapping,
         };
-        if mapping.kind == MappedKind::Interaction && mapping.r#type.is_none() {
+        if mapping.kind == MappedKind::Interaction
+            && mapping.r#type.is_none()
+            && !self.is_set(&format!("{path}.mapping.type"))
+        {
             let hint = "add type, as in type: \"'order_completed'\"";
             self.error_with_hint(&format!("{path}.mapping"), "interactions need an expression for their type", hint);
         }
-        if source.contact.is_none() {
-            let hint = "add contact, as in contact: record.customer_id, or contact: key where the key is the contact";
-            self.error_with_hint(path, format!("format {format} does not say whose a record is"), hint);
-        }
-        if mapping.time.is_some() && mapping.time_format.is_naive() && source.time_zone.is_none() {
+        let knows_zone = source.time_zone.is_some() || self.is_set(&format!("{path}.time_zone"));
+        if mapping.time.is_some() && mapping.time_format.is_naive() && !knows_zone {
             let message = format!("{} says no offset, so the source needs a time_zone", mapping.time_format);
             self.error_with_hint(
                 &format!("{path}.mapping.time_format"),

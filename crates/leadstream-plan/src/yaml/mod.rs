@@ -10,7 +10,7 @@ mod position;
 use std::ops::Range;
 
 pub(crate) use build::parse;
-pub(crate) use position::locate;
+pub use position::locate;
 
 /// Bytes of the text that a node or a part of one covers.
 pub(crate) type Span = Range<usize>;

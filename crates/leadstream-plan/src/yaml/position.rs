@@ -5,7 +5,7 @@ use super::Span;
 /// The bytes of the file that `part` (bytes of the scalar's text) came from, for a scalar that covers `span` of `source`.
 ///
 /// The two texts are walked side by side. Where that loses its way (no spelling of YAML that plans use does), the whole scalar is the answer.
-pub(crate) fn locate(source: &str, span: &Span, text: &str, part: &Span) -> Span {
+pub fn locate(source: &str, span: &Span, text: &str, part: &Span) -> Span {
     let Some(raw) = source.get(span.clone()) else { return span.clone() };
     let offsets = align(raw, text);
     let at = |place: usize| offsets.get(place).copied();

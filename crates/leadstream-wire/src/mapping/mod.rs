@@ -14,7 +14,7 @@ use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::decoder::compile_expression;
 use crate::encoding::RecordReader;
 use crate::event_types::EventTypes;
-use crate::expression::{Expression, Inputs, Outcome};
+use crate::expression::{Expression, Inputs, Outcome, Purpose};
 use crate::fields;
 use crate::format::{FormatProblem, MappedKind, Mapping};
 use crate::limits::{MEMBERS_MAX, keep_within_limit};
@@ -60,24 +60,23 @@ impl MappedDecoder {
         if mapping.kind == MappedKind::Interaction && mapping.event_type.is_none() {
             problems.push(FormatProblem::new("mapping.type", "interactions need an expression for their type"));
         }
-        let mut compile = |field: &str, text: &Option<String>| {
-            compile_expression(&format!("mapping.{field}"), text.as_deref(), problems)
+        let mut compile = |field: &str, text: &Option<String>, purpose: Purpose| {
+            compile_expression(&format!("mapping.{field}"), text.as_deref(), purpose, problems)
         };
-        let event_type = compile("type", &mapping.event_type);
-        let id = compile("id", &mapping.id);
-        let time = compile("time", &mapping.time);
-        let received = compile("received", &mapping.received);
-        let verdict = compile("verdict", &mapping.verdict);
-        let skip_when = compile("skip_when", &mapping.skip_when);
-        let all_properties = compile("all_properties", &mapping.all_properties);
-        if all_properties.as_ref().is_some_and(|expression| !expression.is_path()) {
-            problems.push(FormatProblem::new("mapping.all_properties", "it must be `record` or a field of it"));
-        }
+        let event_type = compile("type", &mapping.event_type, Purpose::Type);
+        let id = compile("id", &mapping.id, Purpose::Id);
+        let time = compile("time", &mapping.time, Purpose::Time);
+        let received = compile("received", &mapping.received, Purpose::Time);
+        let verdict = compile("verdict", &mapping.verdict, Purpose::Verdict);
+        let skip_when = compile("skip_when", &mapping.skip_when, Purpose::SkipWhen);
+        let all_properties = compile("all_properties", &mapping.all_properties, Purpose::AllProperties);
+        let purpose = if mapping.kind == MappedKind::Tags { Purpose::Tag } else { Purpose::Property };
         let properties = mapping
             .properties
             .iter()
             .filter_map(|(name, text)| {
-                let expression = compile_expression(&format!("mapping.properties.{name}"), Some(text), problems)?;
+                let expression =
+                    compile_expression(&format!("mapping.properties.{name}"), Some(text), purpose, problems)?;
                 // Tags are words of the customer's own and stay as they are.
                 let name =
                     if mapping.kind == MappedKind::Tags { name.clone() } else { property_name(name).into_owned() };

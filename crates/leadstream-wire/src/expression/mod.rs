@@ -2,7 +2,12 @@
 //!
 //! Most are nothing but a field (`record.user.id`) or a constant, and those are walked directly; only the others go through the
 //! interpreter of the `cel` crate. All numbers of a record are binary64, and so is a whole number that stands in arithmetic or a comparison:
-//! `record.price * 2` means what it says (S8).
+//! `record.price * 2` means what it says (S8). What is wrong with an expression is told by [`check_expression`], before any record is there.
+
+mod check;
+#[cfg(test)]
+mod check_tests;
+mod kinds;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,8 +18,23 @@ use cel::objects::Key;
 use cel::{Context, ExecutionError, IdedExpr, Program, Value as Cel};
 use serde_json::Value as Tree;
 
+pub use check::{Purpose, check_expression};
+
 use crate::record::InputRecord;
 use crate::scalar::Scalar;
+
+/// The names that expressions can use.
+const INPUTS: [&str; 4] = ["record", "key", "topic", "line"];
+
+/// The input that a misspelt name was probably meant to be.
+fn closest_input(name: &str) -> Option<&'static str> {
+    INPUTS.into_iter().find(|input| is_near(&name.to_lowercase(), input))
+}
+
+/// Whether one word may be a misspelling of the other.
+fn is_near(word: &str, known: &str) -> bool {
+    strsim::damerau_levenshtein(word, known) <= (known.len() / 3).max(1)
+}
 
 /// What expressions can name.
 #[derive(Clone, Copy)]
@@ -130,11 +150,6 @@ impl Expression {
             Form::Path(path) => path.iter().try_fold(record, |tree, name| tree.get(name)),
             _ => None,
         }
-    }
-
-    /// Whether the expression is a field or the whole record.
-    pub(crate) fn is_path(&self) -> bool {
-        matches!(self.0, Form::Path(_))
     }
 }
 
