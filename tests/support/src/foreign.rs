@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_bytes::ByteBuf;
 
 use crate::error::SupportError;
+use crate::topics::await_settled;
 
 /// A read that takes longer has met a broker that went away; kcat alone would wait for it without end.
 const READ_SECONDS_MAX: &str = "60";
@@ -52,7 +53,8 @@ struct Line {
 }
 
 /// All committed records of a topic from its beginning to its end now, by partition and offset. Records of a transaction that is
-/// still open, and all that follow it in its partition, are not there yet.
+/// still open, and all that follow it in its partition, are not there yet; nor are, for a moment, those of a transaction whose commit
+/// was answered already. Whoever looks for what was just committed uses [`await_committed`] or [`read_settled`].
 ///
 /// # Errors
 /// When the topic does not exist, the broker does not answer, or kcat is missing.
@@ -67,6 +69,16 @@ pub fn read_committed(bootstrap: &str, topic: &str) -> Result<Vec<ForeignRecord>
 /// As [`read_committed`].
 pub fn read_uncommitted(bootstrap: &str, topic: &str) -> Result<Vec<ForeignRecord>, SupportError> {
     read(bootstrap, topic, "read_uncommitted")
+}
+
+/// All committed records of a topic as soon as no transaction is open in it: for a test that counts what there is without
+/// knowing how much it must be.
+///
+/// # Errors
+/// As [`read_committed`], or when a transaction stays open for longer than `limit`.
+pub fn read_settled(bootstrap: &str, topic: &str, limit: Duration) -> Result<Vec<ForeignRecord>, SupportError> {
+    await_settled(bootstrap, topic, limit)?;
+    read_committed(bootstrap, topic)
 }
 
 fn read(bootstrap: &str, topic: &str, isolation: &str) -> Result<Vec<ForeignRecord>, SupportError> {

@@ -3,7 +3,7 @@
 //! Writing goes through the same client library as the product, since nothing is proven by it; reading results does not
 //! (see [`crate::foreign`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, TopicReplication};
@@ -18,6 +18,8 @@ use crate::error::SupportError;
 
 /// How long a request to the broker may take.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks at what is waited for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A topic to create, with one replica.
 #[derive(Debug, Clone)]
@@ -30,7 +32,10 @@ pub struct NewTopic<'a> {
     pub settings: &'a [(&'a str, &'a str)],
 }
 
-/// Creates topics and returns when the broker knows them. One that exists already is an error.
+/// Creates topics and returns when the broker serves every partition of them. One that exists already is an error.
+///
+/// The controller answers as soon as it has written a topic down; the broker hears of it and opens its partitions later, and until
+/// then a client is told that there is no such topic.
 ///
 /// # Errors
 /// When the broker refuses one of them or does not answer.
@@ -39,10 +44,18 @@ pub fn create_topics(bootstrap: &str, topics: &[NewTopic<'_>]) -> Result<(), Sup
     let client: AdminClient<DefaultClientContext> =
         config(bootstrap).create().map_err(SupportError::kafka("connecting to create topics"))?;
     let answer = client.create_topics(&requests, &admin_options());
-    each_done(pollster::block_on(answer).map_err(SupportError::kafka("creating topics"))?)
+    each_done(pollster::block_on(answer).map_err(SupportError::kafka("creating topics"))?)?;
+    let looking = looking(bootstrap)?;
+    topics.iter().try_for_each(|topic| {
+        let partitions = usize::try_from(topic.partitions).unwrap_or_default();
+        until(&format!("{partitions} partitions of {}", topic.name), || {
+            let served = served_partitions(&looking, topic.name)?;
+            Ok((served == partitions).then_some(()).ok_or_else(|| format!("{served} partitions")))
+        })
+    })
 }
 
-/// Deletes topics.
+/// Deletes topics and returns when the broker knows them no more.
 ///
 /// # Errors
 /// When the broker refuses one of them or does not answer.
@@ -50,7 +63,70 @@ pub fn delete_topics(bootstrap: &str, names: &[&str]) -> Result<(), SupportError
     let client: AdminClient<DefaultClientContext> =
         config(bootstrap).create().map_err(SupportError::kafka("connecting to delete topics"))?;
     let answer = client.delete_topics(names, &admin_options());
-    each_done(pollster::block_on(answer).map_err(SupportError::kafka("deleting topics"))?)
+    each_done(pollster::block_on(answer).map_err(SupportError::kafka("deleting topics"))?)?;
+    let looking = looking(bootstrap)?;
+    names.iter().try_for_each(|name| {
+        until(&format!("the end of {name}"), || {
+            let left = partitions_of(&looking, name)?.len();
+            Ok((left == 0).then_some(()).ok_or_else(|| format!("{left} partitions")))
+        })
+    })
+}
+
+/// Waits until no transaction is open in a topic. A commit is answered before its marker lies in every partition, and what stands
+/// behind a missing marker is not read yet by anybody who reads committed records.
+///
+/// # Errors
+/// When there is no such topic, the broker does not answer, or a transaction stays open for longer than `limit`.
+pub fn await_settled(bootstrap: &str, topic: &str, limit: Duration) -> Result<(), SupportError> {
+    let partitions = partitions_of(&looking(bootstrap)?, topic)?.len();
+    let open = OpenRecords::of(bootstrap, topic, i32::try_from(partitions).unwrap_or(i32::MAX))?;
+    until_within(limit, &format!("the end of all transactions in {topic}"), || {
+        let count = open.count()?;
+        Ok((count == 0).then_some(()).ok_or_else(|| format!("{count} records in the open")))
+    })
+}
+
+/// Tries until it is so. What is tried says what there is instead.
+fn until<T>(what: &str, tried: impl FnMut() -> Result<Result<T, String>, SupportError>) -> Result<T, SupportError> {
+    until_within(REQUEST_LIMIT, what, tried)
+}
+
+fn until_within<T>(
+    limit: Duration,
+    what: &str,
+    mut tried: impl FnMut() -> Result<Result<T, String>, SupportError>,
+) -> Result<T, SupportError> {
+    let began = Instant::now();
+    loop {
+        match tried()? {
+            Ok(found) => return Ok(found),
+            Err(seen) if began.elapsed() > limit => {
+                return Err(SupportError::TooLate { what: what.to_owned(), limit, seen });
+            }
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// A client that asks and creates nothing by asking.
+fn looking(bootstrap: &str) -> Result<BaseConsumer, SupportError> {
+    config(bootstrap).create().map_err(SupportError::kafka("connecting to look"))
+}
+
+/// The partitions of a topic with their leaders, as the broker that is asked knows them; none where it knows no such topic.
+fn partitions_of(looking: &BaseConsumer, topic: &str) -> Result<Vec<(i32, i32)>, SupportError> {
+    // Asked for all topics, a broker creates none.
+    let metadata = looking.fetch_metadata(None, REQUEST_LIMIT).map_err(SupportError::kafka("looking at topics"))?;
+    let found = metadata.topics().iter().find(|candidate| candidate.name() == topic);
+    let partitions = found.iter().flat_map(|topic| topic.partitions());
+    Ok(partitions.map(|partition| (partition.id(), partition.leader())).collect())
+}
+
+/// How many partitions of a topic have a leader that answers for them.
+fn served_partitions(looking: &BaseConsumer, topic: &str) -> Result<usize, SupportError> {
+    let led = partitions_of(looking, topic)?.into_iter().filter(|(_, leader)| *leader >= 0);
+    Ok(led.filter(|(partition, _)| looking.fetch_watermarks(topic, *partition, REQUEST_LIMIT).is_ok()).count())
 }
 
 /// A record to write. What is `None` is left to Kafka: no key, a tombstone, the partition by key, the time of writing.

@@ -232,15 +232,24 @@ engine: {{ write_back: {{ age: 1s }} }}
         read
     }
 
-    /// The dead letters.
+    /// The dead letters, once there are so many.
     ///
     /// # Panics
-    /// Where the topic cannot be read.
-    pub fn dead_letters(&self) -> Vec<ForeignRecord> {
-        foreign::read_committed(&self.bootstrap, &self.topic("dead-letters")).expect("the topic can be read")
+    /// Where they do not come.
+    pub fn dead_letters(&self, count: usize) -> Vec<ForeignRecord> {
+        let topic = self.topic("dead-letters");
+        foreign::await_committed(&self.bootstrap, &topic, count, SAYING_LIMIT).expect("the dead letters come")
     }
 
-    /// How many records of its topics were written in transactions that did not commit.
+    /// The committed records of one of its topics, once no transaction is open in it: what was just committed is among them.
+    ///
+    /// # Panics
+    /// Where the topic cannot be read, or transactions go on in it.
+    pub fn settled(&self, topic: &str) -> Vec<ForeignRecord> {
+        foreign::read_settled(&self.bootstrap, &self.topic(topic), SAYING_LIMIT).expect("the topic can be read")
+    }
+
+    /// How many records of its topics were written in transactions that did not commit, or have not yet.
     ///
     /// # Panics
     /// Where a topic cannot be read.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_test_support::foreign::{await_committed, read_committed, read_uncommitted};
+use leadstream_test_support::foreign::{await_committed, read_committed, read_settled, read_uncommitted};
 use leadstream_test_support::topics::{OpenRecords, config, create_topics, delete_topics, produce, send};
 use leadstream_test_support::{Broker, NewRecord, NewTopic, SupportError};
 use rdkafka::producer::{BaseProducer, Producer as _};
@@ -109,6 +109,39 @@ fn a_missing_topic_is_an_error_and_an_empty_one_is_not() {
     assert!(error.to_string().contains("foreign-missing"), "{error}");
     delete_topics(&bootstrap, &["foreign-empty"]).unwrap();
     assert!(read_committed(&bootstrap, "foreign-empty").is_err());
+}
+
+#[test]
+fn topics_are_there_when_their_creation_returns_and_gone_when_their_deletion_does() {
+    let bootstrap = Broker::shared().bootstrap();
+    for round in 0..4 {
+        let name = format!("foreign-at-once-{round}");
+        create_topics(&bootstrap, &[NewTopic { name: &name, partitions: 50, settings: &[] }]).unwrap();
+        assert_eq!(read_committed(&bootstrap, &name).unwrap(), []);
+        delete_topics(&bootstrap, &[&name]).unwrap();
+        assert!(read_committed(&bootstrap, &name).is_err());
+    }
+}
+
+#[test]
+fn what_a_commit_wrote_is_there_in_all_partitions_once_the_topic_is_settled() {
+    const PARTITIONS: i32 = 50;
+    let bootstrap = topic("foreign-settled", PARTITIONS);
+    let producer: BaseProducer = config(&bootstrap).set("transactional.id", "foreign-settled").create().unwrap();
+    producer.init_transactions(LIMIT).unwrap();
+    for round in 1..=3 {
+        producer.begin_transaction().unwrap();
+        for partition in 0..PARTITIONS {
+            let record = NewRecord { partition: Some(partition), ..NewRecord::keyed("c1", "x") };
+            send(&producer, "foreign-settled", &record).unwrap();
+        }
+        producer.flush(LIMIT).unwrap();
+        let error = read_settled(&bootstrap, "foreign-settled", Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().contains("50 records in the open"), "{error}");
+        producer.commit_transaction(LIMIT).unwrap();
+        let records = read_settled(&bootstrap, "foreign-settled", LIMIT).unwrap();
+        assert_eq!(records.len(), round * 50);
+    }
 }
 
 #[test]

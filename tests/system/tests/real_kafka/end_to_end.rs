@@ -63,8 +63,9 @@ fn poison_records_in_the_middle_are_dead_lettered_and_the_rest_is_unharmed_l5() 
     application.produce(&poisoned);
     let derived = application.derived(expected.len(), LIMIT);
     assert_eq!(derived, expected);
-    let dead = application.dead_letters();
-    assert_eq!(dead.len(), poisoned.lines().count() - lines.lines().count());
+    let poison = poisoned.lines().count() - lines.lines().count();
+    let dead = application.dead_letters(poison);
+    assert_eq!(dead.len(), poison);
     for letter in &dead {
         assert_eq!(letter.value.as_deref(), Some(&b"{\"type\":\"page\",\"userId\":"[..]));
         assert_eq!(letter.header("x-leadstream-code"), Some("malformed"));
@@ -267,7 +268,8 @@ fn generated_events_can_go_straight_to_kafka() {
     application.done(&["generate", "--to", "made.jsonl", "--events", "2500", "--contacts", "100"]);
     let made = std::fs::read_to_string(application.path("made.jsonl")).unwrap();
     let mut expected: Vec<&[u8]> = made.lines().map(str::as_bytes).collect();
-    let arrived = foreign::read_committed(&Broker::shared().bootstrap(), &application.source()).unwrap();
+    let bootstrap = Broker::shared().bootstrap();
+    let arrived = foreign::await_committed(&bootstrap, &application.source(), expected.len(), LIMIT).unwrap();
     let mut values: Vec<&[u8]> = arrived.iter().map(|record| record.value.as_deref().unwrap()).collect();
     expected.sort_unstable();
     values.sort_unstable();

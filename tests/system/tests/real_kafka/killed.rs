@@ -100,6 +100,7 @@ fn a_transaction_that_was_cut_off_shows_nothing_l2() {
     application.write(&input.end);
     let read = application.derived(expected.len(), LIMIT);
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+    application.settled("contacts-changelog");
     assert!(application.uncommitted() > 0, "what was cut off is gone without a trace, so nothing was proven");
     assert_same(&application.derived_now(), &expected);
     assert!(before.len() < read.len() && before.iter().all(|event| expected.contains(event)));

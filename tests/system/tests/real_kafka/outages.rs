@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use leadstream_system::{Application, Chance, Figures, Input, PARTITIONS, assert_same};
-use leadstream_test_support::{Broker, Process, foreign, leadstream_binary};
+use leadstream_test_support::{Broker, Process, leadstream_binary};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -87,8 +87,7 @@ fn a_stop_in_order_takes_less_than_five_seconds_and_leaves_only_a_tail_to_restor
     application.derived(expected.len(), LIMIT);
     assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
     assert_same(&application.derived_now(), &expected);
-    let bootstrap = Broker::shared().bootstrap();
-    let count = |topic| foreign::read_committed(&bootstrap, &application.topic(topic)).unwrap().len() as u64;
+    let count = |topic| application.settled(topic).len() as u64;
     // Each is counted before the start that is held against it: that start's stop writes more of the one and trims the other.
     let redo = count("redo");
     let (tail, process) = restart(&application);

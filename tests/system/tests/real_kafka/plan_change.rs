@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use leadstream_system::Application;
-use leadstream_test_support::{Broker, NewRecord, Process, foreign, topics};
+use leadstream_test_support::{Broker, NewRecord, Process, topics};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -65,14 +65,14 @@ fn url(application: &Application, process: &mut Process) -> String {
 
 /// Writes the first plan set into the topic of plans once more, as the third one: nothing else is needed for a running instance to follow.
 fn put_in_force_again(application: &Application) {
-    let (bootstrap, topic) = (Broker::shared().bootstrap(), format!("{}.plans", application.id));
-    let records = foreign::read_committed(&bootstrap, &topic).expect("the plans can be read");
+    let records = application.settled("plans");
     let first = records.iter().find(|record| record.key.as_deref() == Some(b"set/00000000000000000001"));
     let mut value = first.and_then(|record| record.value.clone()).expect("the first set is there");
     // Behind the version and the kind stands the number.
     assert_eq!(std::mem::replace(&mut value[2], 3), 1);
     let third = NewRecord::keyed("set/00000000000000000003", value);
-    topics::produce(&bootstrap, &topic, &[third]).expect("the broker takes the set");
+    topics::produce(&Broker::shared().bootstrap(), &application.topic("plans"), &[third])
+        .expect("the broker takes the set");
 }
 
 #[test]
@@ -193,8 +193,7 @@ fn of_two_instances_that_start_at_once_with_different_plans_one_goes_on_and_the_
     assert_eq!(refused.wait(LIMIT).unwrap().code(), Some(1), "{said}");
     let mut process = processes.remove(0);
     url(&application, &mut process);
-    let topic = format!("{}.plans", application.id);
-    let records = foreign::read_committed(&Broker::shared().bootstrap(), &topic).expect("the plans can be read");
+    let records = application.settled("plans");
     let is_set = |key: &Option<Vec<u8>>| key.as_ref().is_some_and(|key| key.starts_with(b"set/"));
     assert_eq!(records.iter().filter(|record| is_set(&record.key)).count(), 1, "nothing came behind it");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());

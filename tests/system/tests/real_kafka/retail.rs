@@ -85,7 +85,7 @@ fn assert_adds_up(figures: &Figures, application: &Application, written: usize, 
 
 /// Every poisoned record is a dead letter with its bytes and headers, and says what is wrong with it.
 fn assert_dead(application: &Application, poison: &[(NewRecord, &str)]) {
-    let letters = application.dead_letters();
+    let letters = application.dead_letters(poison.len());
     assert_eq!(letters.len(), poison.len(), "{letters:#?}");
     for (record, code) in poison {
         let letter = letters.iter().find(|letter| letter.value == record.value);
