@@ -13,18 +13,22 @@ use crate::failure::Failure;
 /// # Errors
 /// Settings that are refused.
 pub(crate) fn connect(config: &Config) -> Result<KafkaLog, Failure> {
+    KafkaLog::connect(settings(config)).map_err(|error| Failure::input(error.to_string()))
+}
+
+/// What the clients are made with.
+pub(crate) fn settings(config: &Config) -> KafkaSettings {
     let plain = |settings: &Settings| -> BTreeMap<String, String> {
         settings.iter().map(|(name, setting)| (name.to_owned(), setting.expose().to_owned())).collect()
     };
-    let settings = KafkaSettings {
+    KafkaSettings {
         bootstrap_servers: config.kafka.bootstrap.clone(),
         client_id: config.kafka.client_id.clone(),
         advertised: config.http.reachable_at(),
         common: plain(&config.kafka.common),
         consumer: plain(&config.kafka.consumer),
         producer: plain(&config.kafka.producer),
-    };
-    KafkaLog::connect(settings).map_err(|error| Failure::input(error.to_string()))
+    }
 }
 
 /// Leadstream's own topics as they are to be.

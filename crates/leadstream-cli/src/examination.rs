@@ -1,4 +1,4 @@
-//! What the configuration crate cannot check by itself: expressions, schema files, plans. Each problem gets the place of the key that is
+//! What the configuration crate cannot check by itself: expressions, a client's settings, schema files, plans. Each problem gets the place of the key that is
 //! wrong, and an expression's the place inside its text.
 //!
 //! It goes by what was written and not by what could be read of it, so that no mistake waits for another to be mended.
@@ -7,7 +7,7 @@ use leadstream_config::{Config, Examined, Origin, Problem};
 use leadstream_plan::{Report, Source as PlanSource, locate};
 use leadstream_wire::{Decoder, FormatProblem, Purpose, check_expression, check_schema, check_time_pattern};
 
-use crate::{plans, sources};
+use crate::{connection, plans, sources};
 
 /// What the expressions of a mapping are for, by key.
 const MAPPED: [(&str, Purpose); 7] = [
@@ -38,6 +38,27 @@ pub(crate) fn of_expressions(examined: &mut Examined) {
             let found = examined.text(&path).map(|text| check_expression(&path, text, purpose)).unwrap_or_default();
             problems.extend(found.into_iter().map(|problem| placed(examined, &path, problem)));
         }
+    }
+    examined.add(problems);
+}
+
+/// Adds what librdkafka, or the commit protocol, has against the settings of its clients. Nothing is connected.
+pub(crate) fn of_settings(examined: &mut Examined) {
+    let mut problems = Vec::new();
+    for problem in connection::settings(&examined.config).problems() {
+        let path = match &problem.setting {
+            Some((section, name)) => format!("kafka.{}.{name}", section.as_str()),
+            None => "kafka".to_owned(),
+        };
+        let origin = if problem.is_name { examined.key_origin(&path) } else { examined.origin(&path) };
+        let placed = match problem.is_error {
+            true => Problem::error(&origin, path, problem.message),
+            false => Problem::warning(&origin, path, problem.message),
+        };
+        problems.push(match problem.hint {
+            Some(hint) => placed.hint(hint),
+            None => placed,
+        });
     }
     examined.add(problems);
 }

@@ -17,8 +17,23 @@ const PLACES: [&str; 3] = ["leadstream.yaml", "config/leadstream.yaml", "/etc/le
 /// # Errors
 /// Everything that is wrong with what it says, its expressions included, has been told.
 pub(crate) fn configuration(given: &ConfigurationArguments) -> Result<Loaded, Failure> {
+    loaded(given, false)
+}
+
+/// The same for a command that connects: what librdkafka has against its settings is wrong as well.
+///
+/// # Errors
+/// As [`configuration`].
+pub(crate) fn configuration_to_connect(given: &ConfigurationArguments) -> Result<Loaded, Failure> {
+    loaded(given, true)
+}
+
+fn loaded(given: &ConfigurationArguments, connects: bool) -> Result<Loaded, Failure> {
     let (mut examined, _) = examined(given)?;
     examination::of_expressions(&mut examined);
+    if connects {
+        examination::of_settings(&mut examined);
+    }
     if examined.has_errors() {
         return Err(refusal(&examined));
     }

@@ -184,6 +184,46 @@ plans: [ plans/*.yaml, missing.yaml ]
 }
 
 #[test]
+fn settings_of_the_client_are_checked_without_a_broker_wherever_they_come_from() {
+    let place = Place::new();
+    place.write(
+        "leadstream.yaml",
+        "sources: [ { topic: web, format: segment } ]
+kafka:
+  common:
+    Enable.Auto.Commit: true
+    sasl.password: hunter2
+  consumer: { fetch.min.bytes: many, linger.ms: 5 }
+  producer:
+    lingre.ms: 5
+    acks: 1
+",
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_leadstream"))
+        .args(["config", "check", "--set", "kafka.common.security.protocol=tls"])
+        .current_dir(place.folder.path())
+        .env("LEADSTREAM_KAFKA__PRODUCER__COMPRESION_TYPE", "zstd")
+        .output()
+        .unwrap();
+    let refused = Ended(output).code(2);
+    for expected in [
+        "kafka.common.Enable.Auto.Commit: is decided by Leadstream\n --> leadstream.yaml:4:5",
+        "kafka.consumer.fetch.min.bytes: librdkafka does not take this value\n --> leadstream.yaml:6:32",
+        "warning: kafka.consumer.linger.ms: has no effect here: it is a setting of producers\n --> leadstream.yaml:6:38",
+        "kafka.producer.lingre.ms: librdkafka knows no such setting\n --> leadstream.yaml:8:5",
+        "help: did you mean linger.ms?",
+        "kafka.producer.acks: is decided by Leadstream\n --> leadstream.yaml:9:5",
+        "kafka.producer.compresion.type: librdkafka knows no such setting\n--> environment LEADSTREAM_KAFKA__PRODUCER__COMPRESION_TYPE",
+        "kafka.common.security.protocol: librdkafka does not take this value\n--> flag --set kafka.common.security.protocol",
+    ] {
+        assert!(refused.err().contains(expected), "{expected}\n{}", refused.err());
+    }
+    assert!(!refused.err().contains("hunter2"), "{}", refused.err());
+    let connecting = place.run(&["topics", "check"]).code(2);
+    assert!(connecting.err().contains("did you mean linger.ms?"), "{}", connecting.err());
+}
+
+#[test]
 fn a_value_from_elsewhere_is_named_by_its_variable_or_flag() {
     let place = Place::new();
     let flag = place.run(&["config", "check", "--set", "sources[0].contact='a' * 2"]).code(2);

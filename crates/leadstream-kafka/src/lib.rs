@@ -16,6 +16,7 @@ mod error;
 mod ffi;
 mod group;
 mod kafka_log;
+mod known;
 mod membership;
 mod orphans;
 mod producer;
@@ -24,6 +25,7 @@ mod settings;
 
 pub use group::GroupMember;
 pub use kafka_log::KafkaLog;
+pub use known::{Section, SettingProblem};
 pub use membership::{GroupToken, KafkaMembership};
 pub use producer::KafkaProducer;
 pub use reader::KafkaReader;

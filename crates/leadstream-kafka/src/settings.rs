@@ -98,6 +98,14 @@ const RESERVED: &[(&str, &str)] = &[
     ("transactional.id", "it is derived from the instance name"),
 ];
 
+/// Why a setting cannot be changed, if it cannot.
+pub(crate) fn reserved_reason(name: &str) -> Option<&'static str> {
+    // librdkafka forgives spaces around a name, and topic settings may carry a prefix.
+    let plain = name.trim().to_ascii_lowercase();
+    let plain = plain.strip_prefix("topic.").unwrap_or(&plain);
+    RESERVED.iter().find(|(reserved, _)| *reserved == plain).map(|(_, reason)| *reason)
+}
+
 const OFFSETS: &str = "offsets are committed inside the transactions only";
 const TIMEOUT: &str = "a record may not wait longer than its transaction may last";
 const RETRIES: &str = "a record is tried until its transaction times out";
@@ -122,7 +130,7 @@ impl KafkaSettings {
         Self { bootstrap_servers: bootstrap_servers.into(), client_id: "leadstream".to_owned(), ..Self::default() }
     }
 
-    /// Every setting that is refused, in a fixed order; empty when all are fine. Whether librdkafka knows a setting shows when a client is made.
+    /// Every setting that is refused, in a fixed order; empty when all are fine. Whether librdkafka knows a setting is told by [`KafkaSettings::problems`].
     pub fn check(&self) -> Vec<SettingError> {
         let mut errors = Vec::new();
         for (name, value) in [("bootstrap.servers", &self.bootstrap_servers), ("client.id", &self.client_id)] {
@@ -131,10 +139,7 @@ impl KafkaSettings {
             }
         }
         for name in self.common.keys().chain(self.consumer.keys()).chain(self.producer.keys()) {
-            // librdkafka forgives spaces around a name, and topic settings may carry a prefix.
-            let plain = name.trim().to_ascii_lowercase();
-            let plain = plain.strip_prefix("topic.").unwrap_or(&plain);
-            if let Some((_, reason)) = RESERVED.iter().find(|(reserved, _)| *reserved == plain) {
+            if let Some(reason) = reserved_reason(name) {
                 errors.push(SettingError::Reserved { name: name.clone(), reason });
             }
         }

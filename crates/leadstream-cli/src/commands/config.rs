@@ -17,10 +17,11 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &ConfigCommand) -> Re
     }
 }
 
-/// Checks the configuration with everything it names: expressions, files of schemas, plans. All that is wrong is told at once.
+/// Checks the configuration with everything it names: expressions, settings of clients, files of schemas, plans. All that is wrong is told at once.
 fn check(given: &ConfigurationArguments) -> Result<(), Failure> {
     let (mut examined, place) = examined(given)?;
     examination::of_expressions(&mut examined);
+    examination::of_settings(&mut examined);
     examination::of_formats(&mut examined);
     let plans = examination::of_plans(&mut examined);
     let coloured = terminal::notes_are_coloured();

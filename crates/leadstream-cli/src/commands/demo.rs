@@ -22,7 +22,7 @@ use crate::commands::topics::{create, patiently, refused};
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::settings::configuration;
+use crate::settings::configuration_to_connect;
 use crate::{logging, terminal};
 
 /// Lines in any one second.
@@ -77,7 +77,7 @@ fn demo_configuration(given: &ConfigurationArguments, arguments: &DemoArguments)
     preset.push("log.level=warn".to_owned());
     preset.append(&mut given.set);
     given.set = preset;
-    Ok(configuration(&given)?.config)
+    Ok(configuration_to_connect(&given)?.config)
 }
 
 /// Creates what is missing, source topics too: nobody else will in a demo.

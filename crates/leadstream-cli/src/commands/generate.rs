@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::files::Output;
 use crate::generate::{Generator, Options, Record};
 use crate::interrupt::Interrupt;
-use crate::settings::configuration;
+use crate::settings::configuration_to_connect;
 use crate::terminal;
 
 /// Records between two looks at the clock and at signals.
@@ -42,7 +42,7 @@ pub(crate) trait Sink {
 pub(crate) fn run(given: &ConfigurationArguments, arguments: &GenerateArguments) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
     if arguments.to == "kafka" {
-        let config = configuration(given)?.config;
+        let config = configuration_to_connect(given)?.config;
         let log = connect(&config)?;
         let mut sink = KafkaSink::open(&log, &config, &segment_topic(&config)?)?;
         let made = feed(arguments, &mut sink, &interrupt, true)?;

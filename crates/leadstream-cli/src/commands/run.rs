@@ -14,7 +14,7 @@ use crate::connection::connect;
 use crate::engine::Workforce;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::settings::configuration;
+use crate::settings::configuration_to_connect;
 use crate::{logging, plans};
 use leadstream_kafka::KafkaLog;
 
@@ -26,7 +26,7 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
-    let loaded = configuration(given)?;
+    let loaded = configuration_to_connect(given)?;
     let config = loaded.config;
     logging::begin(&config.log)?;
     let log = Arc::new(connect(&config)?);

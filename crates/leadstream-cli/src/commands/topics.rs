@@ -13,7 +13,7 @@ use crate::connection::{connect, is_freely_kept, own_topics};
 use crate::engine::told::record_difference;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::settings::configuration;
+use crate::settings::configuration_to_connect;
 use crate::terminal;
 
 /// Between two questions to a cluster that is away, and between two looks for an interrupt.
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Result<(), Failure> {
-    let config = configuration(given)?.config;
+    let config = configuration_to_connect(given)?.config;
     let log = connect(&config)?;
     match command {
         TopicsCommand::Create => {
