@@ -27,6 +27,18 @@ pub enum StoreError {
         /// The store's folder.
         folder: PathBuf,
     },
+    /// Another process has claimed the folder in which the stores lie. Stop it, or give this one a folder and a name of its own.
+    #[error(
+        "state folder {folder} is in use by {holder}: stop that process, or give this one a name (application.instance) and a folder \
+         (storage.directory) of its own; nothing was changed",
+        folder = folder.display()
+    )]
+    Claimed {
+        /// The folder.
+        folder: PathBuf,
+        /// Who has it, in the words of that process.
+        holder: String,
+    },
     /// No room is left. Free some, then start again: nothing is lost.
     #[error("no disk space left for store {folder}: free some and start again, nothing is lost ({reason})", folder = folder.display())]
     DiskFull {

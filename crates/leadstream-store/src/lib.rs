@@ -5,8 +5,9 @@
 //! wiped at any time while it is closed. It never knows what the bytes mean, never talks to the log and never reads a clock.
 //!
 //! Invariants: what is in the store was committed to the log before; a record, its index entry and the position behind it are written in one
-//! batch; one process has a store open at a time.
+//! batch; one process has a store open at a time, and one has claimed the folder in which stores lie.
 
+mod claim;
 mod error;
 mod identity;
 mod keys;
@@ -15,6 +16,7 @@ mod progress;
 mod store;
 mod version;
 
+pub use claim::FolderClaim;
 pub use error::StoreError;
 pub use identity::Identity;
 pub use memory::{StoreBudget, StoreMemory};

@@ -12,11 +12,13 @@ use crate::arguments::ConfigurationArguments;
 use crate::commands::topics::await_topics;
 use crate::connection::connect;
 use crate::engine::Workforce;
+use crate::engine::told::claim_state;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_connect;
 use crate::{logging, plans};
 use leadstream_kafka::KafkaLog;
+use leadstream_store::FolderClaim;
 
 /// After so long a stop is given up: what was not committed is folded again at the next start.
 const STOP_TIMEOUT: Duration = Duration::from_millis(4_500);
@@ -45,6 +47,8 @@ pub(crate) struct Service {
     /// The HTTP server.
     pub(crate) server: Server,
     figures: ProcessFigures,
+    /// Goes last, when nobody works with the stores any more.
+    _folder: FolderClaim,
 }
 
 impl Service {
@@ -73,6 +77,8 @@ impl Service {
             produce_bytes = parts.produce_bytes,
             "memory"
         );
+        // Before anything by which the cluster would take this process for the one that has the folder, and cut that one off.
+        let folder = claim_state(config)?;
         let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
         let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
         let workforce = Workforce::start(log, config, agreed.plans.clone(), &sources, &changelog)?;
@@ -86,7 +92,7 @@ impl Service {
             registry: workforce.registry.clone(),
         });
         match server {
-            Ok(server) => Ok(Some(Service { workforce, _follower: follower, server, figures })),
+            Ok(server) => Ok(Some(Service { workforce, _follower: follower, server, figures, _folder: folder })),
             Err(error) => {
                 workforce.stop();
                 let advice = "choose another address with --set http.listen=127.0.0.1:PORT";

@@ -2,6 +2,8 @@
 //!
 //! Limits of the process are divided here among its workers and tasks.
 
+use std::path::PathBuf;
+
 use leadstream_config::{Config, IdleClock, OutputFormat, Start, Workers};
 use leadstream_core::id::Hasher;
 use leadstream_core::{STATE_BYTES_MAX, Span};
@@ -9,7 +11,7 @@ use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
 };
-use leadstream_store::StoreMemory;
+use leadstream_store::{FolderClaim, StoreMemory};
 use leadstream_wire::out::DataFormat;
 
 use crate::codec::{Encoders, InputCodec, OutputTopics};
@@ -146,7 +148,7 @@ pub(super) fn worker_options(
             redo: names.redo.to_string(),
             rekeyed: rekeys.then(|| names.interactions.to_string()),
         },
-        state_folder: config.storage.directory.as_path().join(config.application.id.as_str()),
+        state_folder: state_folder(config),
         store_memory: stores.clone(),
         contacts_bytes: bytes(parts.contacts_bytes / workers),
         // A worker reads its inputs with one reader and restores with another, and the client needs about as much again beside the bytes of a record.
@@ -180,6 +182,20 @@ pub(super) fn worker_options(
         stalled_after_ms: milliseconds(config.engine.stalled_after.as_ms()),
         accept_lost_input: config.engine.accept_lost_input,
     }
+}
+
+/// Where the stores of all tasks of an instance lie.
+pub(crate) fn state_folder(config: &Config) -> PathBuf {
+    config.storage.directory.as_path().join(config.application.id.as_str())
+}
+
+/// Makes the folder of the stores this process's own, for as long as it lives.
+///
+/// # Errors
+/// Where another process has it, with its process id.
+pub(crate) fn claim_state(config: &Config) -> Result<FolderClaim, Failure> {
+    let holder = format!("process {} (instance {})", std::process::id(), config.application.instance);
+    FolderClaim::take(&state_folder(config), &holder).map_err(|error| Failure::NotDone(error.to_string()))
 }
 
 /// The static identity of a member of the group. The coordinator keeps the address that a static member came with first, so that one with

@@ -22,6 +22,18 @@ fn start(application: &Application, name: &str, address: SocketAddr, advertises:
 
 /// The same with its state in a folder of its own.
 fn start_in(application: &Application, state: &str, name: &str, address: SocketAddr, advertises: bool) -> Process {
+    start_logging(application, state, state, name, address, advertises)
+}
+
+/// The same with what it prints in a file of its own.
+fn start_logging(
+    application: &Application,
+    log: &str,
+    state: &str,
+    name: &str,
+    address: SocketAddr,
+    advertises: bool,
+) -> Process {
     let mut command = Command::new(leadstream_binary());
     command.arg("run").current_dir(application.folder.path()).env_remove("LEADSTREAM_CONFIG");
     let advertise = if advertises { address.to_string() } else { String::new() };
@@ -34,7 +46,7 @@ fn start_in(application: &Application, state: &str, name: &str, address: SocketA
     ] {
         command.args(["--set", &format!("{key}={value}")]);
     }
-    Process::spawn(&mut command, &application.path(&format!("log-of-{state}"))).unwrap()
+    Process::spawn(&mut command, &application.path(&format!("log-of-{log}"))).unwrap()
 }
 
 /// Asks an instance for a contact. A question may be marked as one that another instance handed on.
@@ -160,6 +172,32 @@ fn an_instance_that_comes_back_at_another_address_is_found_there() {
     for process in [first, second] {
         assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
     }
+}
+
+#[test]
+fn a_process_in_the_folder_of_another_is_refused_before_it_takes_anything_from_it() {
+    let application = Application::new(Broker::shared(), "same-folder", true);
+    produce_visits(&application);
+    let (first_address, second_address) = (free_address(), free_address());
+    let mut first = start(&application, "a", first_address, true);
+    until_shared(&application, &[first_address]);
+    for (name, log) in [("a", "namesake"), ("b", "neighbour")] {
+        let second = start_logging(&application, log, "state-a", name, second_address, true);
+        let said_to = application.path(&format!("log-of-{log}"));
+        assert_eq!(second.wait(LIMIT).unwrap().code(), Some(1));
+        let said = std::fs::read_to_string(said_to).unwrap();
+        let holder = format!("is in use by process {} (instance a): stop that process", first.id());
+        let folder = application.path("state-a").join("same-folder");
+        assert!(said.contains(&holder) && said.contains(&folder.display().to_string()), "{said}");
+    }
+    // The first one owns its contacts still, and scores what comes.
+    application.produce(
+        "{\"type\":\"page\",\"messageId\":\"n\",\"userId\":\"behind\",\"timestamp\":\"2026-03-15T09:26:53Z\"}\n",
+    );
+    assert_eq!(until(200, first_address, "behind")["contact"], "behind");
+    assert_eq!(owned(&application, first_address).len(), CONTACTS);
+    assert!(!first.has_ended().unwrap(), "{}", first.output());
+    assert!(first.terminate(Duration::from_secs(5)).unwrap().success());
 }
 
 #[test]
