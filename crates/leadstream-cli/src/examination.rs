@@ -103,6 +103,8 @@ fn of_format(examined: &Examined, path: &str, source: &leadstream_config::Source
     let Err(found) = Decoder::compile(&format) else { return Vec::new() };
     let of_key = |problem: FormatProblem| {
         let key = match problem.field.as_str() {
+            // It has been warned of: files that name their columns can be replayed.
+            "columns" if source.csv.as_ref().is_none_or(|csv| csv.columns.is_empty()) => return None,
             "columns" | "delimiter" => format!("csv.{}", problem.field),
             "source" => "name".to_owned(),
             _ => return None,

@@ -52,6 +52,24 @@ pub(crate) fn contacts_format(config: &Config) -> Result<SourceFormat, Failure> 
     Ok(SourceFormat { max_ahead: max_ahead(config), ..SourceFormat::new(&name, Shape::Contacts(encoding)) })
 }
 
+/// Refuses sources whose records cannot be read from a topic, although a file of them can.
+///
+/// # Errors
+/// Every source in CSV whose columns nobody named.
+pub(crate) fn check_for_topics(config: &Config) -> Result<(), Failure> {
+    let is_nameless =
+        |source: &&Source| source.format == Format::Csv && source.csv.as_ref().is_none_or(|csv| csv.columns.is_empty());
+    let told = |source: &Source| {
+        format!(
+            "error: the source {} has no columns: each record of a topic is a line of values, so name them in their order, as in \
+             csv: {{ columns: [receipt, card, at, amount] }}",
+            source.name()
+        )
+    };
+    let mistakes: Vec<String> = config.sources.iter().filter(is_nameless).map(told).collect();
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::CorrectInput(mistakes.join("\n"))) }
+}
+
 /// Compiles one description.
 ///
 /// # Errors

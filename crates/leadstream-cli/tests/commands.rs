@@ -453,6 +453,40 @@ fn csv_is_mapped_by_the_names_in_its_first_line_and_quotes_may_hold_line_breaks(
 }
 
 #[test]
+fn a_source_in_csv_without_columns_is_for_files_and_one_with_columns_takes_files_with_a_line_of_names_too() {
+    let place = Place::new();
+    let source = |columns: &str| {
+        format!(
+            "sources: [ {{ topic: orders, format: csv, {columns} contact: record.customer, time_zone: UTC, \
+             mapping: {{ type: \"'form_submitted'\", id: record.no, time: record.placed }} }} ]\n"
+        )
+    };
+    place.write("leadstream.yaml", source(""));
+    let checked = place.run(&["config", "check"]).code(0);
+    assert!(checked.err().contains("warning: sources[0]: no columns"), "{}", checked.err());
+    let refused = place.run(&["run"]).code(2);
+    assert!(refused.err().contains("error: the source orders has no columns"), "{}", refused.err());
+    place.write("empty.csv", "");
+    place.write("plain.csv", "1,c1,2026-01-01\n2,c2,2026-01-02\n");
+    place.write("named.csv", "no,customer,placed\n1,c1,2026-01-01\n2,c2,2026-01-02\n");
+    place.write("other-order.csv", "\u{feff}customer,no,placed\r\nc1,1,2026-01-01\r\nc2,2,2026-01-02\r\n");
+    let cards = |file: &str| place.run(&["replay", file, "--scorecards", "-"]).code(0).out();
+    assert_eq!(cards("empty.csv"), "");
+    let named = cards("named.csv");
+    assert_eq!(named.lines().count(), 2, "{named}");
+    place.write("leadstream.yaml", source("csv: { columns: [no, customer, placed] },"));
+    let checked = place.run(&["config", "check"]).code(0);
+    assert_eq!(checked.err(), "");
+    for file in ["plain.csv", "named.csv", "other-order.csv"] {
+        assert_eq!(cards(file), named, "{file}");
+    }
+    // A first line with other names is a record like any other.
+    place.write("foreign.csv", "no,customer,day\n1,c1,2026-01-01\n");
+    let foreign = place.run(&["replay", "foreign.csv"]).code(0);
+    assert!(foreign.out().contains("foreign.csv:1"), "{}", foreign.out());
+}
+
+#[test]
 fn replay_refuses_unknown_sources_missing_files_and_results_without_a_place() {
     let place = Place::new();
     place.write("events.jsonl", journey());

@@ -369,13 +369,18 @@ fn what_is_allowed_and_probably_not_meant_is_a_warning() {
             "topics: { contacts_retention: 7d }",
             "warning: topics.contacts_retention: commands older than 7d will be gone",
         ),
+        (
+            "sources: [ { topic: b, format: csv, contact: record.c, mapping: { type: record.t } } ]\n",
+            "warning: sources[0]: no columns: a file whose first line names them can be replayed, but a topic has no such line",
+        ),
         ("plans: []", "warning: plans: no plan files: nothing will be scored"),
         (
             "kafka: { common: { sasl.password: hunter2 } }",
             "warning: kafka.common.sasl.password: a secret stands in the file",
         ),
     ] {
-        let loaded = good(&layers(&format!("{SOURCE}{text}\n")));
+        let source = if text.starts_with("sources") { "" } else { SOURCE };
+        let loaded = good(&layers(&format!("{source}{text}\n")));
         assert_eq!(loaded.warnings.len(), 1, "{text}: {:?}", loaded.warnings);
         assert_eq!(loaded.warnings[0].severity, Severity::Warning);
         assert!(loaded.warnings[0].to_string().contains(expected), "{}", loaded.warnings[0]);

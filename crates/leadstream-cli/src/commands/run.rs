@@ -16,7 +16,7 @@ use crate::engine::told::claim_state;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_connect;
-use crate::{logging, plans};
+use crate::{logging, plans, sources};
 use leadstream_kafka::KafkaLog;
 use leadstream_store::FolderClaim;
 
@@ -61,6 +61,7 @@ impl Service {
         if config.sources.is_empty() {
             return Err(Failure::input("the configuration has no sources: name at least one topic to score"));
         }
+        sources::check_for_topics(config)?;
         let files = plans::configured_files(config)?;
         let report = plans::load(&files, &plans::options(config))?;
         for warning in &report.diagnostics {

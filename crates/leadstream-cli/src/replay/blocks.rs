@@ -27,7 +27,7 @@ pub(super) struct InputFile {
     pub(super) place: usize,
     /// How messages name it.
     pub(super) name: String,
-    /// How its records look; for CSV with the columns of its first line.
+    /// How its records look; for CSV with the columns of its first line, where that names them.
     pub(super) format: SourceFormat,
     /// How records follow each other.
     pub(super) layout: Layout,
@@ -99,7 +99,7 @@ pub(super) fn read(
     for (place, input) in inputs.iter().enumerate() {
         let name = input.path.display().to_string();
         let failed = |error: std::io::Error| Failure::file("read", &input.path, &error);
-        let mut bytes = files::open(&input.path, read_bytes)?;
+        let bytes = files::open(&input.path, read_bytes)?;
         let format = input.format.as_ref().clone();
         match &format.shape {
             // A file of records in frames is one of bare records, and both have ends in a container only.
@@ -109,7 +109,11 @@ pub(super) fn read(
                 reader.container(bytes, place, name, format)?;
             }
             Shape::Mapped(Encoding::Csv(_), _) => {
-                let (format, header) = with_columns(&mut bytes, format).map_err(failed)?;
+                let (format, header, bytes) = with_columns(bytes, format).map_err(failed)?;
+                // An empty file names no columns and needs none.
+                if matches!(&format.shape, Shape::Mapped(Encoding::Csv(csv), _) if csv.columns.is_empty()) {
+                    continue;
+                }
                 let file = InputFile::new(place, name, format, Layout::Csv)?;
                 reader.lines(bytes, file, header).map_err(|error| error.named(&input.path))?;
             }
@@ -122,25 +126,42 @@ pub(super) fn read(
     Ok(())
 }
 
-/// Takes the names of columns from the first line where the format has none. Returns how many lines they took.
-fn with_columns(bytes: &mut impl Read, mut format: SourceFormat) -> std::io::Result<(SourceFormat, u64)> {
-    let Shape::Mapped(Encoding::Csv(csv), _) = &mut format.shape else { return Ok((format, 0)) };
-    if !csv.columns.is_empty() {
-        return Ok((format, 0));
-    }
+/// Takes the names of columns from the first line: where the format has none, and where the line has just those of the format, in any order.
+/// Returns how many lines that took, and the bytes that are left to read.
+fn with_columns<R: Read>(mut bytes: R, mut format: SourceFormat) -> std::io::Result<(SourceFormat, u64, impl Read)> {
     let mut line = Vec::new();
-    let mut byte = [0];
-    while line.len() < 64 * 1024 && bytes.read(&mut byte)? == 1 && byte[0] != b'\n' {
-        line.push(byte[0]);
+    let mut lines = 0;
+    if let Shape::Mapped(Encoding::Csv(csv), _) = &mut format.shape {
+        let mut byte = [0];
+        while line.len() < 64 * 1024 && !line.ends_with(b"\n") && bytes.read(&mut byte)? == 1 {
+            line.push(byte[0]);
+        }
+        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
+        let mut reader = csv::ReaderBuilder::new().delimiter(csv.delimiter).has_headers(false).from_reader(text);
+        let names = match reader.records().next() {
+            Some(Ok(record)) => record.iter().map(|column| column.trim().to_owned()).collect(),
+            Some(Err(error)) if csv.columns.is_empty() => {
+                return Err(std::io::Error::other(format!("its first line names no columns: {error}")));
+            }
+            None if csv.columns.is_empty() && !text.is_empty() => {
+                return Err(std::io::Error::other("its first line names no columns"));
+            }
+            _ => Vec::new(),
+        };
+        if csv.columns.is_empty() || is_same_names(&names, &csv.columns) {
+            csv.columns = names;
+            lines = 1;
+            line.clear();
+        }
     }
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line);
-    let mut reader = csv::ReaderBuilder::new().delimiter(csv.delimiter).has_headers(false).from_reader(line);
-    if let Some(record) = reader.records().next() {
-        let record =
-            record.map_err(|error| std::io::Error::other(format!("its first line names no columns: {error}")))?;
-        csv.columns = record.iter().map(|column| column.trim().to_owned()).collect();
-    }
-    Ok((format, 1))
+    Ok((format, lines, std::io::Cursor::new(line).chain(bytes)))
+}
+
+/// Whether two lists have the same names, in whatever order.
+fn is_same_names(left: &[String], right: &[String]) -> bool {
+    left.len() == right.len()
+        && left.iter().all(|name| right.contains(name))
+        && right.iter().all(|name| left.contains(name))
 }
 
 /// What can go wrong with lines.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::model::source::{Avro, ContactsFormat, Format, Framing, MappedKind, Source};
+use crate::problem::Problem;
 
 impl Check<'_> {
     pub(super) fn sources(&mut self) {
@@ -146,6 +147,8 @@ impl Check<'_> {
     }
 
     fn no_columns(&mut self, path: &str) {
-        self.warning(path, "no columns: files with a header line can be replayed, a topic cannot be read");
+        let message = "no columns: a file whose first line names them can be replayed, but a topic has no such line and cannot be read";
+        let hint = "name them in their order, as in csv: { columns: [receipt, card, at, amount] }";
+        self.problems.push(Problem::warning(&self.origins.nearest(path), path, message).hint(hint));
     }
 }

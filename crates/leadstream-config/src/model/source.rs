@@ -88,7 +88,7 @@ section! {
     pub struct Csv {
         /// What separates the values: one ASCII character.
         pub delimiter: String = ",".to_owned(),
-        /// Names of the columns in order. A topic needs them; a file without them has them in its first line.
+        /// Names of the columns in order. A topic needs them: each of its records is a line of values. A replayed file may name them in its first line.
         pub columns: Vec<String> = Vec::new(),
     }
 }
