@@ -22,7 +22,7 @@ mod word;
 pub use contact::Contact;
 pub use derived::DerivedEvent;
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
-pub use fold::{BOOKING_BYTES, Bound, Fold, HistoryLimits, Outcome, Reached, STATE_BYTES_MAX};
+pub use fold::{BOOKING_BYTES, Bound, Fold, HistoryLimits, Outcome, Past, Reached, STATE_BYTES_MAX, Sight};
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use published::{PUBLISHED_NAMES, published_type};

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leadstream_core::contact::{Cause, Contact, Dimension, LimitReason};
+use leadstream_core::contact::{Cause, Contact, Dimension, LimitReason, Savepoint};
 use leadstream_core::derived::{DerivedCause, DerivedKind, TimerKind};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{
-    DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid, Value, Verdict,
+    DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, Span, Timeline, Timestamp, Uid, Value, Verdict,
 };
 use leadstream_oracle::case::{Case, Command, plan_text};
 use leadstream_oracle::{Cut, Kind, OracleEvent, Row, Scalar};
@@ -23,6 +23,8 @@ pub struct Subject {
     limits: leadstream_oracle::Limits,
     /// The task clock: the greatest clock command so far.
     pub clock: Timestamp,
+    /// Told of all that is folded anew, as in an epoch.
+    pub savepoint: Savepoint,
 }
 
 /// The plans of a case, compiled; `None` where the compiler refuses one, as it does a plan that makes no sense.
@@ -55,23 +57,35 @@ impl Subject {
             bytes: case.limits.bytes,
         };
         Subject {
-            fold: Fold::new(Timeline::new(plan_set(&case.plans)), limits),
+            // Few rows are enough for late events to be folded from the middle of a history.
+            fold: Fold::new(Timeline::new(plan_set(&case.plans)), limits).with_checkpoints_from(4),
             contact: Contact::new(&case.contact),
             limits: case.limits.clone(),
             clock: Timestamp::MIN,
+            savepoint: Savepoint::default(),
         }
     }
 
     /// Carries out one command.
     ///
     /// # Panics
-    /// When a change of plans is refused that the oracle takes.
+    /// When a change of plans is refused that the oracle takes, or more of the contact is rewritten than was foretold.
     pub fn command(&mut self, command: &Command) -> (Option<Outcome>, Vec<DerivedEvent>) {
         let mut derived = Vec::new();
         let outcome = match command {
             Command::Event(event) => {
                 let event = core_event(&self.contact.id, event, &self.limits);
-                Some(self.fold.apply(&mut self.contact, &event, self.clock, &mut derived))
+                let led = self.savepoint.leads_to(&self.contact);
+                let sight = self.fold.look(&self.contact, &event);
+                if let Past::From(rows) = sight.past() {
+                    self.savepoint.reach_back(&self.contact, rows);
+                }
+                let outcome = self.fold.take(&mut self.contact, &event, sight, self.clock, &mut derived);
+                assert!(
+                    sight.past() == Past::Anything || self.savepoint.leads_to(&self.contact) == led,
+                    "what is rewritten is foretold"
+                );
+                Some(outcome)
             }
             Command::Clock(instant) => {
                 self.clock = self.clock.max(Timestamp::from_millis(*instant));

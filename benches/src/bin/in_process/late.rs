@@ -1,11 +1,11 @@
-//! What a long history costs: a late event into five hundred rows, for which the contact is folded anew, and an event that makes the oldest of two
+//! What a long history costs: late events into five hundred rows, for which the rows behind them are folded anew, and an event that makes the oldest of two
 //! thousand rows leave.
 
 use std::error::Error;
 
 use leadstream_benches::{cpu, plans};
 use leadstream_core::contact::Savepoint;
-use leadstream_core::{Contact, Event, Fold, HistoryLimits, Span, Timeline, Uid};
+use leadstream_core::{Contact, Event, Fold, HistoryLimits, Past, Span, Timeline, Uid};
 use leadstream_wire::stored::contact::{put_change, put_image};
 use leadstream_wire::stored::redo::RedoPacker;
 
@@ -13,10 +13,12 @@ use crate::world::for_each_block;
 use crate::{Size, median, print_cost};
 
 const ROWS: usize = 500;
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 100;
 
 pub(crate) fn measure() -> Result<(), Box<dyn Error>> {
-    late_event()?;
+    late_events("500 rows, an event 1 row late", |_| 1)?;
+    late_events("500 rows, an event 20 rows late", |_| 20)?;
+    late_events("500 rows, an event late by any number", |round| 1 + round * 7919 % ROWS)?;
     leaving_row()
 }
 
@@ -59,24 +61,37 @@ fn leaving_row() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn late_event() -> Result<(), Box<dyn Error>> {
-    let (events, mut fold, mut out) = (events(ROWS)?, new_fold()?, Vec::new());
+/// Late events, each after one that comes in order, as they do: each leaves the states behind from which the next is folded.
+fn late_events(what: &str, rows_behind: impl Fn(usize) -> usize) -> Result<(), Box<dyn Error>> {
+    let (events, mut fold, mut out) = (events(ROWS + ROUNDS)?, new_fold()?, Vec::new());
     let mut contact = Contact::new("c0000000");
-    let clock = events[ROWS - 1].time;
-    for event in &events {
-        fold.apply(&mut contact, event, clock, &mut out);
+    // As many rows as it is about on average: each round adds two.
+    let (before, after) = events.split_at(ROWS - ROUNDS);
+    for event in before {
+        fold.apply(&mut contact, event, event.time, &mut out);
     }
-    let mut times = Vec::new();
-    for round in 0..ROUNDS {
-        let mut late = events[round % ROWS].clone();
+    let (mut times, mut bytes) = (Vec::new(), Vec::new());
+    let (mut savepoint, mut packer) = (Savepoint::default(), RedoPacker::new(1 << 20));
+    for (round, event) in after.iter().take(ROUNDS).enumerate() {
+        fold.apply(&mut contact, event, event.time, &mut out);
+        let rows = contact.rows.as_slice();
+        let mut late = before[round].clone();
         late.uid = Uid::of("late", &round.to_string());
-        late.time = late.time + Span::from_millis(1);
-        let mut copy = contact.clone();
+        late.time = rows[rows.len() - rows_behind(round).min(rows.len())].time - Span::from_millis(1);
         out.clear();
+        packer.clear();
+        contact.save(&mut savepoint);
         let start = cpu::thread_time();
-        fold.apply(&mut copy, &late, clock, &mut out);
+        let sight = fold.look(&contact, &late);
+        if let Past::From(rows) = sight.past() {
+            savepoint.reach_back(&contact, rows);
+        }
+        fold.take(&mut contact, &late, sight, event.time, &mut out);
         times.push(cpu::thread_time() - start);
+        packer.push_change(&contact.id, |words, bytes| put_change(&contact, &savepoint, words, bytes));
+        bytes.push(packer.size_bytes());
     }
-    print_cost("a late event into 500 rows", 1, median(times));
+    print_cost(what, 1, median(times));
+    println!("{:<44} {:>16}", "  its redo entry, bytes", median(bytes));
     Ok(())
 }

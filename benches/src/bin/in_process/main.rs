@@ -74,7 +74,7 @@ fn print_cost(what: &str, events: u64, time: Duration) {
 }
 
 /// The middle one of several measurements.
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+fn median<T: Ord + Copy>(mut measured: Vec<T>) -> T {
+    measured.sort();
+    measured[measured.len() / 2]
 }

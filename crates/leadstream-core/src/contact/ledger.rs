@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::contact::trail::{Trail, TrailMark};
+use crate::contact::Growth;
+use crate::contact::trail::{Cut, Trail, TrailMark};
 use crate::id::{Name, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -275,13 +276,33 @@ impl Ledger {
         (self.first, self.contributions.mark())
     }
 
-    pub(super) fn lost_since(&self, (_, mark): (u64, TrailMark)) -> usize {
-        self.contributions.lost_since(mark)
+    /// Keeps the contributions behind the first `booked` that were ever booked, which are about to be booked anew; all where it is `None`.
+    pub(super) fn keep_from(&self, booked: Option<u64>, cut: &mut Cut<Contribution>) {
+        self.contributions.keep_from(self.place(booked), cut);
     }
 
-    pub(super) fn rewind(&mut self, (first, mark): (u64, TrailMark)) {
+    /// Forgets the contributions behind the first `booked` that were ever booked; all where it is `None`.
+    pub(crate) fn cut(&mut self, booked: Option<u64>) {
+        self.contributions.truncate(self.place(booked));
+    }
+
+    fn place(&self, booked: Option<u64>) -> usize {
+        booked.map_or(0, |booked| self.len().min(booked.saturating_sub(self.first) as usize))
+    }
+
+    /// Forgets the contributions from a place on.
+    pub fn truncate(&mut self, len: usize) {
+        self.contributions.truncate(len);
+    }
+
+    /// What became of the contributions since a mark.
+    pub(super) fn growth(&self, (_, mark): (u64, TrailMark), cut: &Cut<Contribution>) -> Growth {
+        self.contributions.growth(mark, cut)
+    }
+
+    pub(super) fn rewind(&mut self, (first, mark): (u64, TrailMark), cut: Cut<Contribution>) {
         self.first = first;
-        self.contributions.rewind(mark);
+        self.contributions.rewind(mark, cut);
     }
 
     pub(super) fn forget_gone(&mut self) {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 pub use announced::{ANNOUNCED_TAGS_MAX, Announced, Level, SubjectId, SubjectState};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, LimitReasons, RuleIndex, RuleName, RuleTable};
-use rows::RowsMark;
-use trail::TrailMark;
+use rows::{RowsCut, RowsMark};
+use trail::{Cut, TrailMark};
 
 pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split_value};
 pub use state::{
@@ -24,7 +24,7 @@ pub use state::{
     SharedList, StageState, State, TagState,
 };
 
-use crate::fold::FactCaches;
+use crate::fold::{Checkpoints, FactCaches};
 use crate::id::Uid;
 use crate::time::Timestamp;
 
@@ -47,10 +47,14 @@ pub struct Contact {
     pub announced: Announced,
     /// When the next timer is due; `None`: never. Follows from `state` and the plans in force.
     pub next_due: Option<Timestamp>,
-    /// Rises whenever something other than appending happened to rows, rules or ledger, or the base changed.
+    /// Rises whenever something happened to rows, rules or ledger that no savepoint survives.
     pub rewrites: u32,
+    /// Rises whenever rows and ledger were folded anew from a place on, which a savepoint survives that was told before.
+    pub cuts: u32,
     /// Remembered answers of count() and ever(); never stored.
     pub facts: FactCaches,
+    /// Remembered states to fold late events from; never stored.
+    pub checkpoints: Checkpoints,
 }
 
 /// The fold state of the rows that left, and where they end.
@@ -73,7 +77,8 @@ fn make_room<T>(items: &mut Vec<T>, more: usize) {
     }
 }
 
-/// What takes a contact back to an earlier moment within one epoch, while nothing was rewritten in between.
+/// What takes a contact back to an earlier moment within one epoch. It holds the state, and how far rows and ledger reached; of them it holds what
+/// [`Savepoint::reach_back`] was told of before it was folded anew.
 #[derive(Clone, Debug, Default)]
 pub struct Savepoint {
     base: Option<Arc<Base>>,
@@ -81,9 +86,12 @@ pub struct Savepoint {
     announced: Announced,
     next_due: Option<Timestamp>,
     rewrites: u32,
+    cuts: u32,
     rows: RowsMark,
+    cut_rows: RowsCut,
     rules: usize,
     ledger: (u64, TrailMark),
+    cut_bookings: Cut<Contribution>,
 }
 
 /// What became of the parts of a contact that grow at their ends, since a savepoint.
@@ -91,14 +99,21 @@ pub struct Savepoint {
 pub struct Growth {
     /// How many there were then.
     pub before: usize,
-    /// How many of those have left since, from the first on: they went into the base. What follows the others is new.
+    /// How many of those were not made anew since, from the first on.
+    pub kept: usize,
+    /// How many of the kept ones have left since, from the first on: they went into the base. What follows the others is new.
     pub left: usize,
 }
 
 impl Growth {
     /// The place of the first new one.
     pub fn new_from(self) -> usize {
-        self.before - self.left
+        self.kept - self.left
+    }
+
+    /// Whether something that there was has been made anew.
+    pub fn is_cut(self) -> bool {
+        self.kept < self.before
     }
 }
 
@@ -120,28 +135,39 @@ impl Savepoint {
 
     /// The rows since then.
     pub fn rows(&self, contact: &Contact) -> Growth {
-        Growth { before: self.rows.len(), left: contact.rows.lost_since(&self.rows) }
+        contact.rows.growth(&self.rows, &self.cut_rows)
     }
 
     /// The bookings since then.
     pub fn bookings(&self, contact: &Contact) -> Growth {
-        Growth { before: self.ledger.1.len(), left: contact.ledger.lost_since(self.ledger) }
+        contact.ledger.growth(self.ledger, &self.cut_bookings)
     }
 
     /// The entries of the table of rules since then.
     pub fn rules(&self) -> Growth {
-        Growth { before: self.rules, left: 0 }
+        Growth { before: self.rules, kept: self.rules, left: 0 }
     }
 
     /// Lets go of what it shares with a contact, and of lists that are long, so that it can wait to be used again.
     pub fn release(&mut self) {
         self.base = None;
         self.state.release();
+        self.cut_rows.release();
+        self.cut_bookings.release();
     }
 
-    /// Whether nothing in the contact's past was rewritten since: then what was appended, what left and the state tell all that changed.
+    /// Keeps what is about to be folded anew: the rows behind the first `rows` of the contact as it is now, and all that was booked since. The
+    /// contact must be folded anew from there, once, before anything else happens to it: [`crate::Sight::past`] says from where.
+    pub fn reach_back(&mut self, contact: &Contact, rows: usize) {
+        contact.rows.keep_from(rows, &mut self.cut_rows);
+        contact.ledger.keep_from(contact.checkpoints.booked_at(rows), &mut self.cut_bookings);
+        self.cuts += 1;
+    }
+
+    /// Whether nothing in the contact's past was rewritten since that the savepoint does not know: then what was appended or folded anew, what left
+    /// and the state tell all that changed.
     pub fn leads_to(&self, contact: &Contact) -> bool {
-        self.rewrites == contact.rewrites
+        (self.rewrites, self.cuts) == (contact.rewrites, contact.cuts)
     }
 }
 
@@ -168,8 +194,10 @@ impl Contact {
         savepoint.state.copy_from(&self.state);
         savepoint.announced.copy_from(&self.announced);
         savepoint.next_due = self.next_due;
-        savepoint.rewrites = self.rewrites;
+        (savepoint.rewrites, savepoint.cuts) = (self.rewrites, self.cuts);
         (savepoint.rows, savepoint.rules, savepoint.ledger) = (self.rows.mark(), self.rules.len(), self.ledger.mark());
+        savepoint.cut_rows.begin(&savepoint.rows);
+        savepoint.cut_bookings.begin(savepoint.ledger.1.end());
     }
 
     /// Remembers the present moment in a savepoint of its own.
@@ -179,8 +207,8 @@ impl Contact {
         savepoint
     }
 
-    /// Goes back to a savepoint. Returns false, and changes nothing, where rows in the past were changed since: then only a whole copy
-    /// taken before ([`crate::Fold::rewrites`] tells when) can take the contact back.
+    /// Goes back to a savepoint. Returns false, and changes nothing, where rows in the past were changed since without its knowledge: then only a
+    /// whole copy taken before ([`crate::Sight::past`] tells when) can take the contact back.
     #[must_use]
     pub fn undo(&mut self, savepoint: Savepoint) -> bool {
         if !savepoint.leads_to(self) {
@@ -190,10 +218,11 @@ impl Contact {
         self.state = savepoint.state;
         self.announced = savepoint.announced;
         self.next_due = savepoint.next_due;
-        self.rows.rewind(&savepoint.rows);
+        self.rows.rewind(&savepoint.rows, savepoint.cut_rows);
         self.rules.truncate(savepoint.rules);
-        self.ledger.rewind(savepoint.ledger);
+        self.ledger.rewind(savepoint.ledger, savepoint.cut_bookings);
         self.facts.clear();
+        self.checkpoints.clear();
         true
     }
 
@@ -227,6 +256,7 @@ impl Contact {
             state.rules_mut().for_each(|rule| mark(*rule));
         }
         self.rewrites += 1;
+        self.checkpoints.clear();
         let places = self.rules.keep(&used);
         let place = |rule: &mut RuleIndex| *rule = places[*rule as usize];
         self.ledger.rules_mut().for_each(place);
@@ -254,5 +284,6 @@ impl Contact {
             + self.ledger.memory_bytes()
             + self.announced.memory_bytes()
             + self.facts.memory_bytes()
+            + self.checkpoints.memory_bytes()
     }
 }

@@ -6,7 +6,8 @@
 
 mod packed;
 
-use crate::contact::trail::{Trail, TrailMark};
+use crate::contact::Growth;
+use crate::contact::trail::{Cut, Trail, TrailMark};
 use crate::event::{Event, EventKind, Value, Verdict};
 use crate::id::Uid;
 use crate::time::Timestamp;
@@ -85,10 +86,25 @@ pub(super) struct RowsMark {
     lost_time: Option<Timestamp>,
 }
 
-impl RowsMark {
-    /// How many rows there were.
-    pub(super) fn len(self) -> usize {
-        self.rows.len()
+/// What rows were at a mark behind a place from which they were ordered anew.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RowsCut {
+    rows: Cut<Row>,
+    prints: Cut<u16>,
+    packed: Cut<u8>,
+}
+
+impl RowsCut {
+    pub(super) fn begin(&mut self, mark: &RowsMark) {
+        self.rows.begin(mark.rows.end());
+        self.prints.begin(mark.prints.end());
+        self.packed.begin(mark.packed);
+    }
+
+    pub(super) fn release(&mut self) {
+        self.rows.release();
+        self.prints.release();
+        self.packed.release();
     }
 }
 
@@ -359,15 +375,23 @@ impl Rows {
         RowsMark { rows, prints, packed, oldest, total_bytes, lost, lost_time }
     }
 
-    /// How many of the rows that there were at a mark are lost by now.
-    pub(super) fn lost_since(&self, mark: &RowsMark) -> usize {
-        self.rows.lost_since(mark.rows)
+    /// Keeps the rows from a place on, which are about to be ordered anew.
+    pub(super) fn keep_from(&self, at: usize, cut: &mut RowsCut) {
+        let start = self.rows.get(at).map_or(self.packed.len(), |row| row.start as usize);
+        self.rows.keep_from(at, &mut cut.rows);
+        self.prints.keep_from(at, &mut cut.prints);
+        cut.packed.keep(&self.packed, start);
     }
 
-    pub(super) fn rewind(&mut self, mark: &RowsMark) {
-        self.rows.rewind(mark.rows);
-        self.prints.rewind(mark.prints);
-        self.packed.truncate(mark.packed);
+    /// What became of the rows since a mark.
+    pub(super) fn growth(&self, mark: &RowsMark, cut: &RowsCut) -> Growth {
+        self.rows.growth(mark.rows, &cut.rows)
+    }
+
+    pub(super) fn rewind(&mut self, mark: &RowsMark, cut: RowsCut) {
+        self.rows.rewind(mark.rows, cut.rows);
+        self.prints.rewind(mark.prints, cut.prints);
+        cut.packed.restore(&mut self.packed);
         (self.oldest, self.total_bytes) = (mark.oldest, mark.total_bytes);
         (self.lost, self.lost_time) = (mark.lost, mark.lost_time);
     }

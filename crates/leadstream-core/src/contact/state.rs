@@ -304,7 +304,7 @@ impl State {
     }
 
     /// Becomes a copy of another state in the memory that it has.
-    pub(super) fn copy_from(&mut self, other: &State) {
+    pub(crate) fn copy_from(&mut self, other: &State) {
         // All by name: whoever adds a part is told here.
         let State {
             tau,
@@ -356,7 +356,7 @@ impl State {
         plans ^ rules ^ once ^ self.rolling.last().map_or(0, |booking| u64::from(booking.rule))
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub(crate) fn memory_bytes(&self) -> usize {
         self.attributes.len() * (size_of::<Attribute>() + ATTRIBUTE_TEXT_BYTES)
             + self.tags.capacity() * size_of::<TagState>()
             + self.plans.capacity() * size_of::<PlanState>()

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::contact::make_room;
+use crate::contact::{Growth, make_room};
 
 /// The items that are left are what it dereferences to; places count from the first of them.
 #[derive(Clone, Debug)]
@@ -20,9 +20,54 @@ pub(super) struct TrailMark {
 }
 
 impl TrailMark {
-    /// How many items there were.
-    pub(super) fn len(self) -> usize {
-        self.end - self.gone
+    /// Where the items ended, those that were lost but still in memory with them.
+    pub(super) fn end(self) -> usize {
+        self.end
+    }
+}
+
+/// What a list held behind a place, at a mark, before it was cut off there and grew anew.
+#[derive(Clone, Debug)]
+pub(super) struct Cut<T> {
+    /// Everything before is in the list still. Counts items that are lost but still in memory.
+    from: usize,
+    items: Vec<T>,
+}
+
+impl<T> Default for Cut<T> {
+    fn default() -> Cut<T> {
+        Cut { from: 0, items: Vec::new() }
+    }
+}
+
+impl<T: Clone> Cut<T> {
+    /// Begins at a mark, where nothing is cut off.
+    pub(super) fn begin(&mut self, end: usize) {
+        self.from = end;
+        self.items.clear();
+    }
+
+    /// Keeps the items of a list from a place on that were there at the mark and still are.
+    pub(super) fn keep(&mut self, list: &[T], from: usize) {
+        if from < self.from {
+            self.items.splice(..0, list[from..self.from].iter().cloned());
+            self.from = from;
+        }
+    }
+
+    /// Gives the list back what it held at the mark.
+    pub(super) fn restore(self, list: &mut Vec<T>) {
+        list.truncate(self.from);
+        list.extend(self.items);
+    }
+
+    /// Lets go of its memory where that is more than most need.
+    pub(super) fn release(&mut self) {
+        const LONG_BYTES: usize = 1024;
+        self.items.clear();
+        if self.items.capacity() * size_of::<T>() > LONG_BYTES {
+            self.items = Vec::new();
+        }
     }
 }
 
@@ -89,14 +134,26 @@ impl<T> Trail<T> {
         TrailMark { end: self.items.len(), gone: self.gone }
     }
 
-    /// How many of the items that there were at a mark are lost by now.
-    pub(super) fn lost_since(&self, mark: TrailMark) -> usize {
-        (self.gone - mark.gone).min(mark.len())
+    /// Keeps what is about to be cut off at a place.
+    pub(super) fn keep_from(&self, at: usize, cut: &mut Cut<T>)
+    where
+        T: Clone,
+    {
+        cut.keep(&self.items, self.gone + at);
     }
 
-    pub(super) fn rewind(&mut self, mark: TrailMark) {
+    /// What became of the items since a mark.
+    pub(super) fn growth(&self, mark: TrailMark, cut: &Cut<T>) -> Growth {
+        let kept = cut.from.saturating_sub(mark.gone);
+        Growth { before: mark.end - mark.gone, kept, left: (self.gone - mark.gone).min(kept) }
+    }
+
+    pub(super) fn rewind(&mut self, mark: TrailMark, cut: Cut<T>)
+    where
+        T: Clone,
+    {
         self.gone = mark.gone;
-        self.items.truncate(mark.end);
+        cut.restore(&mut self.items);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -113,17 +170,46 @@ mod tests {
         let mut trail = Trail::default();
         (0..5).for_each(|n| trail.push(n));
         trail.lose(1);
-        let mark = trail.mark();
+        let (mark, cut) = marked(&trail);
         trail.lose(2);
         trail.push(5);
-        assert_eq!((&*trail, trail.lost_since(mark), mark.len()), (&[3, 4, 5][..], 2, 4));
+        assert_eq!((&*trail, trail.growth(mark, &cut)), (&[3, 4, 5][..], Growth { before: 4, kept: 4, left: 2 }));
         trail.lose(9);
-        assert_eq!((trail.len(), trail.lost_since(mark)), (0, 4));
-        trail.rewind(mark);
+        assert_eq!((trail.len(), trail.growth(mark, &cut)), (0, Growth { before: 4, kept: 4, left: 4 }));
+        trail.rewind(mark, cut);
         assert_eq!(*trail, [1, 2, 3, 4]);
         trail.forget_gone();
         trail.insert(1, 9);
         trail.remove(0);
         assert_eq!((&*trail, trail.gone()), (&[9, 2, 3, 4][..], 0));
+    }
+
+    #[test]
+    fn what_was_cut_off_again_and_again_is_undone_by_a_mark() {
+        let mut trail = Trail::default();
+        (0..6).for_each(|n| trail.push(n));
+        let (mark, mut cut) = marked(&trail);
+        trail.keep_from(4, &mut cut);
+        trail.truncate(4);
+        (40..43).for_each(|n| trail.push(n));
+        // Nothing of this was there at the mark.
+        trail.keep_from(5, &mut cut);
+        trail.truncate(5);
+        trail.lose(1);
+        trail.keep_from(2, &mut cut);
+        trail.truncate(2);
+        trail.push(30);
+        assert_eq!((&*trail, trail.growth(mark, &cut)), (&[1, 2, 30][..], Growth { before: 6, kept: 3, left: 1 }));
+        // More left than was kept.
+        trail.lose(3);
+        assert_eq!(trail.growth(mark, &cut), Growth { before: 6, kept: 3, left: 3 });
+        trail.rewind(mark, cut);
+        assert_eq!(*trail, [0, 1, 2, 3, 4, 5]);
+    }
+
+    fn marked(trail: &Trail<i32>) -> (TrailMark, Cut<i32>) {
+        let (mark, mut cut) = (trail.mark(), Cut::default());
+        cut.begin(mark.end());
+        (mark, cut)
     }
 }

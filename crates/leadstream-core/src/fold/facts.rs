@@ -57,6 +57,20 @@ impl FactCaches {
         self.matches.borrow_mut().clear();
     }
 
+    /// Forgets matches among the rows from a place on: the others have not changed.
+    pub(crate) fn forget_after(&self, rows: &Rows, place: usize) {
+        let Some(first) = rows.as_slice().get(place).map(|row| row.time) else { return };
+        // Which matches of one instant lie before the place is not known: all of them are looked at again.
+        let seen = rows.as_slice()[..place].partition_point(|row| row.time < first);
+        for matches in self.matches.borrow_mut().iter_mut() {
+            matches.follow(rows);
+            if matches.seen > seen {
+                matches.seen = seen;
+                matches.times.truncate(matches.times.partition_point(|time| *time < first));
+            }
+        }
+    }
+
     pub(crate) fn warm(&self) -> u64 {
         let last = |matches: &FactMatches| matches.times.last().map_or(0, |time| time.millis() as u64);
         self.matches.borrow().iter().fold(0, |sum, matches| sum ^ last(matches))

@@ -5,12 +5,15 @@
 
 mod announce;
 mod booking;
+mod checkpoints;
 mod departure;
 mod facts;
 mod levels;
 mod periods;
 mod reached;
 mod reconcile;
+mod refold;
+mod sight;
 mod stages;
 mod step;
 mod timers;
@@ -18,24 +21,25 @@ mod timers;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::canonical::canonical_bytes;
-use crate::contact::{Contact, Ledger, RowText};
+use crate::contact::{Contact, RowText};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
 use crate::fold::announce::Announcement;
 use crate::fold::levels::Edge;
+use crate::fold::sight::Stands;
 use crate::fold::step::{StepBuffers, Timer};
-use crate::id::Uid;
 use crate::plan::{Plan, PlanSet, VerdictPolicy};
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
 
 pub use announce::CONTRIBUTIONS_SHOWN;
+pub use checkpoints::Checkpoints;
 pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
 pub use reached::{Bound, Reached};
+pub use sight::{Past, Sight};
 
 /// How much history a contact keeps (S6, S58).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +89,8 @@ pub struct Fold {
     buffers: StepBuffers,
     /// The last change of each subject in the present silent fold.
     noted: Vec<Edge>,
+    /// Contacts with so many rows keep states to fold late events from.
+    checkpoints_from_rows: usize,
 }
 
 impl Fold {
@@ -97,7 +103,15 @@ impl Fold {
             row: Event::default(),
             buffers: StepBuffers::default(),
             noted: Vec::new(),
+            checkpoints_from_rows: checkpoints::ROWS_MIN,
         }
+    }
+
+    /// Keeps states to fold late events from in contacts with so many rows already: no result depends on it.
+    #[must_use]
+    pub fn with_checkpoints_from(mut self, rows: usize) -> Fold {
+        self.checkpoints_from_rows = rows;
+        self
     }
 
     /// Marks every derived event, as an offline run does.
@@ -126,14 +140,6 @@ impl Fold {
         self.timeline.change(from, plans)
     }
 
-    /// Whether [`Fold::apply`] would change the past of the contact, not only append to it and let rows leave: then only a whole copy can undo it.
-    pub fn rewrites(&self, contact: &Contact, event: &Event) -> bool {
-        self.is_late(contact, event)
-            || contact.must_tidy()
-            || self.missed_plan_change(contact)
-            || contact.rows.find(event.uid).is_some()
-    }
-
     /// Takes one event of the contact. Timers due up to the event, and after it up to the task clock, fire in it (S40).
     pub fn apply(
         &mut self,
@@ -142,6 +148,59 @@ impl Fold {
         clock: Timestamp,
         out: &mut Vec<DerivedEvent>,
     ) -> Outcome {
+        let sight = self.look(contact, event);
+        self.take(contact, event, sight, clock, out)
+    }
+
+    /// Takes one event of the contact as [`Fold::apply`] does, after a look at it; the contact has not changed in between.
+    pub fn take(
+        &mut self,
+        contact: &mut Contact,
+        event: &Event,
+        sight: Sight,
+        clock: Timestamp,
+        out: &mut Vec<DerivedEvent>,
+    ) -> Outcome {
+        let sight = match sight.past() {
+            Past::Kept | Past::From(_) => sight,
+            Past::Anything => {
+                self.catch_up(contact, clock, out);
+                self.look(contact, event)
+            }
+        };
+        let fired = match sight.stands {
+            Stands::Repeats => return Outcome::Duplicate,
+            Stands::TooLate => return Outcome::TooLate,
+            Stands::Replaces { at, .. } => {
+                contact.rows.remove(at);
+                contact.rows.insert(event);
+                self.apply_late(contact, event, sight.refold_from(), clock, out)
+            }
+            Stands::Late { .. } => {
+                contact.rows.insert(event);
+                self.apply_late(contact, event, sight.refold_from(), clock, out)
+            }
+            Stands::Follows => {
+                self.fire_due(contact, event.time, out);
+                contact.rows.insert(event);
+                let fired = self.step_last(contact, event, out);
+                if clock > event.time {
+                    self.refresh(contact);
+                    self.fire_due(contact, clock, out);
+                }
+                fired
+            }
+        };
+        self.depart(contact);
+        self.refresh(contact);
+        match sight.stands {
+            Stands::Replaces { .. } => Outcome::Duplicate,
+            _ => self.outcome(event, fired),
+        }
+    }
+
+    /// What has to happen before the next event can be looked at: nothing of it depends on that event.
+    fn catch_up(&mut self, contact: &mut Contact, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
         if contact.must_tidy() {
             contact.forget_gone();
             contact.forget_unused_rules();
@@ -149,33 +208,6 @@ impl Fold {
         if self.missed_plan_change(contact) {
             self.advance(contact, clock, out);
         }
-        let known = contact.rows.find(event.uid);
-        if known.is_some_and(|at| !replaces(contact, at, event)) {
-            return Outcome::Duplicate;
-        }
-        if self.is_too_late(contact, (event.time, event.uid)) {
-            return Outcome::TooLate;
-        }
-        let fired = if let Some(at) = known {
-            contact.rows.remove(at);
-            contact.rows.insert(event);
-            self.apply_late(contact, event, clock, out)
-        } else if self.is_late(contact, event) {
-            contact.rows.insert(event);
-            self.apply_late(contact, event, clock, out)
-        } else {
-            self.fire_due(contact, event.time, out);
-            contact.rows.insert(event);
-            let fired = self.step_last(contact, event, out);
-            if clock > event.time {
-                self.refresh(contact);
-                self.fire_due(contact, clock, out);
-            }
-            fired
-        };
-        self.depart(contact);
-        self.refresh(contact);
-        if known.is_some() { Outcome::Duplicate } else { self.outcome(event, fired) }
     }
 
     /// Fires the contact's timers due at or before the task clock. Returns whether anything stepped.
@@ -217,20 +249,9 @@ impl Fold {
         let mut past = contact.clone();
         let visible = past.rows.as_slice().partition_point(|row| row.time <= instant);
         past.rows.truncate(visible);
-        self.refold(&mut past, instant, None);
+        self.refold(&mut past, 0, instant, None);
         self.refresh(&mut past);
         Some(past)
-    }
-
-    fn is_too_late(&self, contact: &Contact, order: (Timestamp, Uid)) -> bool {
-        contact.base.as_ref().is_some_and(|base| order <= base.boundary)
-            || contact.rows.last().is_some_and(|newest| order.0 < newest.time - self.limits.horizon)
-    }
-
-    /// Whether an event is ordered before a step already taken (S40).
-    fn is_late(&self, contact: &Contact, event: &Event) -> bool {
-        contact.state.tau.is_some_and(|tau| event.time < tau)
-            || contact.state.last_event.is_some_and(|last| (event.time, event.uid) < last)
     }
 
     /// Whether a plan change lies before a step that was taken without it.
@@ -316,95 +337,6 @@ impl Fold {
         self.forget_tags(contact);
     }
 
-    /// A command ordered before a step already taken (S40): the contact is folded anew, silently, and corrected. The event's row is in place.
-    fn apply_late(
-        &mut self,
-        contact: &mut Contact,
-        event: &Event,
-        clock: Timestamp,
-        out: &mut Vec<DerivedEvent>,
-    ) -> usize {
-        let before = contact.state.tau.unwrap_or(event.time);
-        contact.rewrites += 1;
-        let fired = self.refold(contact, before.max(clock), Some(event.uid));
-        never_back(contact, before);
-        let mut marks = self.marks.clone();
-        marks.push(Mark::Late);
-        if event.clamped {
-            marks.push(Mark::Clamped);
-        }
-        self.correct(contact, event_cause(event), event.time, marks, out);
-        fired
-    }
-
-    fn refold_and_correct(
-        &mut self,
-        contact: &mut Contact,
-        clock: Timestamp,
-        cause: DerivedCause,
-        mark: Mark,
-        out: &mut Vec<DerivedEvent>,
-    ) {
-        let before = contact.state.tau.unwrap_or(clock);
-        contact.rewrites += 1;
-        self.refold(contact, before.max(clock), None);
-        never_back(contact, before);
-        let mut marks = self.marks.clone();
-        marks.extend([Mark::Late, mark]);
-        let changed = match &cause {
-            DerivedCause::Event { time, .. } => *time,
-            DerivedCause::Timer { due, .. } => *due,
-        };
-        self.correct(contact, cause, changed, marks, out);
-    }
-
-    /// Folds the rows anew from the base, then fires timers up to an instant; nothing is announced. Returns how many rules fired for the event
-    /// `watched`.
-    fn refold(&mut self, contact: &mut Contact, until: Timestamp, watched: Option<Uid>) -> usize {
-        contact.state = contact.base.as_ref().map(|base| base.state.clone()).unwrap_or_default();
-        contact.ledger = Ledger::starting_at(contact.state.booked);
-        contact.facts.clear();
-        self.noted.clear();
-        let mut row = std::mem::take(&mut self.row);
-        let mut watched_fired = 0;
-        let mut reached = self.buffers.reached;
-        for at in 0..contact.rows.len() {
-            contact.rows.load(at, &contact.id, &mut row);
-            self.fire_silently(contact, row.time);
-            self.buffers.reached = Reached::default();
-            let in_force = Arc::clone(self.timeline.at(row.time));
-            let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
-            let fired = stepper.event(&row);
-            self.note_edges();
-            if watched == Some(row.uid) {
-                watched_fired = fired;
-                reached.merge(&self.buffers.reached);
-            }
-        }
-        self.row = row;
-        self.fire_silently(contact, until);
-        self.buffers.reached = reached;
-        watched_fired
-    }
-
-    fn fire_silently(&mut self, contact: &mut Contact, until: Timestamp) {
-        while let Some(timer) = self.next_due(contact, until) {
-            let in_force = self.in_force_for(timer, contact.state.plans_since);
-            self.step_timer(contact, timer, &in_force);
-            self.note_edges();
-        }
-    }
-
-    /// Remembers the last change of each subject in a silent fold, for the correction after it.
-    fn note_edges(&mut self) {
-        for edge in self.buffers.edges.drain(..) {
-            match self.noted.iter_mut().find(|known| known.subject == edge.subject) {
-                Some(known) => *known = edge,
-                None => self.noted.push(edge),
-            }
-        }
-    }
-
     fn outcome(&self, event: &Event, fired: usize) -> Outcome {
         if event.kind != EventKind::Interaction || fired > 0 {
             return Outcome::Applied;
@@ -415,23 +347,6 @@ impl Fold {
             && plans.iter().all(|plan| plan.verdicts.of(event.verdict) == VerdictPolicy::Ignore);
         if ignored { Outcome::Suppressed } else { Outcome::Unmatched }
     }
-}
-
-/// Keeps the latest instant stepped where the new fold ended before it: it never goes back (S1).
-fn never_back(contact: &mut Contact, before: Timestamp) {
-    contact.state.tau = contact.state.tau.max(Some(before));
-}
-
-/// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).
-fn replaces(contact: &Contact, at: usize, event: &Event) -> bool {
-    let row = &contact.rows.as_slice()[at];
-    let kept = (row.time, contact.rows.event_type(at).as_str(), row.verdict());
-    let offered = (event.time, event.event_type.as_str(), event.verdict);
-    offered.cmp(&kept).then_with(|| {
-        let mut held = Event::default();
-        contact.rows.load(at, &contact.id, &mut held);
-        canonical_bytes(&event.properties).cmp(&canonical_bytes(&held.properties))
-    }) == std::cmp::Ordering::Less
 }
 
 fn event_cause(event: &Event) -> DerivedCause {

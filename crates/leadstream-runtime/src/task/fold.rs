@@ -91,12 +91,11 @@ impl Task {
         let slot = self.load(tools.fold, &event.contact)?;
         self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
-        if tools.fold.rewrites(&entry.contact, event)
-            && let Some(undo) = &mut entry.undo
-        {
-            undo.make_whole(&entry.contact);
+        let sight = tools.fold.look(&entry.contact, event);
+        if let Some(undo) = &mut entry.undo {
+            undo.prepare(&entry.contact, sight.past());
         }
-        let outcome = tools.fold.apply(&mut entry.contact, event, self.clock.now(), tools.derived);
+        let outcome = tools.fold.take(&mut entry.contact, event, sight, self.clock.now(), tools.derived);
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
         self.count_reached(tools);

@@ -1,16 +1,16 @@
 //! What takes a contact back to before the open epoch, kept until the outcome of its commit is known.
 
 use leadstream_core::contact::Savepoint;
-use leadstream_core::{Contact, Fold, Timestamp};
+use leadstream_core::{Contact, Fold, Past, Timestamp};
 
 /// How to take a contact back.
 #[derive(Debug)]
 pub(crate) enum Undo {
     /// The epoch made it: forget it.
     New,
-    /// Rows were only appended since: the state and the lengths before the epoch.
+    /// The state and the lengths before the epoch, with what was folded anew since.
     Since(Box<Savepoint>),
-    /// The contact as it was: rows in the past were changed.
+    /// The contact as it was: more of its past was changed.
     Whole(Box<Contact>),
 }
 
@@ -47,6 +47,15 @@ impl Undo {
             return Undo::New;
         }
         Undo::Since(savepoints.take(contact))
+    }
+
+    /// Keeps what is about to change of the contact's past. The contact is as the look at it found it.
+    pub(crate) fn prepare(&mut self, contact: &Contact, past: Past) {
+        match (past, &mut *self) {
+            (Past::From(rows), Undo::Since(savepoint)) => savepoint.reach_back(contact, rows),
+            (Past::Anything, _) => self.make_whole(contact),
+            (Past::Kept | Past::From(_), _) => {}
+        }
     }
 
     /// Takes a whole copy, as before a rewrite. The contact must not have been rewritten since the first touch.

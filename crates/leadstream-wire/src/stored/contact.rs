@@ -1,8 +1,9 @@
 //! The stored form of a contact: the whole image, and the change since a savepoint.
 //!
 //! An image is complete by itself but for the words it uses, which stand in front of it, or in front of the redo record that it is part of. A change
-//! holds what was appended to rules, rows and ledger, how much left for the base, and the parts of base and state that differ; it applies to exactly
-//! the contact it was made from, which its lengths say, and is only made while nothing in the past was rewritten.
+//! holds what was appended to rules, rows and ledger or made anew at their ends, how much left for the base, and the parts of base and state that
+//! differ; it applies to exactly the contact it was made from, which its lengths say, and is only made while the savepoint knows of all that was
+//! rewritten.
 
 use std::sync::Arc;
 
@@ -18,6 +19,15 @@ use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
+
+/// What of a change's contact did not only grow.
+mod past {
+    /// Rows and bookings went into the base.
+    pub(super) const DEPARTED: u8 = 1;
+    /// Rows and bookings at the end were made anew, as by a late event.
+    pub(super) const CUT: u8 = 1 << 1;
+    pub(super) const ALL: u8 = DEPARTED | CUT;
+}
 
 /// Writes images that are readable by themselves. Keeps its buffers.
 #[derive(Debug, Default)]
@@ -98,7 +108,7 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
 /// What stands beside a contact's state and is mostly equal to parts of it.
 fn beside(contact: &Contact) -> Beside<'_> {
     let facts = contact.base.as_ref().map(|base| &base.state.facts);
-    Beside { last_row: contact.rows.last().map(|row| row.order()), facts }
+    Beside { last_row: contact.rows.last().map(|row| row.order()), facts, rules_anew: false }
 }
 
 fn read_state_of(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
@@ -127,7 +137,7 @@ fn consistent(contact: &Contact) -> Result<(), StoredError> {
 
 /// Appends what changed since a savepoint of the contact. Only where [`Savepoint::leads_to`] says so.
 pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, bytes: &mut Vec<u8>) {
-    debug_assert!(since.leads_to(contact), "a change is written only where nothing was rewritten");
+    debug_assert!(since.leads_to(contact), "a change is written only where the savepoint knows of all that changed");
     let (rows, bookings, rules) = (since.rows(contact), since.bookings(contact), since.rules());
     for length in [rules.before, rows.before, bookings.before] {
         put_number(bytes, length as u64);
@@ -135,7 +145,8 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let mut writer = FormWriter { bytes, words, base: Default::default() };
     put_rules(contact, rules.before, &mut writer);
     let departed = contact.base.as_ref().filter(|base| !since.base().is_some_and(|before| Arc::ptr_eq(before, base)));
-    writer.byte(u8::from(departed.is_some()));
+    let is_cut = rows.is_cut() || bookings.is_cut();
+    writer.byte(if departed.is_some() { past::DEPARTED } else { 0 } | if is_cut { past::CUT } else { 0 });
     if let Some(base) = departed {
         writer.number(rows.left as u64);
         writer.number(bookings.left as u64);
@@ -144,9 +155,14 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
         let before = since.base().map_or(&blank, |before| &before.state);
         put_state(&base.state, before, Beside::default(), &mut writer);
     }
+    if is_cut {
+        writer.number(rows.new_from() as u64);
+        writer.number(bookings.new_from() as u64);
+    }
     put_rows(contact, rows.new_from(), &mut writer);
     put_contributions(contact, bookings.new_from(), &mut writer);
-    put_state(&contact.state, since.state(), beside(contact), &mut writer);
+    let beside = Beside { rules_anew: is_cut, ..beside(contact) };
+    put_state(&contact.state, since.state(), beside, &mut writer);
     put_announced(&contact.announced, since.announced(), &mut writer);
 }
 
@@ -162,14 +178,19 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
         }
     }
     read_rules(contact, &mut reader)?;
-    if reader.flags(1)? == 1 {
+    let past = reader.flags(past::ALL)?;
+    if past & past::DEPARTED != 0 {
         read_departure(contact, &mut reader)?;
+    }
+    if past & past::CUT != 0 {
+        read_cut(contact, &mut reader)?;
     }
     read_rows(contact, &mut reader)?;
     read_contributions(contact, &mut reader)?;
     read_state_of(contact, &mut reader)?;
     read_announced(&mut contact.announced, &mut reader)?;
     contact.facts = Default::default();
+    contact.checkpoints = Default::default();
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a change"));
     }
@@ -189,5 +210,17 @@ fn read_departure(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<
     contact.rows.lose(rows as usize);
     contact.ledger.lose(bookings as usize, state.booked);
     contact.base = Some(Arc::new(Base { boundary, state }));
+    Ok(())
+}
+
+/// How many rows and bookings stay of those that there are; what was made anew behind them follows, and all that rules remember with it.
+fn read_cut(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let (rows, bookings) = (reader.bytes.number()?, reader.bytes.number()?);
+    if rows > contact.rows.len() as u64 || bookings > contact.ledger.len() as u64 {
+        return Err(StoredError::Malformed("more rows or bookings that stay than there were"));
+    }
+    contact.rows.truncate(rows as usize);
+    contact.ledger.truncate(bookings as usize);
+    contact.state.rules.clear();
     Ok(())
 }

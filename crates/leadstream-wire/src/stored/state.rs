@@ -33,16 +33,19 @@ pub(super) struct Beside<'a> {
     pub(super) last_row: Option<(Timestamp, Uid)>,
     /// The facts of the contact's base: mostly those of the state.
     pub(super) facts: Option<&'a SharedList<FactStatistics>>,
+    /// What rules remember is written in full: they may remember less than before.
+    pub(super) rules_anew: bool,
 }
 
 /// Appends a state: what of it differs from `before`, which is the blank state where it is written in full.
 pub(super) fn put_state(state: &State, before: &State, beside: Beside<'_>, writer: &mut FormWriter<'_>) {
+    let rules_before = if beside.rules_anew { &[][..] } else { &before.rules };
     let mut parts = 0;
     let mut mark = |bit, differs| parts |= if differs { bit } else { 0 };
     mark(part::ATTRIBUTES, state.attributes != before.attributes);
     mark(part::TAGS, state.tags != before.tags);
     mark(part::PLANS, state.plans != before.plans);
-    mark(part::RULES, state.rules != before.rules);
+    mark(part::RULES, state.rules != rules_before);
     mark(part::ONCE, state.once != before.once);
     mark(part::ROLLING, state.rolling != before.rolling);
     mark(part::FACTS, state.facts != before.facts);
@@ -72,7 +75,7 @@ pub(super) fn put_state(state: &State, before: &State, beside: Beside<'_>, write
         writer.list(&state.plans, put_plan);
     }
     if parts & part::RULES != 0 {
-        put_changed(&state.rules, &before.rules, writer);
+        put_changed(&state.rules, rules_before, writer);
     }
     if parts & part::ONCE != 0 {
         put_grown(&state.once, &before.once, writer, put_once);
