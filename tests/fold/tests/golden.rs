@@ -8,9 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use leadstream_core::contact::{Contact, Level, SubjectId};
+use leadstream_core::contact::{Contact, Level, Savepoint, SubjectId};
 use leadstream_core::plan::PlanSet;
-use leadstream_core::{Event, EventKind, Fold, HistoryLimits, Points, Timeline, Timestamp, Uid, Value, Verdict};
+use leadstream_core::{Event, EventKind, Fold, HistoryLimits, Past, Points, Timeline, Timestamp, Uid, Value, Verdict};
 use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
 use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
 
@@ -65,8 +65,8 @@ fn image_of(contact: &Contact) -> Vec<u8> {
     bytes
 }
 
-/// The image before the last two events, the redo record of them, and the image after.
-fn made_by_the_fold() -> [Vec<u8>; 3] {
+/// The image before the last two events, the redo record of them, and the image after; then the redo record of a late event, and the image after that.
+fn made_by_the_fold() -> [Vec<u8>; 5] {
     let compiled = leadstream_plan::compile("p.yaml", PLAN, &leadstream_plan::Options::default());
     let plan = compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
     let limits = HistoryLimits { rows: 6, ..HistoryLimits::default() };
@@ -82,8 +82,20 @@ fn made_by_the_fold() -> [Vec<u8>; 3] {
     for event in after {
         fold.apply(&mut contact, event, event.time, &mut out);
     }
+    let redo = redo_of(&contact, &savepoint);
+    let after = image_of(&contact);
+    let mut savepoint = contact.savepoint();
+    let late = event("email_opened", 450, &[("email_id", Value::Text("m3"))]);
+    let sight = fold.look(&contact, &late);
+    let Past::From(rows) = sight.past() else { panic!("the event is late: {sight:?}") };
+    savepoint.reach_back(&contact, rows);
+    fold.take(&mut contact, &late, sight, late.time, &mut out);
+    [image, redo, after, redo_of(&contact, &savepoint), image_of(&contact)]
+}
+
+fn redo_of(contact: &Contact, savepoint: &Savepoint) -> Vec<u8> {
     let mut packer = RedoPacker::new(1 << 20);
-    packer.push_change("c1", |words, bytes| put_change(&contact, &savepoint, words, bytes));
+    packer.push_change("c1", |words, bytes| put_change(contact, savepoint, words, bytes));
     let (clock, plan_sets, offsets) = (Timestamp::MIN, Vec::new(), Vec::new());
     let head = RedoHead { epoch: 2, writer: 7, low: 1, clock, plans: [1; 16], plan_sets, offsets };
     let mut redo = Vec::new();
@@ -92,15 +104,16 @@ fn made_by_the_fold() -> [Vec<u8>; 3] {
         Ok::<(), ()>(())
     };
     packer.records(&head, keep).unwrap();
-    [image, redo, image_of(&contact)]
+    redo
 }
 
 /// The golden files.
-fn golden() -> [Vec<u8>; 3] {
+fn golden() -> [Vec<u8>; 5] {
     let path = |name: &str| -> PathBuf { Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name) };
-    let paths = ["contact-before.bin", "contact-redo.bin", "contact-after.bin"].map(path);
-    if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() && !paths[0].exists() {
-        for (path, bytes) in paths.iter().zip(made_by_the_fold()) {
+    let names = ["before", "redo", "after", "late-redo", "late"];
+    let paths = names.map(|name| path(&format!("contact-{name}.bin")));
+    if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() {
+        for (path, bytes) in paths.iter().zip(made_by_the_fold()).filter(|(path, _)| !path.exists()) {
             std::fs::write(path, bytes).unwrap();
         }
     }
@@ -109,8 +122,8 @@ fn golden() -> [Vec<u8>; 3] {
 
 #[test]
 fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
-    let [before, _, after] = golden();
-    for bytes in [&before, &after] {
+    let [before, _, after, _, late] = golden();
+    for bytes in [&before, &after, &late] {
         assert_eq!(&image_of(&read_image("c1", bytes).unwrap()), bytes);
         for length in 0..bytes.len() {
             assert!(read_image("c1", &bytes[..length]).is_err(), "{length} of {}", bytes.len());
@@ -131,18 +144,23 @@ fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
 }
 
 #[test]
-fn a_change_of_version_1_leads_from_one_contact_to_the_other() {
-    let [before, redo, after] = golden();
-    let record = RedoRecord::read(&redo).unwrap();
+fn changes_of_version_1_lead_from_one_contact_to_the_next() {
+    let [before, redo, after, late_redo, late] = golden();
+    leads_from(&before, &redo, &after);
+    leads_from(&after, &late_redo, &late);
+}
+
+fn leads_from(before: &[u8], redo: &[u8], after: &[u8]) {
+    let record = RedoRecord::read(redo).unwrap();
     let [entry] = record.entries.as_slice() else { panic!("one entry") };
     let RedoContent::Change(body) = entry.content else { panic!("a change") };
-    let mut contact = read_image("c1", &before).unwrap();
+    let mut contact = read_image("c1", before).unwrap();
     apply_change(&mut contact, body, &record.words).unwrap();
     assert_eq!(image_of(&contact), after);
     for length in 0..body.len() {
-        let mut contact = read_image("c1", &before).unwrap();
+        let mut contact = read_image("c1", before).unwrap();
         assert!(apply_change(&mut contact, &body[..length], &record.words).is_err(), "{length} of {}", body.len());
     }
-    let mut other = read_image("c1", &after).unwrap();
+    let mut other = read_image("c1", after).unwrap();
     assert!(apply_change(&mut other, body, &record.words).is_err(), "a change fits only what it was made from");
 }
