@@ -9,7 +9,7 @@ mod server;
 pub mod view;
 
 pub use forward::segment;
-pub use server::{ServeError, Server, ServerOptions};
+pub use server::{Listener, ServeError, Server, ServerOptions};
 
 use leadstream_runtime::{QueryAnswer, QueryRefusal, WorkerStatus};
 

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use leadstream_core::{Fold, Timestamp};
+use leadstream_core::{Contact, Fold, Span, Timestamp};
 use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness, WorkerStatus};
 use prometheus::{Registry, TextEncoder};
-use serde::Deserialize;
 
+use crate::Engine;
 use crate::forward::{FORWARDED, Forwarder};
 use crate::view::{ContactView, HealthView, Refusal};
-use crate::{Engine, ServerOptions};
 
 /// What the routes share.
 pub(crate) struct Shared {
@@ -26,9 +26,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: ServerOptions) -> Arc<Shared> {
-        let forwarder = Forwarder::new(options.application);
-        Arc::new(Shared { engine: options.engine, plans: options.plans, registry: options.registry, forwarder })
+    pub(crate) fn new(
+        application: String,
+        engine: Arc<dyn Engine>,
+        plans: PlansInForce,
+        registry: Registry,
+    ) -> Arc<Shared> {
+        Arc::new(Shared { engine, plans, registry, forwarder: Forwarder::new(application) })
     }
 }
 
@@ -40,6 +44,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/contacts/{id}", get(contact))
         .fallback(nowhere)
+        .method_not_allowed_fallback(other_method)
         .with_state(shared)
 }
 
@@ -79,24 +84,49 @@ async fn nowhere() -> Response {
     refuse(StatusCode::NOT_FOUND, "there are /health/live, /health/ready, /metrics and /v1/contacts/{id}")
 }
 
-/// The question's parameters.
-#[derive(Deserialize)]
-struct Asked {
-    at: Option<String>,
+async fn other_method() -> Response {
+    refuse(StatusCode::METHOD_NOT_ALLOWED, "everything here is asked for with GET")
 }
+
+/// The parameters of a question about a contact, each with its value as it came.
+type Parameters = Vec<(String, String)>;
+
+/// The instant asked about, as it was written and as it is meant. The error is for whoever asks.
+fn instant_asked(parameters: Parameters) -> Result<Option<(String, Timestamp)>, String> {
+    let mut asked = None;
+    for (name, value) in parameters {
+        if name != "at" {
+            return Err(format!("there is no parameter `{name}`: there is `at`, an instant, as in ?{EXAMPLE}"));
+        }
+        if asked.replace(value).is_some() {
+            return Err("`at` is given twice".to_owned());
+        }
+    }
+    let Some(text) = asked else { return Ok(None) };
+    match text.parse::<jiff::Timestamp>() {
+        Ok(at) => Ok(Some((text, Timestamp::from_millis(at.as_millisecond())))),
+        Err(_) => Err(format!("`at` is an instant with its offset, as in ?{EXAMPLE} (a + is written %2B)")),
+    }
+}
+
+const EXAMPLE: &str = "at=2026-01-31T00:00:00Z";
 
 async fn contact(
     State(shared): State<Arc<Shared>>,
-    Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    id: Result<Path<String>, PathRejection>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let at = match asked.at.as_deref().map(str::parse::<jiff::Timestamp>) {
-        None => None,
-        Some(Ok(at)) => Some(Timestamp::from_millis(at.as_millisecond())),
-        Some(Err(_)) => {
-            return refuse(StatusCode::BAD_REQUEST, "`at` is an instant with its offset, as in 2026-01-31T00:00:00Z");
-        }
+    let Ok(Path(id)) = id else {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "the id of a contact is UTF-8, each byte of it escaped that is no letter or digit",
+        );
+    };
+    let asked = parameters.map_err(|rejection| rejection.body_text()).and_then(|Query(given)| instant_asked(given));
+    let at = match asked {
+        Ok(at) => at,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     let forwarded = headers.get(FORWARDED).map(|application| application.as_bytes().to_vec());
     if forwarded.as_ref().is_some_and(|application| !shared.forwarder.accepts(application)) {
@@ -104,8 +134,10 @@ async fn contact(
     }
     // The engine answers within a step of a worker's loop, and folding the past anew takes as long as the history is long.
     let answered = tokio::task::spawn_blocking(move || match shared.engine.contact(&id) {
-        Ok(answer) => explain(&shared, &id, at, answer),
-        Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => forward(&shared, task, &id, asked.at.as_deref()),
+        Ok(answer) => explain(&shared, &id, at.map(|(_, at)| at), answer),
+        Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => {
+            forward(&shared, task, &id, at.as_ref().map(|(text, _)| text.as_str()))
+        }
         Err(refusal) => refuse_query(&refusal),
     });
     let answered = answered.await;
@@ -124,7 +156,7 @@ fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
     }
 }
 
-fn explain(shared: &Shared, id: &str, at: Option<Timestamp>, answer: QueryAnswer) -> Response {
+fn explain(shared: &Shared, id: &str, asked: Option<Timestamp>, answer: QueryAnswer) -> Response {
     let QueryAnswer { contact, clock, epoch, timeline, .. } = answer;
     let Some(contact) = contact else {
         return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
@@ -133,19 +165,33 @@ fn explain(shared: &Shared, id: &str, at: Option<Timestamp>, answer: QueryAnswer
     let mut fold = Fold::new(timeline, shared.plans.history);
     // S5: nobody can be asked beyond the last step and the clock of the task.
     let newest = contact.state.tau.max(Some(clock)).unwrap_or(clock);
-    let at = at.map(|at| at.min(newest));
+    let at = asked.map(|asked| asked.min(newest));
+    let earliest = known_since(&contact, shared.plans.history.horizon);
     let shown = match at {
-        None => contact,
-        Some(at) => match fold.at(&contact, at) {
-            Some(past) => Box::new(past),
-            None => {
-                let kept = contact.base.as_ref().map(|base| base.boundary.0.to_string()).unwrap_or_default();
-                return refuse(StatusCode::GONE, &format!("the history of {id} is kept from {kept} on"));
-            }
-        },
+        None => Some(contact),
+        Some(at) if earliest.is_some_and(|earliest| at < earliest) => None,
+        Some(at) => fold.at(&contact, at).map(Box::new),
+    };
+    let Some(shown) = shown else {
+        let earliest = earliest.map(|earliest| earliest.to_string()).unwrap_or_default();
+        let reason =
+            format!("what {id} was then is not kept: the earliest instant that can be asked for is {earliest}");
+        return refuse(StatusCode::GONE, &reason);
     };
     let explanation = fold.explain(&shown, at.unwrap_or(newest));
-    Json(ContactView::of(&explanation, at.or(shown.state.tau).unwrap_or(newest), epoch)).into_response()
+    let holds_for = at.or(shown.state.tau).unwrap_or(newest);
+    let view = ContactView::of(&explanation, holds_for, epoch);
+    Json(view.asked_beyond(asked.filter(|asked| *asked > newest))).into_response()
+}
+
+/// The first instant at which it is known what a contact was (S6). Where rows have left, that is when the last of them happened: they are there as a
+/// sum only. Where none has, an event of before the horizon would have been turned away, so that nobody knows whether there was one.
+fn known_since(contact: &Contact, horizon: Span) -> Option<Timestamp> {
+    match (&contact.base, contact.rows.last()) {
+        (Some(base), _) => Some(base.boundary.0),
+        (None, Some(newest)) => Some(newest.time - horizon),
+        (None, None) => None,
+    }
 }
 
 fn refuse_query(refusal: &QueryRefusal) -> Response {

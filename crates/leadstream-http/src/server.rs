@@ -11,10 +11,31 @@ use tokio::sync::oneshot;
 use crate::Engine;
 use crate::routes::{Shared, router};
 
+/// An address that is had, where nobody is answered yet.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Takes an address; port 0 takes a free one. To be called before anything is begun that should not begin without it.
+    ///
+    /// # Errors
+    /// [`ServeError`] where the address cannot be had.
+    pub fn bind(listen: SocketAddr) -> Result<Listener, ServeError> {
+        let failed = |source| ServeError { listen, source };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Listener { listener, address })
+    }
+}
+
 /// What a server needs.
 pub struct ServerOptions {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// Where to listen.
+    pub listener: Listener,
     /// The application's id: questions go to and come from instances of the same one.
     pub application: String,
     /// What is behind the routes.
@@ -53,23 +74,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to listen and to answer, on a thread of its own.
+    /// Begins to answer, on a thread of its own.
     ///
     /// # Errors
-    /// [`ServeError`] where the address cannot be had.
+    /// [`ServeError`] where the system has no thread or no handles to give.
     pub fn start(options: ServerOptions) -> Result<Server, ServeError> {
-        let listen = options.listen;
-        let failed = |source| ServeError { listen, source };
-        let listener = TcpListener::bind(listen).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let ServerOptions { listener: Listener { listener, address }, application, engine, plans, registry } = options;
+        let failed = |source| ServeError { listen: address, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = router(Shared::new(options));
+        let router = router(Shared::new(application, engine, plans, registry));
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {

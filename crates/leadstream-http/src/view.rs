@@ -21,6 +21,9 @@ pub struct ContactView {
     pub contact: String,
     /// The instant that this holds for.
     pub at: String,
+    /// The instant that was asked for, where it lies behind all that is known: then `at` is as far as anybody can tell (S5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// The last committed epoch of its task.
     pub epoch: u64,
     /// The derived events so far.
@@ -325,12 +328,18 @@ fn worker(status: &WorkerStatus) -> WorkerView {
 }
 
 impl ContactView {
+    /// The same, with the instant that was asked for where nobody knows so much.
+    pub(crate) fn asked_beyond(self, asked: Option<Timestamp>) -> ContactView {
+        ContactView { asked: asked.map(|asked| asked.to_string()), ..self }
+    }
+
     /// Of an explanation, which holds for the instant `at`.
     pub fn of(explanation: &Explanation, at: Timestamp, epoch: u64) -> ContactView {
         let card = &explanation.scorecard;
         ContactView {
             contact: card.contact.to_string(),
             at: at.to_string(),
+            asked: None,
             epoch,
             seq: card.seq,
             global: card.global.as_number(),

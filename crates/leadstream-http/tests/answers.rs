@@ -9,7 +9,7 @@ use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{Plan, PlanSet, Qualify, Rearm, Rule, Trigger};
 use leadstream_core::{Contact, Event, Fold, HistoryLimits, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid};
 use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
-use leadstream_http::{Engine, Owner, Server, ServerOptions};
+use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
 use leadstream_runtime::{
     Lifecycle, PlansInForce, QueryAnswer, QueryRefusal, Readiness, RestoreProgress, TaskStatus, WorkerStatus,
 };
@@ -53,7 +53,8 @@ fn task(number: u32) -> TaskStatus {
     }
 }
 
-/// Knows `c/1 ż` with two visits, a second apart, and `cooling`, which beside them was qualified until a second ago.
+/// Knows `c/1 ż` with two visits, a second apart; `cooling`, which beside them was qualified until a second ago; and `brief`, which keeps one
+/// row only.
 struct Known {
     status: Vec<WorkerStatus>,
 }
@@ -62,8 +63,9 @@ impl Engine for Known {
     fn contact(&self, id: &str) -> Result<QueryAnswer, QueryRefusal> {
         let mut contact = None;
         match id {
-            "c/1 ż" | "cooling" => {
-                let mut fold = Fold::new(timeline(), HistoryLimits::default());
+            "c/1 ż" | "cooling" | "brief" => {
+                let rows = if id == "brief" { 1 } else { HistoryLimits::default().rows };
+                let mut fold = Fold::new(timeline(), HistoryLimits { rows, ..HistoryLimits::default() });
                 let mut visitor = Contact::new(id);
                 for second in [1, 2] {
                     let event = Event {
@@ -102,9 +104,9 @@ fn serve(status: Vec<WorkerStatus>) -> Server {
     let counter = IntCounter::new("leadstream_input_records_total", "Input records").unwrap();
     counter.inc_by(3);
     registry.register(Box::new(counter)).unwrap();
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let (application, engine) = ("scoring".to_owned(), Arc::new(Known { status }));
-    Server::start(ServerOptions { listen, application, engine, plans: plans(), registry }).unwrap()
+    Server::start(ServerOptions { listener, application, engine, plans: plans(), registry }).unwrap()
 }
 
 fn get(server: &Server, path: &str) -> (u16, String) {
@@ -153,6 +155,57 @@ fn the_past_is_folded_anew_and_the_future_is_not_told_s5() {
     assert_eq!(at("1970-01-01T00:00:01Z"), ("1970-01-01T00:00:01.000Z".to_owned(), 12.5));
     // The task's clock stands at five seconds: nobody knows more.
     assert_eq!(at("2100-01-01T00:00:00Z"), ("1970-01-01T00:00:05.000Z".to_owned(), 25.0));
+}
+
+#[test]
+fn what_is_asked_beyond_the_clock_says_so_and_what_is_not_says_nothing_s5() {
+    let server = serve(Vec::new());
+    let asked = |parameters: &str| {
+        let (code, body) = get(&server, &format!("/v1/contacts/brief{parameters}"));
+        assert_eq!(code, 200, "{body}");
+        serde_json::from_str::<ContactView>(&body).unwrap().asked
+    };
+    assert_eq!(asked("?at=2100-01-01T00:00:00Z"), Some("2100-01-01T00:00:00.000Z".to_owned()));
+    assert_eq!(asked("?at=1970-01-01T00:00:05.001Z"), Some("1970-01-01T00:00:05.001Z".to_owned()));
+    assert_eq!(asked("?at=1970-01-01T00:00:05Z"), None);
+    assert_eq!(asked(""), None);
+}
+
+#[test]
+fn a_past_that_is_not_kept_is_no_empty_past_and_the_first_one_that_is_can_be_asked_for_s6() {
+    let server = serve(Vec::new());
+    let asked = |contact: &str, at: &str| get(&server, &format!("/v1/contacts/{contact}?at={at}"));
+    // Of two visits the first has left.
+    let (code, reason) = error(asked("brief", "1970-01-01T00:00:00.999Z"));
+    assert!(code == 410 && reason.ends_with("that can be asked for is 1970-01-01T00:00:01.000Z"), "{code} {reason}");
+    let (code, body) = asked("brief", "1970-01-01T00:00:01Z");
+    assert_eq!((code, serde_json::from_str::<ContactView>(&body).unwrap().global), (200, 12.5));
+    // Nothing has left, but an event of more than 400 days before the newest would have been turned away.
+    let (code, reason) = error(asked("cooling", "1960-01-01T00:00:00Z"));
+    assert!(code == 410 && reason.ends_with("1968-11-27T00:00:02.000Z"), "{code} {reason}");
+    let (code, body) = asked("cooling", "1968-11-27T00:00:02Z");
+    assert_eq!((code, serde_json::from_str::<ContactView>(&body).unwrap().global), (200, 0.0));
+}
+
+#[test]
+fn a_question_that_is_not_understood_is_refused_as_all_others_are() {
+    let server = serve(Vec::new());
+    let (code, reason) = error(get(&server, "/v1/contacts/brief?as_of=2026-01-31T00:00:00Z"));
+    assert!(code == 400 && reason.contains("no parameter `as_of`: there is `at`"), "{code} {reason}");
+    let (code, reason) = error(get(&server, "/v1/contacts/brief?at=2026-01-31T00:00:00Z&at=2026-02-01T00:00:00Z"));
+    assert!(code == 400 && reason.contains("twice"), "{code} {reason}");
+    for address in ["/v1/contacts/%ff", "/v1/contacts/%C5%C5?at=2026-01-31T00:00:00Z"] {
+        let (code, reason) = error(get(&server, address));
+        assert!(code == 400 && reason.contains("UTF-8"), "{code} {reason}");
+    }
+    assert_eq!(error(get(&server, "/v1/contacts/")).0, 404);
+    assert_eq!(error(get(&server, "/v1/contacts/brief?at=%ff")).0, 400);
+    let mut posted = ureq::Agent::from(ureq::Agent::config_builder().http_status_as_error(false).build())
+        .post(format!("http://{}/v1/contacts/brief", server.address()))
+        .send_empty()
+        .unwrap();
+    let (code, body) = (posted.status().as_u16(), posted.body_mut().read_to_string().unwrap());
+    assert!(code == 405 && error((code, body.clone())).1.contains("GET"), "{code} {body}");
 }
 
 #[test]
@@ -214,17 +267,10 @@ fn figures_are_shown_as_prometheus_reads_them() {
 #[test]
 fn an_address_in_use_is_refused_and_a_stopped_server_gives_it_back() {
     let mut server = serve(Vec::new());
-    let options = || ServerOptions {
-        listen: server.address(),
-        application: "scoring".to_owned(),
-        engine: Arc::new(Known { status: Vec::new() }),
-        plans: plans(),
-        registry: Registry::new(),
-    };
-    let refused = Server::start(options()).unwrap_err().to_string();
-    assert!(refused.starts_with(&format!("cannot listen at {}", server.address())), "{refused}");
-    let again = options();
+    let address = server.address();
+    let refused = Listener::bind(address).unwrap_err().to_string();
+    assert!(refused.starts_with(&format!("cannot listen at {address}")), "{refused}");
     server.stop();
     std::thread::sleep(std::time::Duration::from_millis(300));
-    Server::start(again).unwrap();
+    Listener::bind(address).unwrap();
 }

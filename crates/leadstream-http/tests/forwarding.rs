@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Contact, HistoryLimits, Timeline, Timestamp};
 use leadstream_http::view::{ContactView, Refusal};
-use leadstream_http::{Engine, Owner, Server, ServerOptions};
+use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
 use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, WorkerStatus};
 use prometheus::Registry;
 
@@ -56,7 +56,7 @@ impl Engine for Instance {
 
 fn serve_as(application: &str, instance: &Arc<Instance>) -> Server {
     Server::start(ServerOptions {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listener: Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap(),
         application: application.to_owned(),
         engine: Arc::clone(instance) as Arc<dyn Engine>,
         plans: PlansInForce::only(Arc::new(PlanSet::default()), HistoryLimits::default()),

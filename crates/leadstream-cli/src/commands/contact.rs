@@ -57,8 +57,12 @@ fn ask(base: &str, address: &str) -> Result<String, Failure> {
 
 /// The explanation as text.
 fn render(view: &ContactView) -> String {
-    let mut text = format!("contact {}  at {}\nglobal score {}\n", view.contact, view.at, view.global);
+    let mut text = format!("contact {}  at {}\n", view.contact, view.at);
     // Writing to a text cannot fail.
+    if let Some(asked) = &view.asked {
+        let _ = writeln!(text, "(asked for at {asked}; nobody knows more yet)");
+    }
+    let _ = writeln!(text, "global score {}", view.global);
     for plan in &view.plans {
         let _ = render_plan(view, plan, &mut text);
     }

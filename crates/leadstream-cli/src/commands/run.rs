@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use leadstream_config::Config;
-use leadstream_http::{Server, ServerOptions};
+use leadstream_http::{Listener, Server, ServerOptions};
 use prometheus::{IntGauge, Registry};
 
 use crate::agreement::{Follower, agree};
@@ -82,11 +82,15 @@ impl Service {
         let folder = claim_state(config)?;
         let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
         let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
+        // An address that cannot be had is found out before the workers take their places in the group.
+        let listener = Listener::bind(config.http.listen).map_err(|error| {
+            Failure::NotDone(format!("{error}: choose another address with --set http.listen=127.0.0.1:PORT"))
+        })?;
         let workforce = Workforce::start(log, config, agreed.plans.clone(), &sources, &changelog)?;
         let follower = agreed.follow(workforce.unreadable_plan_sets())?;
         let figures = ProcessFigures::register(&workforce.registry, config)?;
         let server = Server::start(ServerOptions {
-            listen: config.http.listen,
+            listener,
             application: config.application.id.to_string(),
             engine: Arc::new(workforce.directory()),
             plans: workforce.plans.clone(),
@@ -96,8 +100,7 @@ impl Service {
             Ok(server) => Ok(Some(Service { workforce, _follower: follower, server, figures, _folder: folder })),
             Err(error) => {
                 workforce.stop();
-                let advice = "choose another address with --set http.listen=127.0.0.1:PORT";
-                Err(Failure::NotDone(format!("{error}: {advice}")))
+                Err(Failure::NotDone(error.to_string()))
             }
         }
     }
