@@ -66,6 +66,18 @@ pub(crate) fn progress(total: Option<u64>, unit: &str, in_bytes: bool) -> Progre
     bar
 }
 
+/// A bar for a wait that ends after so long at the latest; nothing where standard error is no terminal.
+pub(crate) fn countdown(limit: Duration) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(Some(limit.as_secs()), ProgressDrawTarget::stderr_with_hz(5));
+    bar.set_style(
+        ProgressStyle::with_template("{bar:30} {pos}/{len} s").unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar
+}
+
 /// A number with its thousands apart, as in 1,234,567.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();

@@ -18,8 +18,8 @@ use crate::group::GroupMember;
 
 /// How long a question may wait for its answer.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a new topic may take until every broker knows it.
-const CREATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a new topic may take until the brokers know it, and a deleted one until they do not.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Kafka's own default, for a broker that does not say.
 const DEFAULT_MAX_MESSAGE_BYTES: u32 = 1_048_588;
 
@@ -120,24 +120,25 @@ impl Admin {
                 Err((name, code)) => return Err(classified(OPERATION, code, &format!("topic {name}"))),
             }
         }
-        self.wait_until_known(topics)
+        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+        self.wait_until(OPERATION, &names, Option::is_some, "the brokers do not know the new topics yet")
     }
 
-    /// The controller answers before every broker has heard of a topic.
-    fn wait_until_known(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
-        let deadline = Deadline::after(CREATION_TIMEOUT);
-        let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    /// The controller answers before every broker has heard of what it did.
+    fn wait_until(
+        &self,
+        operation: &'static str,
+        topics: &[&str],
+        is_so: impl Fn(&Option<DescribedTopic>) -> bool,
+        otherwise: &str,
+    ) -> Result<(), LogError> {
+        let deadline = Deadline::after(CHANGE_TIMEOUT);
         loop {
-            match describe_topics(self.client.inner(), &names, REQUEST_TIMEOUT) {
-                Ok(described) if described.iter().all(Option::is_some) => return Ok(()),
-                Ok(_) if deadline.passed() => {
-                    return Err(LogError::Retry(Failure::new(
-                        "create topics",
-                        "the brokers do not know the new topics yet",
-                    )));
-                }
+            match describe_topics(self.client.inner(), topics, REQUEST_TIMEOUT) {
+                Ok(described) if described.iter().all(&is_so) => return Ok(()),
+                Ok(_) if deadline.passed() => return Err(LogError::Retry(Failure::new(operation, otherwise))),
                 Err((code, reason)) if deadline.passed() || !is_transient(code) => {
-                    return Err(classified("create topics", code, &reason));
+                    return Err(classified(operation, code, &reason));
                 }
                 Ok(_) | Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -158,7 +159,7 @@ impl Admin {
                 Err((name, code)) => return Err(classified(OPERATION, code, &format!("topic {name}"))),
             }
         }
-        Ok(())
+        self.wait_until(OPERATION, topics, Option::is_none, "the brokers still know the deleted topics")
     }
 
     /// A group that does not exist is deleted already.

@@ -68,7 +68,7 @@ impl KafkaLog {
         self.brokers.away()
     }
 
-    /// Deletes topics with all they hold. For resetting an application; no worker calls it.
+    /// Deletes topics with all they hold, and waits until the brokers know them no more. For resetting an application; no worker calls it.
     ///
     /// # Errors
     /// [`LogError::Retry`] while the cluster cannot be reached, [`LogError::Fatal`] where it refuses. A topic that does not exist is no error.
@@ -83,6 +83,11 @@ impl KafkaLog {
     /// [`LogError::Fatal`] where it refuses. A group that does not exist is no error.
     pub fn delete_group(&self, group: &str) -> Result<(), LogError> {
         self.served().admin.delete_group(group)
+    }
+
+    /// After how long without a sign of life the group takes a member of these settings for gone.
+    pub fn session_timeout(&self) -> Duration {
+        self.settings.session_timeout()
     }
 
     /// The members of a consumer group with what they own; none where there is no such group.

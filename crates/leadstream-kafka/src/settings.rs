@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
@@ -146,6 +147,13 @@ impl KafkaSettings {
         errors
     }
 
+    /// After how long without a sign of life a group takes a member for gone.
+    pub(crate) fn session_timeout(&self) -> Duration {
+        let member = self.client(Role::Member, "member");
+        let milliseconds = member.get(SESSION_TIMEOUT).and_then(|value| value.trim().parse().ok());
+        milliseconds.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_millis)
+    }
+
     /// The configuration of a client: our defaults, then the user's settings, then what is reserved.
     pub(crate) fn client(&self, role: Role, purpose: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -180,7 +188,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("topic.metadata.refresh.interval.ms", "15000"),
 ];
 
-const MEMBER_DEFAULTS: &[(&str, &str)] = &[("session.timeout.ms", "10000"), ("heartbeat.interval.ms", "1000")];
+const SESSION_TIMEOUT: &str = "session.timeout.ms";
+/// librdkafka's own, for a value that is none.
+const DEFAULT_SESSION_TIMEOUT: Duration = Duration::from_secs(45);
+const MEMBER_DEFAULTS: &[(&str, &str)] = &[(SESSION_TIMEOUT, "10000"), ("heartbeat.interval.ms", "1000")];
 
 /// The queue's back-off is a second by default: once the queue is full, the reader would sleep that long. The number of records fetched ahead is
 /// bounded by bytes alone, since events are small.
@@ -199,6 +210,16 @@ const PRODUCER_DEFAULTS: &[(&str, &str)] =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_lasts_as_long_as_the_users_settings_say_and_ten_seconds_otherwise() {
+        let mut settings = KafkaSettings::new("b:9092");
+        assert_eq!(settings.session_timeout(), Duration::from_secs(10));
+        settings.common.insert(SESSION_TIMEOUT.to_owned(), "7000".to_owned());
+        assert_eq!(settings.session_timeout(), Duration::from_secs(7));
+        settings.consumer.insert(SESSION_TIMEOUT.to_owned(), "6000".to_owned());
+        assert_eq!(settings.session_timeout(), Duration::from_secs(6));
+    }
 
     fn with(name: &str, value: &str) -> KafkaSettings {
         let mut settings = KafkaSettings::new("127.0.0.1:9092");

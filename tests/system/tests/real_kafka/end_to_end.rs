@@ -148,17 +148,21 @@ fn announcement(application: &Application) -> String {
     [&[first, positions][..], &topics, &[state, rest.to_owned()]].concat().join("\n") + "\n"
 }
 
-/// Resets as soon as the group is empty: a static member stays in it until its session ends.
+/// Resets and gives what was said. A static member stays in the group until its session ends, which the command waits for.
 fn reset(application: &Application) -> String {
-    let began = std::time::Instant::now();
-    loop {
-        let output = application.run(&["reset", "--yes"]);
-        if output.status.success() {
-            return String::from_utf8_lossy(&output.stderr).into_owned();
-        }
-        assert!(began.elapsed() < LIMIT, "the group never becomes empty: {output:?}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    let output = application.run(&["reset", "--yes"]);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a reset says that is refused while somebody is at work: nothing of what would go.
+fn refused_reset(application: &Application, settings: &[&str]) -> String {
+    let settings = settings.iter().flat_map(|setting| ["--set", *setting]);
+    let refused = application.run(&["reset", "--yes"].into_iter().chain(settings).collect::<Vec<_>>());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(!said.contains("this resets") && !said.contains("is deleted"), "{said}");
+    said
 }
 
 #[test]
@@ -171,9 +175,13 @@ fn a_reset_says_what_goes_and_a_new_run_from_the_start_tells_the_same_again_l1()
     application.produce(&lines);
     let process = application.start();
     application.derived(expected.len(), LIMIT);
-    let refused = application.run(&["reset", "--yes"]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("has members"), "{refused:?}");
+    let here = refused_reset(&application, &[]);
+    assert!(here.contains(&format!("is in use by process {}", process.id())), "{here}");
+    let session = "kafka.consumer={session.timeout.ms: 2000}";
+    let elsewhere = refused_reset(&application, &["storage.directory=another-machine", session]);
+    assert!(elsewhere.contains("the group reset has members: reset-"), "{elsewhere}");
+    assert!(elsewhere.contains("somebody is at work for reset: reset-"), "{elsewhere}");
+    assert!(!application.path("another-machine").exists());
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
     assert_same(&application.derived_now(), &expected);
 
@@ -186,7 +194,10 @@ fn a_reset_says_what_goes_and_a_new_run_from_the_start_tells_the_same_again_l1()
         "it was not to do anything yet"
     );
 
-    assert_eq!(reset(&application), announcement(&application));
+    let said = reset(&application);
+    let (waited, announced) = said.split_at(said.find("this resets").expect("it says what goes"));
+    assert!(waited.starts_with("the group reset has members: ") && waited.contains("waiting up to"), "{waited}");
+    assert_eq!(announced, announcement(&application));
     assert!(!application.path("state/reset").exists());
     assert_eq!(INTERNAL.into_iter().find(|name| exists(name)), None, "a topic is left");
     assert!(exists("scores"));
