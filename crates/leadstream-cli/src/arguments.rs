@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use leadstream_config::{Retention, TimeSpan};
 use leadstream_core::Timestamp;
 
 /// Lead scoring on Kafka: every contact's score, why it is what it is, and who is ready for sales.
@@ -70,10 +71,28 @@ pub(crate) enum Command {
 /// `topics ...`
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopicsCommand {
-    /// Create the topics of Leadstream's own that are missing, then check all; source topics are yours and are not created
-    Create,
+    /// Create topics that are missing, say what is made, then check all; a topic that is there is never changed
+    Create {
+        #[command(flatten)]
+        sources: SourceTopicArguments,
+    },
     /// Say how the topics differ from what they must be; ends with code 1 if they do
     Check,
+}
+
+/// What `topics create` does about the sources.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SourceTopicArguments {
+    /// Create the topics of the sources too; without it they are yours, and only Leadstream's own are created
+    #[arg(long)]
+    pub(crate) sources: bool,
+    /// How many partitions a source topic is given; without it topics.partitions, which a keyed source needs
+    #[arg(long, value_name = "NUMBER", requires = "sources", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) source_partitions: Option<u32>,
+    /// How long a source topic keeps its records, as in 30d, or unlimited. Without it for ever: a broker counts by the time of the event, and
+    /// would delete events of the past before they are read
+    #[arg(long, value_name = "SPAN", requires = "sources", value_parser = retention)]
+    pub(crate) source_retention: Option<Retention>,
 }
 
 /// `contact ...`
@@ -242,6 +261,16 @@ fn instant(text: &str) -> Result<Timestamp, String> {
         .map_err(|_| "an instant has a date, a time and an offset, as in 2026-01-31T00:00:00Z".to_owned())?;
     let instant = Timestamp::from_millis(read.as_millisecond());
     if instant.is_plausible() { Ok(instant) } else { Err("it lies before 1900 or after 2200".to_owned()) }
+}
+
+fn retention(text: &str) -> Result<Retention, String> {
+    match text {
+        "unlimited" => Ok(Retention::Unlimited),
+        _ => match text.parse::<TimeSpan>() {
+            Ok(span) if span.as_ms() > 0 => Ok(Retention::For(span)),
+            _ => Err("unlimited, or a whole number from 1 with ms, s, m, h or d, as in 30d".to_owned()),
+        },
+    }
 }
 
 fn skew(text: &str) -> Result<f64, String> {

@@ -47,6 +47,11 @@ impl Brokers {
         self.suspected.store(true, Ordering::Relaxed);
     }
 
+    /// Why a connection was lost or refused last; nothing where none was.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.reason.lock().ok().map(|reason| reason.clone()).filter(|reason| !reason.is_empty())
+    }
+
     /// A number that grows whenever all brokers were out of reach, for a client or for the probe.
     pub(crate) fn troubles(&self) -> u64 {
         self.troubles.load(Ordering::Relaxed)

@@ -68,6 +68,17 @@ impl KafkaLog {
         self.brokers.away()
     }
 
+    /// The brokers to begin with, as they were given.
+    pub fn bootstrap(&self) -> &str {
+        &self.settings.bootstrap_servers
+    }
+
+    /// Why a connection was lost or refused last, in librdkafka's words; nothing where none was.
+    pub fn last_trouble(&self) -> Option<String> {
+        self.clients.serve();
+        self.brokers.reason()
+    }
+
     /// Deletes topics with all they hold, and waits until the brokers know them no more. For resetting an application; no worker calls it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
@@ -71,6 +71,20 @@ pub fn delete_topics(bootstrap: &str, names: &[&str]) -> Result<(), SupportError
             Ok((left == 0).then_some(()).ok_or_else(|| format!("{left} partitions")))
         })
     })
+}
+
+/// How many partitions a topic has, and for how long it keeps records in its own words (`retention.ms`).
+///
+/// # Errors
+/// When there is no such topic or the broker does not answer.
+pub fn shape(bootstrap: &str, name: &str) -> Result<(usize, Option<String>), SupportError> {
+    let client: AdminClient<DefaultClientContext> =
+        config(bootstrap).create().map_err(SupportError::kafka("connecting to describe a topic"))?;
+    let (asked, options) = ([ResourceSpecifier::Topic(name)], admin_options());
+    let answer = client.describe_configs(&asked, &options);
+    let described = pollster::block_on(answer).map_err(SupportError::kafka("describing a topic"))?;
+    let retention = described.into_iter().flatten().find_map(|topic| topic.get("retention.ms")?.value.clone());
+    Ok((partitions_of(&looking(bootstrap)?, name)?.len(), retention))
 }
 
 /// Waits until no transaction is open in a topic. A commit is answered before its marker lies in every partition, and what stands

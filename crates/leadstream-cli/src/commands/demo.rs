@@ -10,16 +10,15 @@ use leadstream_config::Config;
 use leadstream_http::Engine;
 use leadstream_kafka::{KafkaLog, KafkaReader};
 use leadstream_runtime::log::{
-    CleanupPolicy, Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
-    TopicSpec,
+    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, TopicIndex, TopicPartition,
 };
 use serde::Deserialize;
 
-use crate::arguments::{ConfigurationArguments, DemoArguments, GenerateArguments};
+use crate::arguments::{ConfigurationArguments, DemoArguments, GenerateArguments, SourceTopicArguments};
 use crate::commands::generate::{KafkaSink, feed, segment_topic, wall_clock};
 use crate::commands::run::Service;
-use crate::commands::topics::{create, patiently, refused};
-use crate::connection::connect;
+use crate::commands::topics::{create, patiently, refused, source_topics};
+use crate::connection::{connect, own_topics};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_connect;
@@ -82,22 +81,8 @@ fn demo_configuration(given: &ConfigurationArguments, arguments: &DemoArguments)
 
 /// Creates what is missing, source topics too: nobody else will in a demo.
 fn prepare(log: &KafkaLog, config: &Config) -> Result<(), Failure> {
-    create(log, config)?;
-    let sources: Vec<TopicSpec> = config
-        .sources
-        .iter()
-        .map(|source| TopicSpec {
-            name: source.topic.to_string(),
-            partitions: config.topics.partitions,
-            replication: u16::try_from(config.topics.replication_factor).ok(),
-            cleanup_policy: CleanupPolicy::Delete,
-            // The events of the past carry their own time.
-            retention_ms: None,
-            max_message_bytes: None,
-            settings: std::collections::BTreeMap::new(),
-        })
-        .collect();
-    patiently(|| log.create(&sources))
+    let sources = source_topics(config, &SourceTopicArguments::default())?;
+    create(log, own_topics(config).into_iter().chain(sources).collect(), |_| Ok(())).map(|_| ())
 }
 
 /// First a past, as fast as it goes, then the present at its own pace.
@@ -198,11 +183,14 @@ impl Teller {
             .map_err(refused)?;
         let mut starts = Vec::new();
         for (place, topic) in (0u16..).zip(&topics) {
-            let partitions =
-                patiently(|| log.describe(&[topic]))?.into_iter().flatten().next().map_or(0, |topic| topic.partitions);
+            let partitions = patiently(log, || log.describe(&[topic]))?
+                .into_iter()
+                .flatten()
+                .next()
+                .map_or(0, |topic| topic.partitions);
             let asked: Vec<TopicPartition> =
                 (0..partitions).map(|partition| TopicPartition::new(topic, partition)).collect();
-            for (partition, bounds) in (0..).zip(patiently(|| log.bounds(&asked))?) {
+            for (partition, bounds) in (0..).zip(patiently(log, || log.bounds(&asked))?) {
                 let partition = ReaderPartition { topic: TopicIndex(place), partition };
                 starts.push(ReadStart { partition, offset: bounds.end_offset });
             }

@@ -172,10 +172,10 @@ impl KafkaSink {
     /// Opens a producer for a topic.
     #[expect(clippy::disallowed_methods, reason = "transactions last for a part of a second")]
     pub(crate) fn open(log: &KafkaLog, config: &Config, topic: &str) -> Result<KafkaSink, Failure> {
-        let known = patiently(|| log.describe(&[topic]))?;
+        let known = patiently(log, || log.describe(&[topic]))?;
         if known.iter().all(Option::is_none) {
             return Err(Failure::NotDone(format!(
-                "topic {topic} does not exist: create it, with retention.ms=-1 for events of the past"
+                "topic {topic} does not exist: create it with `leadstream topics create --sources`"
             )));
         }
         let options = ProducerOptions {
@@ -184,7 +184,7 @@ impl KafkaSink {
             transaction_timeout: config.kafka.transaction_timeout.as_duration(),
             queue_records: QUEUE_RECORDS,
         };
-        let producer = patiently(|| log.open_producer(&options))?;
+        let producer = patiently(log, || log.open_producer(&options))?;
         Ok(KafkaSink { producer, began: Instant::now(), records: 0 })
     }
 

@@ -1,14 +1,15 @@
 //! `leadstream topics create|check`: Leadstream's own topics as they must be, and the source topics as they are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use leadstream_config::Config;
+use leadstream_config::{Config, Retention, Source, TimeSpan};
 use leadstream_kafka::KafkaLog;
-use leadstream_runtime::log::{Log, LogError, TopicDescription};
+use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicDescription, TopicSpec};
 
-use crate::arguments::{ConfigurationArguments, TopicsCommand};
+use crate::arguments::{ConfigurationArguments, SourceTopicArguments, TopicsCommand};
 use crate::connection::{connect, is_freely_kept, own_topics};
 use crate::engine::told::record_difference;
 use crate::failure::Failure;
@@ -21,21 +22,22 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// How long a command of a person asks a cluster that cannot tell.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Until a person is told what is waited for.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Result<(), Failure> {
     let config = configuration_to_connect(given)?.config;
     let log = connect(&config)?;
-    match command {
-        TopicsCommand::Create => {
-            let created = create(&log, &config)?;
-            for name in &created {
-                terminal::print(&format!("created {name}\n"))?;
-            }
-            if created.is_empty() {
-                terminal::print("all topics were there already\n")?;
-            }
+    if let TopicsCommand::Create { sources } = command {
+        let mut wanted = own_topics(&config);
+        if sources.sources {
+            wanted.extend(source_topics(&config, sources)?);
         }
-        TopicsCommand::Check => {}
+        let created = create(&log, wanted, |spec| terminal::print(&format!("creating {}\n", described(spec))))?;
+        if created == 0 {
+            terminal::print("all topics were there already\n")?;
+        }
     }
     let differences = differences(&log, &config)?;
     if differences.is_empty() {
@@ -47,20 +49,67 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &TopicsCommand) -> Re
     Err(Failure::Told)
 }
 
-/// Creates the topics of Leadstream's own that are missing. Returns their names.
-pub(crate) fn create(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
-    let specs = own_topics(config);
-    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-    let described = patiently(|| log.describe(&names))?;
-    let missing: Vec<_> =
-        specs.iter().zip(described).filter(|(_, found)| found.is_none()).map(|(spec, _)| spec.clone()).collect();
-    patiently(|| log.create(&missing))?;
-    Ok(missing.into_iter().map(|spec| spec.name).collect())
+/// Creates those topics that are missing, and changes none that is there. Each is announced before. Returns how many were created.
+pub(crate) fn create(
+    log: &KafkaLog,
+    wanted: Vec<TopicSpec>,
+    announce: impl Fn(&TopicSpec) -> Result<(), Failure>,
+) -> Result<usize, Failure> {
+    let names: Vec<&str> = wanted.iter().map(|spec| spec.name.as_str()).collect();
+    let found = patiently(log, || log.describe(&names))?;
+    let missing: Vec<TopicSpec> =
+        wanted.iter().zip(found).filter(|(_, found)| found.is_none()).map(|(spec, _)| spec.clone()).collect();
+    missing.iter().try_for_each(announce)?;
+    patiently(log, || log.create(&missing))?;
+    Ok(missing.len())
+}
+
+/// The topics of the sources as they are made where they are missing.
+pub(crate) fn source_topics(config: &Config, wanted: &SourceTopicArguments) -> Result<Vec<TopicSpec>, Failure> {
+    let partitions = wanted.source_partitions.unwrap_or(config.topics.partitions);
+    let retention_ms = match wanted.source_retention {
+        // Events carry their own time: with a limit, a broker deletes old ones before anybody has read them.
+        None | Some(Retention::Unlimited) => None,
+        Some(Retention::For(span)) => Some(span.as_ms()),
+    };
+    let keyed = config.sources.iter().find(|source| source.keyed && partitions != config.topics.partitions);
+    if let Some(source) = keyed {
+        return Err(Failure::input(format!(
+            "{} is keyed, so it needs {} partitions as Leadstream's own topics: leave --source-partitions out, or set keyed: false",
+            source.topic, config.topics.partitions
+        )));
+    }
+    let topic = |source: &Source| TopicSpec {
+        name: source.topic.to_string(),
+        partitions,
+        replication: u16::try_from(config.topics.replication_factor).ok(),
+        cleanup_policy: CleanupPolicy::Delete,
+        retention_ms,
+        max_message_bytes: None,
+        settings: BTreeMap::new(),
+    };
+    Ok(config.sources.iter().map(topic).collect())
+}
+
+/// What a topic will be, in a line.
+fn described(spec: &TopicSpec) -> String {
+    let counted = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let partitions = counted(spec.partitions.into(), "partition", "partitions");
+    let copies = match spec.replication {
+        Some(count) => counted(count.into(), "copy", "copies"),
+        None => "as many copies as the cluster makes".to_owned(),
+    };
+    let kept = match (spec.cleanup_policy, spec.retention_ms) {
+        (CleanupPolicy::Compact, _) => "the newest record of each key is kept".to_owned(),
+        (_, None) => "records are kept for ever".to_owned(),
+        (_, Some(ms)) => format!("records are kept for {}", TimeSpan::from_ms(ms)),
+    };
+    format!("{}: {partitions}, {copies}, {kept}", spec.name)
 }
 
 /// Every way in which topics are not as they must be, a line each. A source topic must exist; a keyed one with as many partitions as tasks.
 pub(crate) fn differences(log: &KafkaLog, config: &Config) -> Result<Vec<String>, Failure> {
-    patiently(|| compare(log, config))
+    patiently(log, || compare(log, config))
 }
 
 fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
@@ -86,7 +135,10 @@ fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
     for (source, found) in config.sources.iter().zip(log.describe(&sources)?) {
         match found {
             None => {
-                lines.push(format!("{}: does not exist: it is a source, create it or correct its name", source.topic))
+                lines.push(format!(
+                    "{}: does not exist: it is a source; create it with `leadstream topics create --sources`, or correct its name",
+                    source.topic
+                ));
             }
             Some(found) if source.keyed && found.partitions != config.topics.partitions => lines.push(format!(
                 "{}: has {} partitions, a keyed source needs {} as the others: give it so many, or set keyed: false",
@@ -172,16 +224,43 @@ fn warn_of_retention(config: &Config, described: &[TopicDescription]) {
     }
 }
 
-/// Asks again while the cluster cannot tell yet, as for moments after a topic was created, and gives up after some seconds.
+/// Asks again while the cluster cannot tell yet, as for moments after a topic was created, and gives up after some seconds. Whoever waits at
+/// the terminal is told for what, and in the end what to look at.
 #[expect(clippy::disallowed_methods, reason = "patience ends")]
-pub(crate) fn patiently<T>(mut question: impl FnMut() -> Result<T, LogError>) -> Result<T, Failure> {
-    let began = Instant::now();
-    loop {
-        match question() {
-            Err(LogError::Retry(_)) if began.elapsed() < PATIENCE => std::thread::sleep(RETRY_PAUSE),
-            answer => return answer.map_err(refused),
-        }
-    }
+pub(crate) fn patiently<T>(log: &KafkaLog, mut question: impl FnMut() -> Result<T, LogError>) -> Result<T, Failure> {
+    std::thread::scope(|scope| {
+        let (answered, waiting) = channel::<()>();
+        scope.spawn(move || {
+            if waiting.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
+                terminal::note(format!("waiting for Kafka at {} ...", log.bootstrap()));
+            }
+        });
+        let began = Instant::now();
+        let answer = loop {
+            match question() {
+                Err(LogError::Retry(_)) if began.elapsed() < PATIENCE => std::thread::sleep(RETRY_PAUSE),
+                answer => break answer,
+            }
+        };
+        drop(answered);
+        answer.map_err(|error| match (error, log.last_trouble()) {
+            (LogError::Retry(_), Some(trouble)) => unreachable_cluster(log.bootstrap(), began.elapsed(), &trouble),
+            (error, _) => refused(error),
+        })
+    })
+}
+
+/// Words for a cluster that could not be reached.
+fn unreachable_cluster(bootstrap: &str, waited: Duration, trouble: &str) -> Failure {
+    let seconds = waited.as_secs();
+    // librdkafka puts the connection in front and its state behind.
+    let trouble = trouble.split_once("/bootstrap: ").map_or(trouble, |(_, trouble)| trouble);
+    let trouble = trouble.split(" (after ").next().unwrap_or(trouble).replace("ipv4#", "").replace("ipv6#", "");
+    Failure::NotDone(format!(
+        "Kafka at {bootstrap} did not answer for {seconds} seconds\n  the last attempt: {trouble}\n  is a broker running there? another \
+         address is given by kafka.bootstrap of the configuration, LEADSTREAM_KAFKA__BOOTSTRAP or --set kafka.bootstrap=HOST:PORT; \
+         encryption and login by kafka.common"
+    ))
 }
 
 /// Words for a cluster that refuses or does not answer.

@@ -134,6 +134,28 @@ fn topics_that_are_not_as_they_must_be_are_named() {
     assert!(String::from_utf8_lossy(&fewer.stdout).contains("topics.redo: has 4 partitions, needs 3"));
 }
 
+#[test]
+fn source_topics_are_created_where_they_are_asked_for_and_never_changed() {
+    let application = Application::new(Broker::shared(), "sourced", false);
+    let other = ["--set", "sources[0].topic=sourced-clicks"];
+    let create = |rest: &[&str]| {
+        let output = application.run(&[&["topics", "create"], rest, &other].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = create(&[]);
+    let hint = "sourced-clicks: does not exist: it is a source; create it with `leadstream topics create --sources`, or correct its name\n";
+    assert_eq!((code, said.ends_with(hint)), (Some(1), true), "{said}");
+    let (code, said) = create(&["--sources", "--source-partitions", "2", "--source-retention", "30d"]);
+    let expected =
+        "creating sourced-clicks: 2 partitions, 1 copy, records are kept for 30d\nall topics are as they must be\n";
+    assert_eq!((code, said.as_str()), (Some(0), expected));
+    // What is there stays as it is, whatever is asked for.
+    let (code, said) = create(&["--sources", "--source-partitions", "3"]);
+    assert_eq!((code, said.as_str()), (Some(0), "all topics were there already\nall topics are as they must be\n"));
+    let described = topics::shape(&Broker::shared().bootstrap(), "sourced-clicks").expect("the topic is there");
+    assert_eq!(described, (2, Some("2592000000".to_owned())));
+}
+
 /// The topics that a reset deletes.
 const INTERNAL: [&str; 4] = ["contacts-changelog", "redo", "interactions", "plans"];
 
