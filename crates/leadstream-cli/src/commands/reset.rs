@@ -78,7 +78,7 @@ fn claim_what_exists(config: &Config, state: &Path) -> Result<Option<FolderClaim
 #[expect(clippy::disallowed_methods, reason = "a session lasts so long and no longer")]
 fn await_nobody(log: &KafkaLog, group: &str) -> Result<(), Failure> {
     let limit = log.session_timeout() + SESSION_SLACK;
-    let members = || patiently(|| log.members(group, ANSWER_TIMEOUT));
+    let members = || patiently(log, || log.members(group, ANSWER_TIMEOUT));
     let mut left = members()?;
     if left.is_empty() {
         return Ok(());
