@@ -1,7 +1,6 @@
 //! The plans that figures are measured with.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use leadstream_core::plan::PlanSet;
@@ -15,11 +14,6 @@ pub struct PlanProblem(String);
 /// The plan of twenty rules, as text.
 pub fn twenty_rules() -> &'static str {
     include_str!("../plans/twenty-rules.yaml")
-}
-
-/// Where the plan of twenty rules lies.
-pub fn twenty_rules_path() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/plans/twenty-rules.yaml"))
 }
 
 /// A plan of ten rules that events match, and so many that none matches, of the kinds of which large plans have many: a URL, a campaign, a

@@ -29,8 +29,13 @@ fn told(layers: &Layers) -> String {
     }
 }
 
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    package().join("../..").join(path)
 }
 
 const SOURCE: &str = "sources: [{ topic: web, format: segment }]\n";

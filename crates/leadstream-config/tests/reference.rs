@@ -1,13 +1,18 @@
 //! The table of all keys in docs/configuration.md is made from the types, so that it cannot go stale.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 const BEGIN: &str =
     "<!-- keys: made from the types; LEADSTREAM_WRITE_GENERATED=1 cargo test -p leadstream-config -->\n";
 const END: &str = "<!-- end of keys -->";
+
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
 
 /// The definition a schema refers to, directly or as one of several.
 fn target<'s>(schema: &'s Value, root: &'s Value) -> &'s Value {
@@ -63,7 +68,7 @@ fn the_table_of_keys_in_the_documentation_is_the_one_the_types_make() {
     assert!(table.contains("One of segment, leadstream-json, leadstream-avro, json, csv, avro."), "{table}");
     table.push('\n');
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+    let path = package().join("../../docs/configuration.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("the page has the beginning of the table");
     let (kept, after) = rest.split_once(END).expect("the page has the end of the table");

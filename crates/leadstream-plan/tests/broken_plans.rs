@@ -4,19 +4,25 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 use leadstream_plan::{Code, Options, Report, Source, Style, check, compile};
+
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
 
 fn report(paths: &[&str]) -> Report {
     let read = |path: &&str| Source {
         name: (*path).to_owned(),
-        text: fs::read_to_string(format!("{}/tests/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap(),
+        text: fs::read_to_string(package().join("tests").join(path)).unwrap(),
     };
     check(paths.iter().map(read).collect(), &Options::default())
 }
 
 fn broken_files() -> Vec<String> {
-    let folder = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broken")).unwrap();
+    let folder = fs::read_dir(package().join("tests/broken")).unwrap();
     let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
     names.sort();
@@ -58,7 +64,7 @@ fn every_code_is_shown_at_least_once() {
 #[test]
 fn spans_lie_in_the_text_and_lines_and_columns_agree_with_them() {
     for name in broken_files() {
-        let text = fs::read_to_string(format!("{}/tests/broken/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text = fs::read_to_string(package().join("tests/broken").join(&name)).unwrap();
         for diagnostic in compile(&name, &text, &Options::default()).diagnostics {
             assert!(text.get(diagnostic.span.clone()).is_some(), "{}", diagnostic.short());
             let line = text.lines().nth(diagnostic.line - 1).unwrap_or_default();

@@ -4,14 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use leadstream_core::HistoryLimits;
 use leadstream_plan::{Code, Options, Severity, Style, compile, plan_schema};
 
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 #[track_caller]
 fn check(path: &str, fresh: &str) {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path);
+    let path = package().join("../..").join(path);
     if std::env::var_os("LEADSTREAM_WRITE_GENERATED").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, fresh).unwrap();

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use leadstream_core::HistoryLimits;
 use leadstream_core::expr::{Comparison, Expr, Literal, ScoreRef};
@@ -13,8 +13,9 @@ use leadstream_core::points::Points;
 use leadstream_core::time::{Span, Timestamp};
 use leadstream_plan::{Options, Source, Style, check, compile};
 
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+/// The repository. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn root() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default().join("../..")
 }
 
 fn sources(folder: &str) -> Vec<Source> {

@@ -7,12 +7,16 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
-/// The root of the workspace.
+/// The root of the workspace that the test runs in. Found when it runs, from the folder of its package: a path that is built in would be that of
+/// the checkout that was built last, where several share what cargo builds.
+///
+/// # Panics
+/// Outside of the repository.
 pub fn root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    root.pop();
-    root.pop();
-    root
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let begin = package.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let root = begin.ancestors().find(|folder| folder.join("ARCHITECTURE.md").exists());
+    root.expect("a folder above has ARCHITECTURE.md").to_owned()
 }
 
 /// The workspace as cargo describes it, with every dependency resolved.

@@ -119,6 +119,15 @@ fn no_file_outgrows_a_reader() {
 }
 
 #[test]
+fn no_program_has_the_path_of_the_checkout_in_it_that_it_was_built_in() {
+    // In two halves, or this file would be found itself.
+    let built_in = ["env!(\"CARGO_MANIFEST", "_DIR\")"].concat();
+    for (path, text) in project_files() {
+        assert!(!text.contains(&built_in), "{}: ask for the path when the program runs", shown(&path));
+    }
+}
+
+#[test]
 fn nothing_is_left_unfinished() {
     for (path, text) in project_files() {
         if path.ends_with("house.rs") {

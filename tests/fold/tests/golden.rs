@@ -5,7 +5,7 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use leadstream_core::contact::{Contact, Level, Savepoint, SubjectId};
@@ -107,9 +107,14 @@ fn redo_of(contact: &Contact, savepoint: &Savepoint) -> Vec<u8> {
     redo
 }
 
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 /// The golden files.
 fn golden() -> [Vec<u8>; 5] {
-    let path = |name: &str| -> PathBuf { Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name) };
+    let path = |name: &str| -> PathBuf { package().join("tests/golden/v1").join(name) };
     let names = ["before", "redo", "after", "late-redo", "late"];
     let paths = names.map(|name| path(&format!("contact-{name}.bin")));
     if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() {

@@ -200,7 +200,14 @@ fn kafka_script() -> PathBuf {
     repository_root().join("scripts/kafka")
 }
 
-/// The root of the repository, two folders above this package.
-pub(crate) fn repository_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+/// The root of the repository that the test runs in. Found when it runs, from the folder of its package: a path that is built in would be
+/// that of the checkout that was built last, where several share what cargo builds.
+///
+/// # Panics
+/// Outside of a repository: then there is no broker to start either.
+pub fn repository_root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let begin = package.or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let root = begin.ancestors().find(|folder| folder.join("scripts/kafka").exists());
+    root.unwrap_or_else(|| panic!("no folder above {} has scripts/kafka", begin.display())).to_owned()
 }

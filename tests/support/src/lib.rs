@@ -19,7 +19,7 @@ pub mod topics;
 mod watchdog;
 
 pub use binary::leadstream_binary;
-pub use broker::{Broker, BrokerOptions};
+pub use broker::{Broker, BrokerOptions, repository_root};
 pub use error::SupportError;
 pub use foreign::ForeignRecord;
 pub use process::Process;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use flate2::read::GzDecoder;
-use leadstream_test_support::{NewRecord, leadstream_binary};
+use leadstream_test_support::{NewRecord, leadstream_binary, repository_root};
 
 /// Names the folder with the data that tests share; by default it lies beside the repository.
 const DATA_VARIABLE: &str = "TEST_SHARED_DATA";
@@ -228,7 +228,7 @@ fn milliseconds(at: &str) -> i64 {
 
 /// A path of the repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    repository_root().join(path)
 }
 
 #[cfg(test)]

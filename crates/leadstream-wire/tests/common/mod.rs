@@ -3,13 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on stops, and says what it skips")]
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use leadstream_wire::{DeadLetter, Decoded, Decoder, EventBatch, InputRecord, SourceFormat};
 
+/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
+fn package() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
 /// The lines of a published data set; nothing, with a printed reason, where it is not at hand.
 pub(crate) fn shared_lines(name: &str) -> Option<Vec<String>> {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    let path: PathBuf = package().join("../../../shared/data").join(name);
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(error) => {
@@ -48,7 +53,7 @@ pub(crate) fn properties(event: &leadstream_core::Event) -> String {
 
 /// Compares bytes with a golden file of version 1; `LEADSTREAM_WRITE_GOLDEN=1` writes files that do not exist yet, and never changes one.
 pub(crate) fn assert_golden(name: &str, bytes: &[u8]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1").join(name);
+    let path = package().join("tests/golden/v1").join(name);
     if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() && !path.exists() {
         std::fs::write(&path, bytes).unwrap();
     }

@@ -10,6 +10,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use leadstream_test_support::repository_root;
+
 /// What every Debian has.
 const BASE: [&str; 20] = [
     "awk",
@@ -85,7 +87,7 @@ impl Machine {
 
     /// A script with its arguments, not started.
     fn command_of(&self, script: &str, arguments: &[&str]) -> Command {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts").join(script);
+        let script = repository_root().join("scripts").join(script);
         let mut command = Command::new(script);
         command.args(arguments).env_clear().env("PATH", self.bin()).env("HOME", self.folder.path());
         command.env("XDG_CACHE_HOME", self.folder.path().join("cache"));

@@ -1,12 +1,12 @@
 //! Every query of the alert rules and of the dashboard, on a real Prometheus that scrapes a running Leadstream.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use leadstream_system::Application;
-use leadstream_test_support::{Broker, Process};
+use leadstream_test_support::{Broker, Process, repository_root};
 use serde_json::Value;
 
 /// There while a task is being restored, and a test cannot wait for that: its queries must run, and may be empty.
@@ -15,7 +15,7 @@ const ONLY_WHILE_RESTORING: &str = "leadstream_restore_remaining_records";
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+    repository_root().join(path)
 }
 
 /// The queries of the dashboard, with an interval in place of Grafana's variable.
