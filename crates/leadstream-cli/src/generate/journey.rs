@@ -56,6 +56,9 @@ enum Step {
     Webinar,
 }
 
+/// Visits in a hundred that are those of regular customers.
+const REGULAR_PERCENT: u8 = 5;
+
 /// What people do of their own accord on the pages, with how often. What cannot be (an order without a cart) becomes a page.
 const CAR: &[(u64, Step)] = &[
     (700, Step::Page),
@@ -83,6 +86,24 @@ const SHOP: &[(u64, Step)] = &[
     (5, Step::Survey),
     (5, Step::Invite),
     (4, Step::Install),
+];
+/// Regular customers know what they want, and what they have from the programme.
+const REGULAR: &[(u64, Step)] = &[
+    (80, Step::Page),
+    (60, Step::ProductList),
+    (200, Step::Product),
+    (250, Step::AddToCart),
+    (80, Step::Checkout),
+    (160, Step::Order),
+    (3, Step::Refund),
+    (30, Step::Review),
+    (20, Step::Subscribe),
+    (20, Step::StoreVisit),
+    (20, Step::SignUp),
+    (10, Step::Survey),
+    (15, Step::Invite),
+    (10, Step::Install),
+    (5, Step::Webinar),
 ];
 const OFFER: &[(u64, Step)] = &[
     (760, Step::Page),
@@ -126,21 +147,15 @@ impl Journeys {
         };
     }
 
-    /// A new visit, or a mail. People who have had enough rarely come.
+    /// A new visit, or a mail.
     fn arrive(&mut self, random: &mut Random) -> Visit {
         let count = self.people.len() as u32;
-        let mut number = random.skewed(count, self.skew);
-        for _ in 0..8 {
-            let person = &mut self.people[number as usize];
-            if !person.is_quiet {
-                break;
-            }
-            if random.percent(2) {
-                person.is_quiet = false;
-                break;
-            }
-            number = random.skewed(count, self.skew);
-        }
+        let regulars = people::regulars(count);
+        let number = if regulars > 0 && random.percent(REGULAR_PERCENT) {
+            people::regular(random.below(u64::from(regulars)) as u32)
+        } else {
+            self.somebody(random)
+        };
         let interest = people::interest(number, self.bots);
         let person = &mut self.people[number as usize];
         person.visits = person.visits.saturating_add(1);
@@ -158,6 +173,24 @@ impl Journeys {
             Interest::Car | Interest::Offer => (Step::Page, 1 + random.below(10) as u8),
         };
         Visit { person: number, interest, next, left }
+    }
+
+    /// Anybody, but for those who have had enough: they rarely come.
+    fn somebody(&mut self, random: &mut Random) -> u32 {
+        let count = self.people.len() as u32;
+        let mut number = random.skewed(count, self.skew);
+        for _ in 0..8 {
+            let person = &mut self.people[number as usize];
+            if !person.is_quiet {
+                break;
+            }
+            if random.percent(2) {
+                person.is_quiet = false;
+                break;
+            }
+            number = random.skewed(count, self.skew);
+        }
+        number
     }
 
     /// What comes after a step; `None` where the visit is over.
@@ -178,6 +211,7 @@ impl Journeys {
         let table = match visit.interest {
             Interest::Crawl => return Some(Step::Page),
             Interest::Car => CAR,
+            Interest::Shop if people::is_regular(visit.person) => REGULAR,
             Interest::Shop => SHOP,
             Interest::Offer => OFFER,
         };
@@ -220,7 +254,7 @@ impl Journeys {
             Head { kind, name: page.map(|(name, _)| name).or(name), id_field, number: self.made, seed: self.seed };
         let mut message = Message::begin(&head, into, &mut self.day);
         match (visit.next, page) {
-            (Step::Describe, _) => describe(number, person, &mut message),
+            (Step::Describe, _) => describe(number, visit.interest, person, &mut message),
             (_, Some((name, path))) => {
                 message.text("path", path);
                 message.text("title", name);
@@ -270,7 +304,7 @@ fn page(interest: Interest, random: &mut Random) -> (&'static str, &'static str)
     })
 }
 
-fn describe(number: u32, person: &mut Person, message: &mut Message<'_>) {
+fn describe(number: u32, interest: Interest, person: &mut Person, message: &mut Message<'_>) {
     person.is_described = true;
     let (city, country) = people::city(number);
     message.number("age", people::age(number));
@@ -280,6 +314,9 @@ fn describe(number: u32, person: &mut Person, message: &mut Message<'_>) {
     message.flag("consent", people::consents(number));
     if people::belongs(number, 9, 4) {
         message.text("customer_group", "fleet");
+    }
+    if people::has_card(number, interest) {
+        message.numbered("loyalty_card", "L-", 100_000 + u64::from(number));
     }
     if people::belongs(number, 10, 15) {
         message.numbered("vat_id", "PL", 1_000_000_000 + people::trait_of(number, 11) % 9_000_000_000);

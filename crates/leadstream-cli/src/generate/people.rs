@@ -49,8 +49,36 @@ pub(super) fn trait_of(person: u32, question: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// One in so many comes again and again, and buys.
+const REGULAR_EVERY: u32 = 1000;
+/// The first of them.
+const FIRST_REGULAR: u32 = 7;
+
+/// Whether somebody is one of the few who come again and again, and buy.
+pub(super) fn is_regular(person: u32) -> bool {
+    person % REGULAR_EVERY == FIRST_REGULAR
+}
+
+/// How many of those there are among so many people.
+pub(super) fn regulars(people: u32) -> u32 {
+    people.saturating_sub(FIRST_REGULAR).div_ceil(REGULAR_EVERY)
+}
+
+/// One of them, by a number from 0.
+pub(super) fn regular(number: u32) -> u32 {
+    FIRST_REGULAR + number * REGULAR_EVERY
+}
+
+/// Whether somebody has a card of the shop's programme.
+pub(super) fn has_card(person: u32, interest: Interest) -> bool {
+    is_regular(person) || (interest == Interest::Shop && belongs(person, 14, 20))
+}
+
 /// What somebody comes for.
 pub(super) fn interest(person: u32, bots: u8) -> Interest {
+    if is_regular(person) && bots < 100 {
+        return Interest::Shop;
+    }
     if trait_of(person, 0) % 100 < u64::from(bots) {
         return Interest::Crawl;
     }
@@ -63,7 +91,7 @@ pub(super) fn interest(person: u32, bots: u8) -> Interest {
 
 /// Whether the site knows somebody from the first visit on.
 pub(super) fn comes_known(person: u32) -> bool {
-    trait_of(person, 2) % 10 < 7
+    is_regular(person) || trait_of(person, 2) % 10 < 7
 }
 
 /// Age in years.

@@ -1,0 +1,52 @@
+//! `leadstream plan check|test`.
+
+use crate::place::{PLAN, Place};
+
+#[test]
+fn plans_are_checked_with_the_lines_that_are_wrong() {
+    let place = Place::new();
+    place.run(&["plan", "check"]).code(0);
+    place
+        .write("plans/cars.yaml", PLAN.replace("form_submitted", "form_submited").replace("points: 5", "points: five"));
+    let refused = place.run(&["plan", "check", "plans/cars.yaml"]).code(2);
+    assert!(refused.out().contains("did you mean `form_submitted`"), "{}", refused.out());
+    assert!(refused.out().contains("plans/cars.yaml:5"), "{}", refused.out());
+    let absent = place.run(&["plan", "check", "nothing.yaml"]).code(1);
+    assert!(absent.err().contains("cannot read nothing.yaml"), "{}", absent.err());
+    let both = place.run(&["plan", "check", "nothing.yaml", "plans/cars.yaml", "nowhere.yaml"]).code(1);
+    assert!(both.out().contains("did you mean `form_submitted`"), "{}", both.out());
+    assert!(
+        both.err().contains("cannot read nothing.yaml") && both.err().contains("cannot read nowhere.yaml"),
+        "{}",
+        both.err()
+    );
+    let piped =
+        place.run_with(&["plan", "check", "-"], PLAN.replace("form_submitted", "form_submited").as_bytes()).code(2);
+    assert!(piped.out().contains("--> standard input:4:21"), "{}", piped.out());
+    place.run_with(&["plan", "check", "-"], PLAN.as_bytes()).code(0);
+    let unmatched = place.run(&["plan", "check", "nothing/*.yaml"]).code(2);
+    assert!(unmatched.err().contains("no plan file matches nothing/*.yaml"), "{}", unmatched.err());
+    place.write("plans/cars.yaml", b"plan: \xff\n");
+    let bytes = place.run(&["plan", "check"]).code(2);
+    assert!(bytes.err().contains("byte 6 is not UTF-8"), "{}", bytes.err());
+}
+
+#[test]
+fn tests_in_plans_are_run_and_a_failure_ends_with_code_1() {
+    let place = Place::new();
+    let nothing = place.run(&["plan", "test"]).code(1);
+    assert!(nothing.err().contains("no plan has a `tests` section"), "{}", nothing.err());
+    let good = "tests:\n  - { name: a form, given: [ { form_submitted: {} } ], expect: { score: 40, stage: hot } }\n";
+    place.write("plans/cars.yaml", format!("{PLAN}{good}"));
+    let passed = place.run(&["plan", "test"]).code(0);
+    assert_eq!(passed.out(), "plans/cars.yaml  plan cars\n  ok    a form\n\n1 test: 1 passed, 0 failed\n");
+    let bad = "  - { name: two forms, given: [ { form_submitted: {} }, { form_submitted: {}, at: 1d } ], expect: { score: 80 } }\n";
+    place.write("plans/cars.yaml", format!("{PLAN}{good}{bad}"));
+    let failed = place.run(&["plan", "test", "plans/cars.yaml"]).code(1);
+    assert!(failed.out().contains("  FAIL  two forms  (plans/cars.yaml:12)"), "{}", failed.out());
+    assert!(failed.out().contains("score  80        40"), "{}", failed.out());
+    assert!(failed.out().ends_with("2 tests: 1 passed, 1 failed\n") && failed.err().is_empty(), "{}", failed.err());
+    place.write("plans/cars.yaml", format!("{PLAN}{good}  - {{ given: [] }}\n"));
+    let refused = place.run(&["plan", "test"]).code(2);
+    assert!(refused.out().contains("error[missing-key]: the test has no `expect`"), "{}", refused.out());
+}
