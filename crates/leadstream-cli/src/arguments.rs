@@ -131,7 +131,7 @@ pub(crate) struct DemoArguments {
     /// Where local state lies; without it storage.directory of the configuration
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Events a second
+    /// Events a second, from 1
     #[arg(long, default_value_t = 200)]
     pub(crate) rate: u64,
 }
@@ -150,7 +150,7 @@ pub(crate) enum ConfigCommand {
 pub(crate) enum PlanCommand {
     /// Say everything that is wrong with plan files, checked together as they would be in force together
     Check {
-        /// Plan files or patterns; without any, those of the configuration
+        /// Plan files or patterns, - for standard input; without any, those of the configuration
         files: Vec<PathBuf>,
         /// End with code 2 for warnings too
         #[arg(long)]
@@ -172,7 +172,7 @@ pub(crate) struct GenerateArguments {
     /// How many records; 0 goes on until Ctrl-C
     #[arg(long, default_value_t = 100_000)]
     pub(crate) events: u64,
-    /// How many people there are
+    /// How many people there are, 1 to 100000000
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) contacts: u32,
     /// Records a second, by the clock on the wall; 0 is as fast as it goes
@@ -181,25 +181,25 @@ pub(crate) struct GenerateArguments {
     /// The same seed and options give the same bytes, unless --live is given
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The time of the first event
+    /// The time of the first event, between 1900 and 2200
     #[arg(long, value_name = "INSTANT", default_value = "2026-01-01T00:00:00Z", value_parser = instant)]
     pub(crate) start: Timestamp,
-    /// Over how many days the events spread
+    /// Over how many days the events spread, 1 to 3650
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(crate) days: u32,
     /// Events happen now, as they are written; --start and --days mean nothing then
     #[arg(long)]
     pub(crate) live: bool,
-    /// How unequal people are: 0 gives everyone as many visits, 1 is Zipf's law, 2 is extreme
+    /// How unequal people are, 0 to 3: 0 gives everyone as many visits, 1 is Zipf's law, 2 is extreme
     #[arg(long, default_value_t = 0.6, value_parser = skew)]
     pub(crate) skew: f64,
-    /// Records in a hundred that are sent twice
+    /// Records in a hundred that are sent twice, 0 to 50
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=50))]
     pub(crate) duplicates: u8,
-    /// Records in a hundred that arrive long after they happened
+    /// Records in a hundred that arrive long after they happened, 0 to 50
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=50))]
     pub(crate) late: u8,
-    /// People in a hundred that are machines
+    /// People in a hundred that are machines, 0 to 100
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) bots: u8,
 }
@@ -227,7 +227,8 @@ pub(crate) struct ReplayArguments {
     /// Plan files or patterns instead of those of the configuration
     #[arg(long = "plan", value_name = "FILE")]
     pub(crate) plans: Vec<PathBuf>,
-    /// The final instant: timers due until then fire. Without it the time of the newest event
+    /// The final instant, behind the newest event: timers due until then fire. Without it, or before that event, the time of the newest event; no
+    /// event is left out
     #[arg(long, value_name = "INSTANT", value_parser = instant)]
     pub(crate) until: Option<Timestamp>,
     /// Where derived events go, one JSON object a line; - is standard output
@@ -239,7 +240,7 @@ pub(crate) struct ReplayArguments {
     /// Where records that could not be read go, one JSON object a line; - is standard output
     #[arg(long, value_name = "FILE|-")]
     pub(crate) dead_letters: Option<PathBuf>,
-    /// Threads; without it one for each core
+    /// Threads, 1 to 256; without it one for each core
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: Option<u16>,
 }

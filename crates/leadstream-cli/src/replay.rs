@@ -51,7 +51,7 @@ pub(crate) struct Options {
     pub(crate) plans: Arc<PlanSet>,
     /// How much history a contact keeps.
     pub(crate) history: HistoryLimits,
-    /// The final instant; `None`: the time of the newest event.
+    /// The final instant; `None`, or one before it: the time of the newest event.
     pub(crate) until: Option<Timestamp>,
     /// How many threads decode, and how many fold.
     pub(crate) threads: usize,
@@ -133,7 +133,8 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
 
 /// Moves every contact to the final instant and brings the result in order.
 fn finish(options: &Options, mut tally: Tally, folders: Vec<Folder>) -> Result<Outcome, Failure> {
-    let until = options.until.or(tally.newest);
+    // Every event counts, so there is no state before the newest of them.
+    let until = options.until.max(tally.newest);
     let folders: Vec<Folder> = thread::scope(|scope| {
         let finishing: Vec<_> = folders
             .into_iter()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use leadstream_config::{Examined, Layers, Loaded, Problems, examine, read_layers};
+use leadstream_config::{Examined, Layers, Loaded, Origin, Problem, Problems, examine, read_layers};
 
 use crate::arguments::ConfigurationArguments;
 use crate::examination;
@@ -12,7 +12,8 @@ use crate::terminal;
 /// Where a configuration is looked for when none is named, in this order.
 const PLACES: [&str; 3] = ["leadstream.yaml", "config/leadstream.yaml", "/etc/leadstream/leadstream.yaml"];
 
-/// Loads the configuration and tells its warnings. Without any file the defaults hold, under the environment and the flags.
+/// Loads the configuration for a command that connects to nothing. Without any file the defaults hold, under the environment and the flags.
+/// Of the warnings it tells those about variables and flags, which were meant for this command; the others are about a service.
 ///
 /// # Errors
 /// Everything that is wrong with what it says, its expressions included, has been told.
@@ -20,7 +21,7 @@ pub(crate) fn configuration(given: &ConfigurationArguments) -> Result<Loaded, Fa
     loaded(given, false)
 }
 
-/// The same for a command that connects: what librdkafka has against its settings is wrong as well.
+/// The same for a command that connects: what librdkafka has against its settings is wrong as well, and all warnings are told.
 ///
 /// # Errors
 /// As [`configuration`].
@@ -37,7 +38,8 @@ fn loaded(given: &ConfigurationArguments, connects: bool) -> Result<Loaded, Fail
     if examined.has_errors() {
         return Err(refusal(&examined));
     }
-    for warning in &examined.problems {
+    let concerns = |warning: &&Problem| connects || matches!(warning.origin, Origin::Environment(_) | Origin::Flag(_));
+    for warning in examined.problems.iter().filter(concerns) {
         terminal::note(warning);
     }
     examined.finish().map_err(|error| Failure::input(error.to_string()))

@@ -12,7 +12,11 @@ use crate::terminal;
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
-        ConfigCommand::Show => terminal::print(&configuration(given)?.render_effective()),
+        ConfigCommand::Show => {
+            let loaded = configuration(given)?;
+            loaded.warnings.iter().for_each(terminal::note);
+            terminal::print(&loaded.render_effective())
+        }
         ConfigCommand::Check => check(given),
     }
 }

@@ -1,5 +1,6 @@
 //! `leadstream contact show`: asks the running service and tells a person what a contact's scores are made of.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ fn ask(base: &str, address: &str) -> Result<String, Failure> {
 
 /// The explanation as text.
 fn render(view: &ContactView) -> String {
-    let mut text = format!("contact {}  at {}\n", view.contact, view.at);
+    let mut text = format!("contact {}, as of {}\n", view.contact, view.at);
     // Writing to a text cannot fail.
     if let Some(asked) = &view.asked {
         let _ = writeln!(text, "(asked for at {asked}; nobody knows more yet)");
@@ -87,12 +88,28 @@ fn render_plan(view: &ContactView, plan: &PlanView, text: &mut String) -> std::f
     }
     let name = format!("plan:{}", plan.plan);
     if let Some(ledger) = view.ledgers.iter().find(|ledger| ledger.of == name) {
-        for line in &ledger.lines {
+        for line in ledger.lines.iter().filter(|line| line.value != 0.0) {
             render_line(line, text)?;
         }
+        render_nothing(&ledger.lines, text)?;
         writeln!(text, "  {:>10}  in all", ledger.score)?;
     }
     Ok(())
+}
+
+/// Bookings that give nothing, such as those of rules that only tag or whose cap is full, in one line.
+fn render_nothing(lines: &[LineView], text: &mut String) -> std::fmt::Result {
+    let mut rules: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.value == 0.0 && line.kind == "booked") {
+        *rules.entry(line.rule.as_deref().unwrap_or_default()).or_default() += 1;
+    }
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let times =
+        |(rule, count): (&str, usize)| if count == 1 { rule.to_owned() } else { format!("{rule} {count} times") };
+    let rules: Vec<String> = rules.into_iter().map(times).collect();
+    writeln!(text, "  {:>+10}  {}", 0, rules.join(", "))
 }
 
 fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
@@ -162,6 +179,29 @@ mod tests {
     fn what_is_missing_is_said_in_words() {
         let reasons = [MissingView::Points { points: 12.5 }, MissingView::Condition];
         assert_eq!(missing(&reasons), "12.5 points are missing; the plan's condition does not hold");
+    }
+
+    #[test]
+    fn bookings_that_give_nothing_take_one_line() {
+        let line = |rule: &str, kind: &str, value| LineView {
+            kind: kind.to_owned(),
+            rule: Some(rule.to_owned()),
+            value,
+            ..LineView::default()
+        };
+        let lines = [
+            line("tag", "booked", 0.0),
+            line("visit", "booked", 1.0),
+            line("visit", "booked", 0.0),
+            line("visit", "booked", 0.0),
+            line("age", "fit", 0.0),
+        ];
+        let mut text = String::new();
+        render_nothing(&lines, &mut text).unwrap();
+        assert_eq!(text, "          +0  tag, visit 2 times\n");
+        text.clear();
+        render_nothing(&lines[1..2], &mut text).unwrap();
+        assert_eq!(text, "");
     }
 
     #[test]

@@ -58,13 +58,19 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
         write_dead_letters(&outcome.tally.dead_records, output)?;
     }
     outputs.finish()?;
-    let summary = Summary { outcome: &outcome, plans: &set, elapsed: began.elapsed() }.render();
+    let summary = Summary { outcome: &outcome, plans: &set, asked: arguments.until, elapsed: began.elapsed() }.render();
     // Results on standard output are for programs; the summary must not stand among them.
     if arguments.uses_standard_output() {
         terminal::note(summary.trim_end());
-        return Ok(());
+    } else {
+        terminal::print(&summary)?;
     }
-    terminal::print(&summary)
+    match outcome.tally.nothing_but_dead() {
+        Some(first) => Err(Failure::NotDone(format!(
+            "no record could be read; the first is {first}\nare the files in the format of the source? --source NAME or --format names another"
+        ))),
+        None => Ok(()),
+    }
 }
 
 impl ReplayArguments {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadstream_core::derived::DerivedKind;
 use leadstream_core::plan::{Plan, PlanSet};
-use leadstream_core::{DerivedEvent, Points};
+use leadstream_core::{DerivedEvent, Points, Timestamp};
 
 use super::writing::derived_in_order;
 use super::{Folder, Outcome, Tally};
@@ -21,6 +21,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) outcome: &'a Outcome,
     /// The plans.
     pub(crate) plans: &'a PlanSet,
+    /// The final instant that was asked for.
+    pub(crate) asked: Option<Timestamp>,
     /// How long it took.
     pub(crate) elapsed: Duration,
 }
@@ -47,6 +49,12 @@ impl Summary<'_> {
         match self.outcome.until {
             Some(until) => writeln!(text, ", scored up to {until}")?,
             None => writeln!(text)?,
+        }
+        if let Some(asked) = self.asked.filter(|asked| tally.newest.is_some_and(|newest| newest > *asked)) {
+            writeln!(
+                text,
+                "  --until {asked} lies before the newest event; no event is left out, so it means nothing here"
+            )?;
         }
         let outcomes = [
             ("applied", leadstream_core::Outcome::Applied),

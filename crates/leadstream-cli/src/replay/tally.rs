@@ -119,6 +119,13 @@ impl Tally {
         self.dead_records.sort_by_key(|record| (record.file_place, record.line));
     }
 
+    /// Where the first record that could not be read is, and why, if none became an event and some should have.
+    pub(crate) fn nothing_but_dead(&self) -> Option<String> {
+        let events: u64 = self.outcomes.values().sum();
+        let first = self.dead_records.first().filter(|_| events == 0)?;
+        Some(format!("{}:{}: {}: {}", first.file, first.line, first.letter.code, first.letter.reason))
+    }
+
     /// The first dead letters of a code, as `file:line`.
     pub(crate) fn examples(&self, code: DeadLetterCode) -> impl Iterator<Item = String> {
         let of_code = self.dead_records.iter().filter(move |record| record.letter.code == code);

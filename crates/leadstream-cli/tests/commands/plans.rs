@@ -50,3 +50,19 @@ fn tests_in_plans_are_run_and_a_failure_ends_with_code_1() {
     let refused = place.run(&["plan", "test"]).code(2);
     assert!(refused.out().contains("error[missing-key]: the test has no `expect`"), "{}", refused.out());
 }
+
+#[test]
+fn a_plan_can_be_checked_where_there_is_no_configuration_without_a_word_about_it() {
+    let place = Place::new();
+    std::fs::remove_file(place.path("leadstream.yaml")).unwrap();
+    let checked = place.run(&["plan", "check", "plans/cars.yaml"]).code(0);
+    assert_eq!(checked.err(), "");
+    place.write("e.jsonl", "");
+    let replayed = place.run(&["replay", "e.jsonl", "--plan", "plans/cars.yaml"]).code(0);
+    assert_eq!(replayed.err(), "");
+    // What was said to this command by a flag or a variable is another matter.
+    let said = place.run(&["plan", "check", "plans/cars.yaml", "--set", "http.listen=0.0.0.0:80"]).code(0);
+    assert!(said.err().contains("can be reached from other machines"), "{}", said.err());
+    let checked = place.run(&["config", "check"]).code(0);
+    assert!(checked.err().contains("no sources"), "{}", checked.err());
+}

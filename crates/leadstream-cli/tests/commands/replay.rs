@@ -204,3 +204,33 @@ fn commands_about_contacts_are_read_before_the_events() {
     assert_eq!(scores.iter().map(score).collect::<Vec<_>>(), [Some(55.0), Some(0.0)]);
     assert!(replayed.out().contains("dead (command_unsupported)"), "{}", replayed.out());
 }
+
+#[test]
+fn a_replay_of_which_nothing_could_be_read_fails_and_says_so_behind_its_summary() {
+    let place = Place::new();
+    place.write("bad.jsonl", "nonsense\n{\"type\":\"page\"\n");
+    let failed = place.run(&["replay", "bad.jsonl"]).code(1);
+    assert!(failed.out().contains("dead (malformed)"), "{}", failed.out());
+    assert!(
+        failed.err().contains("no record could be read; the first is bad.jsonl:1: malformed: "),
+        "{}",
+        failed.err()
+    );
+    // One record that could be read makes the rest a matter of the summary.
+    place.write("mixed.jsonl", "nonsense\n".to_owned() + &journey());
+    place.run(&["replay", "mixed.jsonl"]).code(0);
+    place.write("empty.jsonl", "");
+    place.run(&["replay", "empty.jsonl"]).code(0);
+}
+
+#[test]
+fn a_final_instant_before_the_newest_event_means_nothing_and_the_summary_says_so() {
+    let place = Place::new();
+    place.write("e.jsonl", journey());
+    let plain = place.run(&["replay", "e.jsonl", "--scorecards", "-"]).code(0);
+    let early = place.run(&["replay", "e.jsonl", "--scorecards", "-", "--until", "2025-01-01T00:00:00Z"]).code(0);
+    assert_eq!(early.out(), plain.out());
+    assert!(early.err().contains("scored up to 2026-01-03T00:00:00.000Z"), "{}", early.err());
+    assert!(early.err().contains("--until 2025-01-01T00:00:00.000Z lies before the newest event"), "{}", early.err());
+    assert!(!plain.err().contains("--until"), "{}", plain.err());
+}
