@@ -136,6 +136,8 @@ impl ClientEvents {
 
     pub(crate) fn on_log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
         match (level, facility) {
+            // Why a transaction failed is what the call says that meets it, and whoever made the call tells it where it matters.
+            (_, "TXNERR") => debug!(target: "librdkafka", facility, "{text}"),
             // Lost connections and timed out requests: `Brokers` says it once for all.
             (_, "FAIL" | "ERROR" | "REQTMOUT" | "GETPID" | "ADDOFFSETS" | "TXNCOORD") => {
                 debug!(target: "librdkafka", facility, "{text}");

@@ -161,7 +161,7 @@ impl KafkaMembership {
         let consumer = subscribed(&config, &brokers, &options.topic)?;
         Ok(Self {
             consumer,
-            orphans: Orphans::new(&config, &options.group, &options.topic),
+            orphans: Orphans::new(&config, &options.group, &options.topic, ClientEvents::new(Arc::clone(&brokers))),
             config,
             topic: options.topic.clone(),
             troubles: brokers.troubles(),

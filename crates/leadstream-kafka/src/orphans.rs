@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::{Client, ClientContext};
-use rdkafka::consumer::{BaseConsumer, Consumer, DefaultConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tracing::{debug, info, warn};
 
+use crate::brokers::ClientEvents;
 use crate::burial::Buried;
 use crate::clock::Deadline;
 
@@ -35,16 +36,18 @@ pub(crate) struct Orphans {
     next_look: Option<Deadline>,
     /// What had no owner in the last look.
     seen: BTreeSet<i32>,
-    visitor: Option<(Buried<BaseConsumer<DefaultConsumerContext>>, Deadline)>,
+    visitor: Option<(Buried<BaseConsumer<ClientEvents>>, Deadline)>,
+    /// What the visitor tells of itself goes where other clients tell it.
+    events: ClientEvents,
 }
 
 impl Orphans {
     /// For a member with this configuration, whose tasks are the partitions of a topic.
-    pub(crate) fn new(member: &ClientConfig, group: &str, topic: &str) -> Self {
+    pub(crate) fn new(member: &ClientConfig, group: &str, topic: &str, events: ClientEvents) -> Self {
         let mut config = member.clone();
         config.remove("group.instance.id");
         let (group, topic) = (group.to_owned(), topic.to_owned());
-        Self { config, group, topic, next_look: None, seen: BTreeSet::new(), visitor: None }
+        Self { config, group, topic, next_look: None, seen: BTreeSet::new(), visitor: None, events }
     }
 
     /// The member has joined: look in a while.
@@ -115,7 +118,7 @@ impl Orphans {
     fn visit<C: ClientContext>(&mut self, client: &Client<C>) {
         let visitor = match self.another_topic(client) {
             Err(reason) => Err(reason),
-            Ok(topic) => self.config.create::<BaseConsumer>().map_err(|error| error.to_string()).and_then(|visitor| {
+            Ok(topic) => self.visitor().and_then(|visitor| {
                 visitor.subscribe(&[&topic]).map_err(|error| error.to_string())?;
                 Ok(visitor)
             }),
@@ -125,6 +128,10 @@ impl Orphans {
             Ok(visitor) => self.visitor = Some((Buried::new(visitor, Duration::ZERO), Deadline::after(VISIT))),
             Err(reason) => info!(reason, "the group cannot be asked to assign anew yet"),
         }
+    }
+
+    fn visitor(&self) -> Result<BaseConsumer<ClientEvents>, String> {
+        self.config.create_with_context(self.events.clone()).map_err(|error| error.to_string())
     }
 
     /// Any topic but the tasks': the application's own rather than others, the one with the fewest partitions.

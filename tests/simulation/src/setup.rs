@@ -41,6 +41,10 @@ pub struct Settings {
     pub contacts: u64,
     /// Events of redo that may be uncovered.
     pub uncovered_events: u64,
+    /// Records that are read in one go.
+    pub read_records: usize,
+    /// By how many milliseconds the clock goes on whenever a worker looks at it, as if that much work lay between.
+    pub tick_ms: i64,
 }
 
 impl Settings {
@@ -58,6 +62,8 @@ impl Settings {
             clock: ClockMode::Events,
             contacts: 12,
             uncovered_events: 2_000_000,
+            read_records: 7,
+            tick_ms: 0,
         }
     }
 }
@@ -104,8 +110,8 @@ pub(crate) fn options(
         store_memory: memory,
         contacts_bytes: settings.contacts_bytes,
         reader_bytes: 1 << 20,
-        read_records: 7,
-        decoded_records: 5,
+        read_records: settings.read_records,
+        decoded_records: settings.read_records.saturating_sub(2),
         epoch: EpochLimits { interval_ms: 50, ..EpochLimits::default() },
         write_back: WriteBackLimits {
             interval_ms: settings.write_back_ms,

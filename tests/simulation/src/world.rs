@@ -13,7 +13,7 @@ use leadstream_runtime::log::{
 };
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
-    ClockMode, Lifecycle, ManualClock, Query, QueryAnswer, QueryRefusal, Worker, WorkerError, WorkerHandle,
+    Clock, ClockMode, Lifecycle, ManualClock, Query, QueryAnswer, QueryRefusal, Worker, WorkerError, WorkerHandle,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::stored::redo::RedoRecord;
@@ -32,6 +32,24 @@ struct Instance {
     crash: CrashPlan,
     /// The store as it was when the instance died some time ago.
     old_store: Option<PathBuf>,
+}
+
+/// The hands of the world, which go on by themselves whenever a worker looks, as if it had worked in between.
+struct TickingClock {
+    hands: ManualClock,
+    tick_ms: i64,
+}
+
+impl Clock for TickingClock {
+    fn wall(&self) -> Timestamp {
+        self.hands.wall()
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        let now_ms = self.hands.monotonic_ms();
+        self.hands.advance(self.tick_ms);
+        now_ms
+    }
 }
 
 /// What readers see in the end.
@@ -241,7 +259,7 @@ impl World {
             self.settings.plans.clone(),
             Box::new(TinyDecoder),
             Box::new(TinyEncoder),
-            Arc::new(self.clock.clone()),
+            Arc::new(TickingClock { hands: self.clock.clone(), tick_ms: self.settings.tick_ms }),
             self.metrics.clone(),
         )?;
         self.instances[number].worker = Some(worker);

@@ -63,6 +63,19 @@ fn commits(world: &World, result: &str) -> u64 {
 }
 
 #[test]
+fn a_step_that_takes_too_long_ends_although_there_is_more_to_fold() {
+    // Each look at the clock takes as long as most of an epoch, and one is taken behind every 256 records.
+    let mut world = world_with(|settings| (settings.read_records, settings.tick_ms) = (10_000, 40));
+    world.settle(0).unwrap();
+    let before = commits(&world, "committed");
+    produce(&mut world, 0, 6_000);
+    world.settle(0).unwrap();
+    let made = commits(&world, "committed") - before;
+    assert!(made >= 4, "6,000 records were folded in {made} commits");
+    check_told(&world);
+}
+
+#[test]
 fn a_restart_goes_on_with_the_store_kept_and_with_the_store_deleted() {
     for keeps_store in [true, false] {
         let mut world = world();

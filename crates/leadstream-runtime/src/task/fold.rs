@@ -15,7 +15,8 @@ use crate::log::{Destination, Header, partition_for_key};
 const BATCH: usize = 256;
 
 impl Task {
-    /// Folds what was decoded, in order, at most `limit` records. Returns how many.
+    /// Folds what was decoded, in order, at most `limit` records, and no more once the step is late: of late events each folds a whole history anew.
+    /// Returns how many.
     pub(crate) fn fold_ready(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
         let mut folded = 0;
         while folded < limit {
@@ -32,6 +33,9 @@ impl Task {
             }
             folded += chosen.len();
             self.chosen = chosen;
+            if tools.is_late() {
+                break;
+            }
         }
         if folded > 0 {
             self.open.consumed = true;

@@ -33,6 +33,7 @@ use self::plan_change::SweepState;
 use self::timers::Timers;
 use self::undo::Savepoints;
 use self::write_back::WriteBack;
+use crate::clock::Clock;
 use crate::codec::OutputEncoder;
 use crate::error::WorkerError;
 use crate::options::WorkerOptions;
@@ -49,8 +50,16 @@ pub(crate) struct Tools<'a> {
     pub(crate) savepoints: &'a mut Savepoints,
     /// The re-keyed topic, behind the encoder's topics.
     pub(crate) rekeyed_topic: OutputTopic,
-    /// Monotonic, in milliseconds.
+    /// When the step began. Monotonic, in milliseconds.
     pub(crate) now_ms: i64,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+impl Tools<'_> {
+    /// Whether the step has taken as long as an epoch may: then membership, the commit and a stop must not wait for more of it.
+    pub(crate) fn is_late(&self) -> bool {
+        self.clock.monotonic_ms() - self.now_ms >= self.options.epoch.interval_ms
+    }
 }
 
 /// One task.

@@ -164,7 +164,12 @@ impl<L: Log> Worker<L> {
 
     /// A call of the producer failed: what that means for the open transaction.
     pub(super) fn recover(&mut self, error: LogError, numbers: Vec<u32>) -> Result<(), WorkerError> {
-        tracing::warn!(worker = self.options.name, %error, "a commit failed");
+        // Whenever the group assigns anew somebody may be about to commit: that is how a late worker is kept out, and no trouble.
+        if matches!(error, LogError::AbortAndAwaitAssignment(_)) {
+            tracing::debug!(worker = self.options.name, %error, "the group assigned anew before a commit, which is made again");
+        } else {
+            tracing::warn!(worker = self.options.name, %error, "a commit failed");
+        }
         match error {
             LogError::AbortAndRewind(_) | LogError::AbortAndAwaitAssignment(_) => {
                 let awaits = matches!(error, LogError::AbortAndAwaitAssignment(_));

@@ -327,9 +327,9 @@ impl<L: Log> Worker<L> {
 
     /// The tasks, and what they work with at this instant.
     fn tasks_and_tools(&mut self, now_ms: i64) -> (&mut BTreeMap<u32, Task>, Tools<'_>) {
-        let Worker { tasks, fold, encoder, options, derived, value, savepoints, rekeyed_topic, .. } = self;
-        let encoder = encoder.as_mut();
-        (tasks, Tools { fold, encoder, options, derived, value, savepoints, rekeyed_topic: *rekeyed_topic, now_ms })
+        let Worker { tasks, fold, encoder, options, derived, value, savepoints, rekeyed_topic, clock, .. } = self;
+        let (encoder, rekeyed_topic, clock) = (encoder.as_mut(), *rekeyed_topic, &**clock);
+        (tasks, Tools { fold, encoder, options, derived, value, savepoints, rekeyed_topic, now_ms, clock })
     }
 
     /// Bytes of decoded contacts that each task may hold.
