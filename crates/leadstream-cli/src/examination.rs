@@ -133,6 +133,10 @@ fn placed(examined: &Examined, path: &str, problem: FormatProblem) -> Problem {
 /// Adds what is wrong with the patterns and files of plans, and gives the report of those that can be read.
 pub(crate) fn of_plans(examined: &mut Examined) -> Report {
     let (mut problems, mut files) = (Vec::new(), Vec::new());
+    if !examined.is_yaml() {
+        // Which plans and event types it names is not known, so whatever is said about others would be wrong.
+        return leadstream_plan::check(Vec::new(), &plans::options(&examined.config));
+    }
     for (path, pattern) in examined.items("plans", &examined.config.plans) {
         match plans::matching(pattern.as_path()) {
             Ok(found) => files.extend(found.into_iter().map(|file| (file, path.clone()))),

@@ -28,6 +28,7 @@ pub struct Examined {
     pub(crate) text: Option<ShownText>,
     pub(crate) directory: PathBuf,
     pub(crate) home: Option<String>,
+    pub(crate) is_yaml: bool,
 }
 
 /// What was written where, by path.
@@ -117,6 +118,11 @@ impl Examined {
     pub fn add(&mut self, problems: impl IntoIterator<Item = Problem>) {
         self.problems.extend(problems);
         self.problems.sort_by(|left, right| place(&left.origin).cmp(&place(&right.origin)));
+    }
+
+    /// Whether the file is YAML: otherwise all of it is missing in [`Examined::config`].
+    pub fn is_yaml(&self) -> bool {
+        self.is_yaml
     }
 
     /// Whether anything stops the start.

@@ -147,10 +147,14 @@ pub fn examine(layers: &Layers) -> Examined {
     written.collect(&tree, "");
     resolve_default_paths(&mut config, &origins, &reading);
     let lost = reading.lost;
-    check(&config, &origins, &lost, &mut problems);
+    // Of a text that could not be read, nothing is known that a check could say.
+    if is_yaml {
+        check(&config, &origins, &lost, &mut problems);
+    }
 
     let (directory, home) = (directory.to_owned(), layers.environment.get("HOME").cloned());
-    let mut examined = Examined { config, problems: Vec::new(), origins, written, lost, text, directory, home };
+    let mut examined =
+        Examined { config, problems: Vec::new(), origins, written, lost, text, directory, home, is_yaml };
     examined.add(problems);
     examined
 }

@@ -98,5 +98,7 @@ fn window(text: &str, start: usize, end: usize) -> std::ops::Range<usize> {
     let last = text.ceil_char_boundary(end.clamp(first, text.len()));
     let start = text[..first].rfind('\n').map_or(0, |feed| feed + 1);
     let end = text[last..].find('\n').map_or(text.len(), |feed| last + feed);
+    // A line of another system ends with one character more.
+    let end = if text[last..end].ends_with('\r') { end - 1 } else { end };
     start..end
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use leadstream_config::{Layers, LoadError, Severity, YamlFile, load};
+use leadstream_config::{Layers, LoadError, Severity, YamlFile, examine, load};
 use proptest::prelude::*;
 
 /// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
@@ -17,7 +17,11 @@ fn shipped() -> String {
 
 fn answers(text: String, environment: Vec<(String, String)>, flags: Vec<String>) -> Result<(), TestCaseError> {
     let file = YamlFile { name: "c.yaml".into(), directory: PathBuf::new(), text };
-    match load(&Layers { file: Some(file), environment: environment.into_iter().collect(), flags }) {
+    let layers = Layers { file: Some(file), environment: environment.into_iter().collect(), flags };
+    let examined = examine(&layers);
+    prop_assert_eq!(examined.render(false).is_empty(), examined.problems.is_empty());
+    prop_assert_eq!(examined.shown_text().len(), layers.file.as_ref().map_or(0, |file| file.text.len()));
+    match load(&layers) {
         Ok(loaded) => {
             let parts = loaded.config.memory.parts();
             prop_assert!(parts.contacts_bytes <= loaded.config.memory.budget.as_bytes());

@@ -532,6 +532,15 @@ error: engine.workers: \"viele ä\" is not allowed; allowed is auto or a whole n
 const NO_SOURCES: &str = "warning: sources: no sources: no interaction events will be read\n\n";
 
 #[test]
+fn lines_of_other_systems_are_shown_as_any_other_and_a_text_that_is_no_yaml_is_all_that_is_told() {
+    let other = drawn("engine:\r\n  workers: many\r\nsources: [ { topic: a, format: segment } ]\r\n");
+    assert!(other.ends_with("2 |   workers: many\n  |            ^^^^\n\n"), "{other}");
+    let broken = drawn("engine: [1\nb: 2: 3\n");
+    assert_eq!(broken.matches("error: ").count() + broken.matches("warning: ").count(), 1, "{broken}");
+    assert!(broken.starts_with("error: not YAML: "), "{broken}");
+}
+
+#[test]
 fn lines_that_are_shown_hold_no_secret() {
     for text in [
         "kafka:\n  common: { sasl.password: hunter2, bogus: [1] }\n",

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use leadstream_core::{EventKind, Verdict};
 use leadstream_wire::{
-    CsvFormat, DeadLetterCode, Decoded, Decoder, Encoding, InputRecord, MappedKind, Mapping, Shape, SkipReason,
-    SourceFormat, TimeFormat,
+    CsvFormat, DeadLetterCode, Decoded, Decoder, Encoding, InputRecord, MappedKind, Mapping, Purpose, Shape,
+    SkipReason, SourceFormat, TimeFormat, check_expression,
 };
+use proptest::prelude::*;
 
 use common::{decode_one, properties, record};
 
@@ -203,4 +204,27 @@ fn a_pattern_whose_times_have_no_day_is_refused() {
 fn a_decoder_can_be_sent_to_the_thread_that_uses_it() {
     fn is_send<T: Send>() {}
     is_send::<Decoder>();
+}
+
+/// Scraps that mean something to CEL or to us.
+fn scrap() -> impl Strategy<Value = String> {
+    const WORDS: &[&str] = &[
+        "record", ".", "a", "key", "topic", "line", "(", ")", "[", "]", "{", "}", "'ą'", "\"x\"", "'", "==", "=", "!",
+        "&&", "||", "?", ":", ",", "1", "2.5", "-", "+", "*", "%", "in", "size", "string", "has", ".exists(", "b, b",
+        ".map(", "null", "true", " ", "\n", "é", "\\u", "r'", "_?_:_",
+    ];
+    prop_oneof![3 => prop::sample::select(WORDS).prop_map(str::to_owned), 1 => "\\PC{0,4}"]
+}
+
+proptest! {
+    #[test]
+    fn any_expression_gets_an_answer_with_a_place_inside_it(scraps in prop::collection::vec(scrap(), 0..14), purpose in 0usize..4) {
+        let text = scraps.concat();
+        let purpose = [Purpose::SkipWhen, Purpose::Contact, Purpose::AllProperties, Purpose::Verdict][purpose];
+        for problem in check_expression("field", &text, purpose) {
+            let span = problem.span.clone().unwrap();
+            prop_assert!(text.get(span).is_some(), "{text:?}: {problem:?}");
+            prop_assert!(!problem.problem.is_empty() && problem.problem.len() < 1000, "{text:?}: {problem:?}");
+        }
+    }
 }
