@@ -37,12 +37,13 @@ const CONTACTS: u32 = 3_000;
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, arguments: &DemoArguments) -> Result<(), Failure> {
-    let interrupt = Interrupt::listen()?;
     let config = demo_configuration(given, arguments)?;
     logging::begin(&config.log)?;
     let log = Arc::new(connect(&config)?);
     prepare(&log, &config)?;
     let mut teller = Teller::open(&log, &config)?;
+    // Until here there is nothing to stop in order: Ctrl-C ends the wait for a broker at once.
+    let interrupt = Interrupt::listen()?;
     let Some(mut service) = Service::start(&log, &config, &interrupt)? else { return Ok(()) };
     let address = service.server.address();
     terminal::print(&format!(

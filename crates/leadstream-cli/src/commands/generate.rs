@@ -40,14 +40,16 @@ pub(crate) trait Sink {
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, arguments: &GenerateArguments) -> Result<(), Failure> {
-    let interrupt = Interrupt::listen()?;
     if arguments.to == "kafka" {
         let config = configuration_to_connect(given)?.config;
         let log = connect(&config)?;
         let mut sink = KafkaSink::open(&log, &config, &segment_topic(&config)?)?;
+        // Until here nothing was written: Ctrl-C ends the wait for a broker at once.
+        let interrupt = Interrupt::listen()?;
         let made = feed(arguments, &mut sink, &interrupt, true)?;
         return conclude(arguments, made, &interrupt);
     }
+    let interrupt = Interrupt::listen()?;
     let mut output = Output::create(Path::new(&arguments.to))?;
     let made = feed(arguments, &mut Lines(&mut output), &interrupt, true)?;
     output.finish()?;

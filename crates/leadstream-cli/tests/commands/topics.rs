@@ -64,3 +64,12 @@ fn source_topics_that_cannot_be_are_refused_before_anything_is_asked() {
         create(refused);
     }
 }
+
+#[test]
+fn the_wait_for_a_broker_ends_with_ctrl_c() {
+    let place = Place::new();
+    let arguments = ["generate", "--to", "kafka", "--set", "kafka.bootstrap=127.0.0.1:1"];
+    let (ended, took) = interrupted(&place, &arguments, "-INT");
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+    assert!(!ended.0.status.success());
+}
