@@ -3,11 +3,12 @@
 //!
 //! It goes by what was written and not by what could be read of it, so that no mistake waits for another to be mended.
 
-use leadstream_config::{Config, Examined, Origin, Problem};
-use leadstream_plan::{Report, Source as PlanSource, locate};
+use leadstream_config::{Examined, Origin, Problem, Severity};
+use leadstream_plan::{Report, Severity as PlanSeverity, Source as PlanSource, Style, locate};
 use leadstream_wire::{Decoder, FormatProblem, Purpose, check_expression, check_schema, check_time_pattern};
 
-use crate::{connection, plans, sources};
+use crate::failure::Failure;
+use crate::{connection, plans, sources, terminal};
 
 /// What the expressions of a mapping are for, by key.
 const MAPPED: [(&str, Purpose); 7] = [
@@ -157,10 +158,44 @@ pub(crate) fn of_plans(examined: &mut Examined) -> Report {
     leadstream_plan::check(read, &options)
 }
 
-/// How many sources a configuration has, in words.
-pub(crate) fn sources_in_words(config: &Config) -> String {
-    match config.sources.len() {
-        1 => "1 source".to_owned(),
-        count => format!("{count} sources"),
+/// A configuration with everything that it names.
+pub(crate) struct Whole {
+    /// The configuration, and what is wrong with it and with its expressions, settings and schemas.
+    pub(crate) examined: Examined,
+    /// Its plans, and what is wrong with those.
+    pub(crate) plans: Report,
+    /// How messages name the file.
+    pub(crate) place: String,
+}
+
+impl Whole {
+    /// Examines everything that a configuration names.
+    pub(crate) fn of(mut examined: Examined, place: String) -> Whole {
+        of_expressions(&mut examined);
+        of_settings(&mut examined);
+        of_formats(&mut examined);
+        let plans = of_plans(&mut examined);
+        Whole { examined, plans, place }
+    }
+
+    /// Everything that is wrong, or probably not meant, with the lines it is about.
+    pub(crate) fn render(&self, coloured: bool) -> String {
+        let style = if coloured { Style::Coloured } else { Style::Plain };
+        self.examined.render(coloured) + &self.plans.render_problems(style)
+    }
+
+    /// Whether it can be used.
+    ///
+    /// # Errors
+    /// It cannot. How many errors there are has been told, and which they are is [`Whole::render`].
+    pub(crate) fn conclude(&self) -> Result<(), Failure> {
+        let of_configuration = self.examined.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        let errors = match of_configuration.count() + self.plans.count(PlanSeverity::Error) {
+            0 => return Ok(()),
+            1 => "1 error".to_owned(),
+            errors => format!("{errors} errors"),
+        };
+        terminal::note(format!("\n{}: {errors} in the configuration and what it names", self.place));
+        Err(Failure::InputTold)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use leadstream_config::{Examined, Layers, Loaded, Origin, Problem, Problems, examine, read_layers};
 
 use crate::arguments::ConfigurationArguments;
-use crate::examination;
+use crate::examination::{self, Whole};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -29,6 +29,29 @@ pub(crate) fn configuration_to_connect(given: &ConfigurationArguments) -> Result
     loaded(given, true)
 }
 
+/// The configuration with everything that it names, right or wrong.
+///
+/// # Errors
+/// The file that was named cannot be read.
+pub(crate) fn examined_whole(given: &ConfigurationArguments) -> Result<Whole, Failure> {
+    let (examined, place) = examined(given)?;
+    Ok(Whole::of(examined, place_name(place.as_deref())))
+}
+
+/// The configuration for a service: everything that it names must be right.
+///
+/// # Errors
+/// As [`configuration`]; all that is wrong is told at once, also of schemas and plans.
+pub(crate) fn configuration_to_run(given: &ConfigurationArguments) -> Result<Loaded, Failure> {
+    let whole = examined_whole(given)?;
+    if whole.examined.has_errors() || whole.plans.has_errors() {
+        terminal::note(whole.render(terminal::notes_are_coloured()).trim_end());
+        whole.conclude()?;
+    }
+    whole.examined.problems.iter().for_each(terminal::note);
+    whole.examined.finish().map_err(|error| Failure::input(error.to_string()))
+}
+
 fn loaded(given: &ConfigurationArguments, connects: bool) -> Result<Loaded, Failure> {
     let (mut examined, _) = examined(given)?;
     examination::of_expressions(&mut examined);
@@ -49,7 +72,7 @@ fn loaded(given: &ConfigurationArguments, connects: bool) -> Result<Loaded, Fail
 ///
 /// # Errors
 /// The file that was named cannot be read.
-pub(crate) fn examined(given: &ConfigurationArguments) -> Result<(Examined, Option<PathBuf>), Failure> {
+fn examined(given: &ConfigurationArguments) -> Result<(Examined, Option<PathBuf>), Failure> {
     let file = given.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.is_file()));
     let environment =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -68,6 +91,6 @@ fn refusal(examined: &Examined) -> Failure {
 }
 
 /// How messages name the place of the configuration.
-pub(crate) fn place_name(place: Option<&Path>) -> String {
+fn place_name(place: Option<&Path>) -> String {
     place.map_or_else(|| "the defaults".to_owned(), |path| path.display().to_string())
 }

@@ -15,7 +15,7 @@ use crate::engine::Workforce;
 use crate::engine::told::claim_state;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::settings::configuration_to_connect;
+use crate::settings::configuration_to_run;
 use crate::{logging, plans, sources};
 use leadstream_kafka::KafkaLog;
 use leadstream_store::FolderClaim;
@@ -28,7 +28,7 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
-    let loaded = configuration_to_connect(given)?;
+    let loaded = configuration_to_run(given)?;
     let config = loaded.config;
     logging::begin(&config.log)?;
     let log = Arc::new(connect(&config)?);

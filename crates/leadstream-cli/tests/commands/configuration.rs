@@ -83,6 +83,8 @@ plans: [ plans/*.yaml, missing.yaml ]
         assert!(marks == underlined, "{message}: {}", block.join("\n"));
     }
     assert!(refused.err().contains("12 errors in the configuration and what it names"), "{}", refused.err());
+    // A service refuses to start with the same words.
+    assert_eq!(place.run(&["run"]).code(2).err(), refused.err());
 }
 
 #[test]
