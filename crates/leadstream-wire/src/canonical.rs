@@ -6,6 +6,8 @@ use leadstream_core::canonical::{name_order, text_bytes, value_bytes, write_text
 use leadstream_core::{Hasher, Uid, Value};
 use serde_json::Value as Tree;
 
+use crate::scalar::EXACT_MAX;
+
 /// The most bytes of a number in ECMAScript's form.
 const NUMBER_MAX_BYTES: usize = 25;
 
@@ -43,12 +45,16 @@ pub(crate) fn identity(tree: &Tree) -> String {
     Uid(Hasher::new().bytes(&canonical).finish()).to_string()
 }
 
-/// Writes a tree in RFC 8785 form.
-pub(crate) fn write_tree(tree: &Tree, into: &mut Vec<u8>) {
+/// Writes a tree in RFC 8785 form, whole numbers with all their digits.
+fn write_tree(tree: &Tree, into: &mut Vec<u8>) {
     match tree {
         Tree::Null => write_value(Value::Null, into),
         Tree::Bool(value) => write_value(Value::Bool(*value), into),
-        Tree::Number(number) => write_value(Value::Number(number.as_f64().unwrap_or(f64::NAN)), into),
+        // RFC 8785 takes numbers for binary64; records that differ in a longer one are not the same all the same.
+        Tree::Number(number) => match number.as_i64().map(i64::unsigned_abs).or(number.as_u64()) {
+            Some(whole) if whole > EXACT_MAX => into.extend_from_slice(number.to_string().as_bytes()),
+            _ => write_value(Value::Number(number.as_f64().unwrap_or(f64::NAN)), into),
+        },
         Tree::String(text) => write_text(text, into),
         Tree::Array(items) => {
             into.push(b'[');

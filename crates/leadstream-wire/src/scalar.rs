@@ -19,6 +19,9 @@ pub(crate) const TOO_MANY_PROPERTIES: &str = "too many properties";
 /// See [`TOO_MANY_PROPERTIES`].
 pub(crate) const TOO_DEEP: &str = "objects nested too deep";
 
+/// Every whole number up to it is a binary64, and not every one above.
+pub(crate) const EXACT_MAX: u64 = 1 << 53;
+
 /// One value of a record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Scalar<'de> {
@@ -54,13 +57,14 @@ impl<'de> Scalar<'de> {
         }
     }
 
-    /// The value as an identifier: a text that is not blank, or a number in decimals.
+    /// The value as an identifier: a text that is not blank, or a number in decimals that is known to its last digit.
     pub(crate) fn identifier(&self) -> Option<Cow<'_, str>> {
         match self {
             Scalar::Text(text) if !trimmed(text).is_empty() => Some(Cow::Borrowed(trimmed(text))),
             Scalar::Integer(number) => Some(Cow::Owned(number.to_string())),
             Scalar::Large(number) => Some(Cow::Owned(number.to_string())),
-            Scalar::Number(number) if number.is_finite() => {
+            // A larger one has lost digits: two ids would be one.
+            Scalar::Number(number) if number.abs() <= EXACT_MAX as f64 => {
                 Some(Cow::Owned(ryu_js::Buffer::new().format_finite(*number).to_owned()))
             }
             _ => None,

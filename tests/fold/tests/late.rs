@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use leadstream_core::contact::{Contact, Savepoint};
 use leadstream_core::plan::PlanSet;
-use leadstream_core::{Event, Fold, HistoryLimits, Past, Timeline, Timestamp, Uid};
+use leadstream_core::{Event, Fold, HistoryLimits, Past, Points, Timeline, Timestamp, Uid};
 use leadstream_wire::stored::contact::{ImageWriter, put_change};
 use leadstream_wire::stored::redo::RedoPacker;
 
@@ -151,4 +151,34 @@ fn since_when_a_tag_is_gone_is_known_wherever_the_fold_begins_s43() {
     assert!(matches!(from_the_middle, Past::From(rows) if rows > 2), "{from_the_middle:?}");
     assert_eq!(told.first().map(|removed| removed.since), Some(Timestamp::from_millis(MINUTE_MS)));
     assert_eq!(told, told_from_the_middle);
+}
+
+const FACTS: &str = r#"
+plan: facts
+rules:
+  - { id: away, idle: 1d, every: 1d, when: '!ever("order_completed")', points: -1 }
+  - { id: view, on: page_viewed, points: 1 }
+  - { id: buy,  on: order_completed, when: 'ever("order_completed")', points: 5 }
+"#;
+
+#[test]
+fn the_past_knows_nothing_of_events_after_it_whatever_is_remembered_beside_the_contact_l4() {
+    let compiled = leadstream_plan::compile("p.yaml", FACTS, &leadstream_plan::Options::default());
+    let plans = Arc::new(PlanSet::new(vec![compiled.plan.expect("the plan compiles")]));
+    let mut fold = Fold::new(Timeline::new(plans), HistoryLimits { rows: 1, ..HistoryLimits::default() });
+    let mut contact = Contact::new("c1");
+    let day = |days: i64| days * 24 * 60 * MINUTE_MS;
+    for (number, (event_type, time)) in
+        [("page_viewed", 0), ("order_completed", day(10)), ("order_completed", day(10) + 1)].into_iter().enumerate()
+    {
+        let mut event = event(number as u32, time);
+        event.event_type.set(event_type);
+        fold.apply(&mut contact, &event, Timestamp::MIN, &mut Vec::new());
+        if number == 1 {
+            // Between the base and the only row that is left, three days went by without an order.
+            let past = fold.at(&contact, Timestamp::from_millis(day(3))).expect("it is kept");
+            assert_eq!(past.ledger.len(), 3, "{:?}", past.ledger);
+            assert_eq!(past.state.plans[0].engagement, Points::whole(1 - 3));
+        }
+    }
 }

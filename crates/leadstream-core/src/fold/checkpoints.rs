@@ -6,6 +6,7 @@
 
 use crate::contact::{FactStatistics, Level, SharedList, State, SubjectId};
 use crate::fold::levels::Edge;
+use crate::time::Timestamp;
 
 /// Contacts with fewer rows are folded anew from their base: that costs less than it is to keep states.
 pub(super) const ROWS_MIN: usize = 64;
@@ -76,13 +77,17 @@ impl Checkpoints {
         }
     }
 
-    /// Follows rows that left for a base with these facts.
-    pub(super) fn depart(&mut self, count: usize, facts: &SharedList<FactStatistics>) {
+    /// Follows rows that left for a base, the last of them at an instant, with these facts. Since when a tag is gone that they removed is forgotten, as
+    /// the base forgets it: what is told may not depend on whether a checkpoint is at hand.
+    pub(super) fn depart(&mut self, count: usize, last: Timestamp, facts: &SharedList<FactStatistics>) {
         let Some(kept) = &mut self.0 else { return };
         kept.retain_mut(|checkpoint| {
             checkpoint.rows = checkpoint.rows.saturating_sub(count);
             checkpoint.state.facts.clone_from(facts);
-            checkpoint.rows > 0
+            // Of one instant it is not known whether the row that left removed the tag, or one that stays.
+            let is_known = checkpoint.removed_tags.iter().all(|removed| removed.since != last);
+            checkpoint.removed_tags.retain(|removed| removed.since > last);
+            checkpoint.rows > 0 && is_known
         });
     }
 

@@ -92,7 +92,7 @@ impl Fold {
         contact.ledger.lose(usize::try_from(booked).unwrap_or(usize::MAX), base.booked);
         contact.rows.lose(count);
         contact.state.facts = base.facts.clone();
-        contact.checkpoints.depart(count, &base.facts);
+        contact.checkpoints.depart(count, boundary.0, &base.facts);
         contact.base = Some(Arc::new(Base { boundary, state: base }));
     }
 

@@ -59,10 +59,15 @@ impl FactCaches {
 
     /// Forgets matches among the rows from a place on: the others have not changed.
     pub(crate) fn forget_after(&self, rows: &Rows, place: usize) {
-        let Some(first) = rows.as_slice().get(place).map(|row| row.time) else { return };
+        let mut caches = self.matches.borrow_mut();
+        let Some(first) = rows.as_slice().get(place).map(|row| row.time) else {
+            // Rows that are not there any more were looked at.
+            caches.retain(|matches| matches.seen <= place);
+            return;
+        };
         // Which matches of one instant lie before the place is not known: all of them are looked at again.
         let seen = rows.as_slice()[..place].partition_point(|row| row.time < first);
-        for matches in self.matches.borrow_mut().iter_mut() {
+        for matches in caches.iter_mut() {
             matches.follow(rows);
             if matches.seen > seen {
                 matches.seen = seen;

@@ -7,6 +7,7 @@
 mod check;
 #[cfg(test)]
 mod check_tests;
+mod failure;
 mod kinds;
 
 use std::borrow::Cow;
@@ -16,12 +17,12 @@ use std::sync::Arc;
 use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
 use cel::objects::Key;
 use cel::{Context, ExecutionError, IdedExpr, Program, Value as Cel};
-use serde_json::Value as Tree;
+use serde_json::{Number, Value as Tree};
 
 pub use check::{Purpose, check_expression};
 
 use crate::record::InputRecord;
-use crate::scalar::Scalar;
+use crate::scalar::{EXACT_MAX, Scalar};
 
 /// The names that expressions can use.
 const INPUTS: [&str; 4] = ["record", "key", "topic", "line"];
@@ -138,7 +139,7 @@ impl Expression {
                 match Cel::resolve(expression, &scope) {
                     Ok(value) => Outcome::Value(scalar_of_cel(value)),
                     Err(ExecutionError::NoSuchKey(_)) => Outcome::Missing,
-                    Err(error) => Outcome::Failed(in_one_line(&error.to_string())),
+                    Err(error) => Outcome::Failed(failure::in_words(&error)),
                 }
             }
         }
@@ -151,12 +152,6 @@ impl Expression {
             _ => None,
         }
     }
-}
-
-/// The interpreter's messages quote values, which may be personal and long.
-fn in_one_line(message: &str) -> String {
-    const MAX_CHARACTERS: usize = 120;
-    message.chars().map(|character| if character.is_control() { ' ' } else { character }).take(MAX_CHARACTERS).collect()
 }
 
 fn path_of(expression: &Expr) -> Option<Vec<String>> {
@@ -330,7 +325,7 @@ fn cel_of_tree(tree: &Tree) -> Cel {
     match tree {
         Tree::Null => Cel::Null,
         Tree::Bool(value) => Cel::Bool(*value),
-        Tree::Number(number) => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
+        Tree::Number(number) => cel_of_number(number),
         Tree::String(text) => cel_text(text),
         Tree::Array(items) => Cel::List(Arc::new(items.iter().map(cel_of_tree).collect())),
         Tree::Object(members) => {
@@ -338,6 +333,15 @@ fn cel_of_tree(tree: &Tree) -> Cel {
                 members.iter().map(|(name, tree)| (Key::String(Arc::new(name.clone())), cel_of_tree(tree))).collect();
             Cel::Map(members.into())
         }
+    }
+}
+
+/// Numbers are binary64 (S8). A whole number that is none stays what it is: as an id it keeps all its digits, and arithmetic refuses it.
+fn cel_of_number(number: &Number) -> Cel {
+    match (number.as_i64(), number.as_u64()) {
+        (Some(whole), _) if whole.unsigned_abs() > EXACT_MAX => Cel::Int(whole),
+        (None, Some(whole)) => Cel::UInt(whole),
+        _ => Cel::Float(number.as_f64().unwrap_or(f64::NAN)),
     }
 }
 
@@ -408,6 +412,46 @@ mod tests {
         assert_eq!(evaluate("record.user.id.x", &record), Outcome::Missing);
         assert_eq!(evaluate("record.person + 'x'", &record), Outcome::Missing);
         assert!(matches!(evaluate("double(record.user)", &record), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn a_whole_number_that_no_binary64_holds_keeps_its_digits_or_is_refused() {
+        let record = json!({"id": 1_234_567_890_123_456_789_u64, "large": u64::MAX, "least": i64::MIN, "exact": 9_007_199_254_740_992_u64});
+        assert_eq!(evaluate("'c' + string(record.id)", &record), text("c1234567890123456789"));
+        assert_eq!(evaluate("string(record.large)", &record), text("18446744073709551615"));
+        assert_eq!(evaluate("string(record.least)", &record), text("-9223372036854775808"));
+        assert_eq!(evaluate("string(record.exact)", &record), text("9007199254740992"));
+        assert!(matches!(evaluate("record.id * 2", &record), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn why_an_expression_failed_never_quotes_the_record() {
+        let record = json!({"mail": "secret@x.example", "n": 4711, "list": ["secret"], "none": null});
+        let failing = [
+            "record.mail + record.n",
+            "record.mail < record.n",
+            "double(record.mail)",
+            "int(record.mail)",
+            "record.mail.mail",
+            "record.list[record.mail]",
+            "record.list[4711]",
+            "record.mail.size().startsWith(record.mail)",
+            "record.n.startsWith(record.mail)",
+            "record.mail.matches(record.mail + '(')",
+            "timestamp(record.mail)",
+            "record.n / 0 > 'x'",
+            "-record.mail",
+        ];
+        for expression in failing {
+            match evaluate(expression, &record) {
+                Outcome::Failed(reason) => {
+                    assert!(!reason.contains("secret") && !reason.contains("4711"), "{expression}: {reason}");
+                    assert!(!reason.is_empty());
+                }
+                Outcome::Missing => {}
+                Outcome::Value(value) => panic!("{expression} gives {value:?}"),
+            }
+        }
     }
 
     #[test]
