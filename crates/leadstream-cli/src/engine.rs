@@ -4,6 +4,7 @@
 
 mod peers;
 pub(crate) mod told;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use prometheus::{IntGauge, Registry};
 
 use self::peers::Peers;
 use self::told::{encoders, input_codecs, worker_count, worker_options};
+use self::watch::{LOOK_EVERY, TopicWatch};
 use crate::codec::Decoders;
 use crate::failure::Failure;
 use leadstream_kafka::KafkaLog;
@@ -44,6 +46,8 @@ pub(crate) struct Workforce {
     metrics: Metrics,
     /// The workers of which it was said that they hang.
     stalled: BTreeSet<usize>,
+    /// Looks after the topics of state while the workers are at work.
+    watch: Option<TopicWatch>,
 }
 
 impl Workforce {
@@ -77,6 +81,7 @@ impl Workforce {
             stores,
             metrics,
             stalled: BTreeSet::new(),
+            watch: None,
         };
         for number in 0..count {
             let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores);
@@ -86,7 +91,22 @@ impl Workforce {
                 return Err(failure);
             }
         }
+        workforce.watch = Some(workforce.watch(log, config, changelog)?);
         Ok(workforce)
+    }
+
+    /// Has every worker end when a topic of state is lost, without another commit.
+    fn watch(&self, log: &Arc<KafkaLog>, config: &Config, changelog: &TopicDescription) -> Result<TopicWatch, Failure> {
+        let names = config.topic_names();
+        let topics = vec![
+            (changelog.name.clone(), changelog.id),
+            (names.redo.to_string(), None),
+            (names.plans.to_string(), None),
+        ];
+        let handles: Vec<WorkerHandle> = self.workers.iter().map(|(handle, _)| handle.clone()).collect();
+        TopicWatch::begin(Arc::clone(log), topics, LOOK_EVERY, move |lost| {
+            handles.iter().for_each(|handle| handle.lose_topic(lost.clone()));
+        })
     }
 
     /// How many sets of the topic of plans cannot be compiled.

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_runtime::log::{
-    Committed, Destination, Failure, InputOffset, LogError, OutputRecord, Producer, ProducerOptions,
+    Committed, Destination, Ends, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer,
+    ProducerOptions,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -43,6 +44,8 @@ pub struct KafkaProducer {
     state: State,
     /// Why a record of the open transaction was refused. librdkafka would commit the others without it.
     refused: Option<Failure>,
+    /// How far the topics of state were written, over all clients.
+    ends: Ends,
 }
 
 enum State {
@@ -65,7 +68,14 @@ impl KafkaProducer {
         brokers: Arc<Brokers>,
         options: &ProducerOptions,
     ) -> Result<Self, LogError> {
-        let mut producer = Self { settings, brokers, options: options.clone(), state: State::Doubtful, refused: None };
+        let mut producer = Self {
+            settings,
+            brokers,
+            options: options.clone(),
+            state: State::Doubtful,
+            refused: None,
+            ends: Ends::default(),
+        };
         producer.reopen()?;
         Ok(producer)
     }
@@ -126,8 +136,8 @@ impl KafkaProducer {
         let patience = Deadline::after(SLOW_COMMIT);
         let decided = self.decide_steps(offsets);
         match (decided, std::mem::replace(&mut self.state, State::Doubtful)) {
-            (Ok(()), State::Open(client, _)) => {
-                let committed = Committed { produced: client.take_produced() };
+            (Ok(produced), State::Open(client, _)) => {
+                let committed = Committed { produced };
                 if patience.passed() {
                     debug!("replacing the producer after a slow commit");
                     client.bury();
@@ -136,7 +146,14 @@ impl KafkaProducer {
                 }
                 Ok(committed)
             }
-            (Err(error @ (LogError::AbortAndRewind(_) | LogError::AbortAndAwaitAssignment(_))), open) => {
+            (
+                Err(
+                    error @ (LogError::AbortAndRewind(_)
+                    | LogError::AbortAndAwaitAssignment(_)
+                    | LogError::Replaced { .. }),
+                ),
+                open,
+            ) => {
                 self.state = open;
                 Err(error)
             }
@@ -144,19 +161,26 @@ impl KafkaProducer {
                 open.bury();
                 Err(error)
             }
-            (Ok(()), other) => {
+            (Ok(_), other) => {
                 other.bury();
                 Err(LogError::Fatal(Failure::new("commit transaction", "no transaction is open")))
             }
         }
     }
 
-    fn decide_steps(&self, offsets: Option<(&GroupToken, TopicPartitionList)>) -> Step {
+    fn decide_steps(
+        &mut self,
+        offsets: Option<(&GroupToken, TopicPartitionList)>,
+    ) -> Result<Vec<ProducedOffset>, LogError> {
         self.flush()?;
+        // Every record has its answer, and nothing is decided yet.
+        let produced = self.client()?.0.take_produced();
+        self.ends.follow(&produced, &self.options)?;
         if let Some((token, offsets)) = offsets {
             self.insist("send offsets to transaction", &|client| client.send_offsets(&offsets, token, CALL_TIMEOUT))?;
         }
-        self.insist("commit transaction", &|client| client.commit(CALL_TIMEOUT))
+        self.insist("commit transaction", &|client| client.commit(CALL_TIMEOUT))?;
+        Ok(produced)
     }
 }
 
@@ -228,6 +252,8 @@ impl Producer for KafkaProducer {
         let State::Ready(client) = std::mem::replace(&mut self.state, State::Doubtful) else {
             return Err(LogError::Fatal(Failure::new("begin transaction", "the producer could not be opened")));
         };
+        // What an aborted transaction wrote says nothing of this one.
+        client.take_produced();
         match client.begin() {
             Ok(()) => {
                 self.state = State::Open(client, Deadline::after(self.options.transaction_timeout));

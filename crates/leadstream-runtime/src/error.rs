@@ -110,7 +110,8 @@ pub enum WorkerError {
     },
     /// The changelog is not the one that the task's contacts were written to.
     #[error(
-        "task {task}: the topic {topic} was deleted and created again, and with it went the contacts that it had for the epochs up to {covered}; the          redo log has only later changes and cannot bring them back: reset the application (leadstream reset)"
+        "task {task}: the topic {topic} was deleted and created again, and with it went the contacts that it had for the epochs up to {covered}; the \
+         redo log has only later changes and cannot bring them back: reset the application (leadstream reset)"
     )]
     ChangelogLost {
         /// The task.
@@ -119,6 +120,15 @@ pub enum WorkerError {
         topic: String,
         /// The redo log leaves the epochs up to this one to the changelog.
         covered: u64,
+    },
+    /// A topic is another one than when the worker began.
+    #[error(
+        "the topic {topic} was deleted and created again, or lost its end, while it was in use: start again, which goes on where nothing was lost and \
+         otherwise says what"
+    )]
+    TopicReplaced {
+        /// The topic.
+        topic: String,
     },
     /// A partition's stable end does not move.
     #[error(

@@ -31,4 +31,4 @@ pub use plans::{
 pub use query::{Query, QueryAnswer, QueryRefusal};
 pub use status::{Readiness, RestoreProgress, TaskStatus, WorkerStatus};
 pub use task::Lifecycle;
-pub use worker::{StepOutcome, Worker, WorkerHandle};
+pub use worker::{LostTopic, StepOutcome, Worker, WorkerHandle};

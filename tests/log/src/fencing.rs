@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use leadstream_runtime::log::{Isolation, Membership, OutputRecord, Producer, TopicIndex};
+use leadstream_runtime::log::{
+    Isolation, Log, LogError, Membership, OutputRecord, Producer, ProducerOptions, TopicIndex,
+};
 
 use crate::fixture::{
-    Cluster, ProducerOf, Worker, class, commit_values, eventually, expect_values, narrow_topic, patiently, producer,
-    producer_with_timeout, record, snapshot, too_large_for_narrow, topic,
+    Cluster, ProducerOf, Worker, class, commit_values, eventually, expect_values, narrow_topic, options, patiently,
+    producer, producer_with_timeout, record, snapshot, too_large_for_narrow, topic,
 };
 
 /// Opens a transaction whose record has reached its partition.
@@ -154,4 +156,48 @@ pub fn a_record_beyond_any_limit_is_fatal(cluster: &impl Cluster) {
     assert_eq!(class(producer.produce(&OutputRecord { value: Some(&huge), ..record(0, "huge") })), "fatal");
     producer.commit_without_offsets().unwrap();
     expect_values(cluster, &name, &["beside it"]);
+}
+
+/// Begins, writes and commits as often as it takes: a cluster may have to learn first that the topic is another one.
+fn insist<C: Cluster>(cluster: &C, producer: &mut ProducerOf<C>, value: &str) -> Result<(), LogError> {
+    for _ in 0..cluster.rounds() {
+        let tried = patiently(cluster, || producer.begin())
+            .and_then(|()| producer.produce(&record(0, value)))
+            .and_then(|()| producer.commit_without_offsets());
+        match tried {
+            Ok(_) => return Ok(()),
+            Err(LogError::AbortAndRewind(_)) => {
+                producer.abort().or_else(|_| patiently(cluster, || producer.reopen()))?
+            }
+            Err(LogError::UnknownOutcome(_)) => patiently(cluster, || producer.reopen())?,
+            Err(error) => return Err(error),
+        }
+        cluster.pause();
+    }
+    panic!("{value} is neither committed nor refused");
+}
+
+/// What was written to the first one is gone, and whoever counts on it must not go on as if it were there.
+pub fn a_topic_of_state_that_was_made_anew_takes_no_commit_and_any_other_topic_does(cluster: &impl Cluster) {
+    for state_topics in [1, 0] {
+        let name = topic(cluster, "anew", 1);
+        let options = ProducerOptions { state_topics, ..options(&cluster.name("anew"), &[&name]) };
+        let mut producer = patiently(cluster, || cluster.log().open_producer(&options)).unwrap();
+        for value in ["first", "second", "third"] {
+            commit_values(cluster, &mut producer, &[value, value]);
+        }
+        expect_values(cluster, &name, &["first", "first", "second", "second", "third", "third"]);
+        cluster.make_anew(&name);
+        let went = insist(cluster, &mut producer, "anew");
+        if state_topics == 0 {
+            went.unwrap();
+            expect_values(cluster, &name, &["anew"]);
+            continue;
+        }
+        let LogError::Replaced { topic, partition, failure } = went.unwrap_err() else { panic!("not noticed") };
+        assert_eq!((topic, partition), (TopicIndex(0), 0), "{failure}");
+        assert!(failure.reason.contains(&name), "{failure}");
+        producer.abort().unwrap();
+        expect_values(cluster, &name, &[]);
+    }
 }

@@ -33,6 +33,9 @@ pub trait Cluster {
     /// A name that no other test uses, with `base` in it.
     fn name(&self, base: &str) -> String;
 
+    /// Deletes a topic and makes it again under the same name, with one partition.
+    fn make_anew(&self, topic: &str);
+
     /// How many rounds to wait for what must come.
     fn rounds(&self) -> usize;
 
@@ -162,13 +165,19 @@ pub fn producer_with_timeout<C: Cluster>(
     topics: &[&str],
     transaction_timeout: Duration,
 ) -> ProducerOf<C> {
-    let options = ProducerOptions {
+    let options = ProducerOptions { transaction_timeout, ..options(id, topics) };
+    patiently(cluster, || log.open_producer(&options)).unwrap()
+}
+
+/// Of a producer for topics none of which is of state.
+pub fn options(id: &str, topics: &[&str]) -> ProducerOptions {
+    ProducerOptions {
         transactional_id: id.to_owned(),
         topics: topics.iter().map(|&topic| topic.to_owned()).collect(),
-        transaction_timeout,
+        state_topics: 0,
+        transaction_timeout: Duration::from_secs(30),
         queue_records: 10_000,
-    };
-    patiently(cluster, || log.open_producer(&options)).unwrap()
+    }
 }
 
 /// A record for a partition of the producer's first topic, its key equal to its value.
@@ -330,6 +339,7 @@ pub fn class<T: Debug>(answer: Result<T, LogError>) -> &'static str {
         Err(LogError::AbortAndAwaitAssignment(_)) => "abort and await assignment",
         Err(LogError::UnknownOutcome(_)) => "unknown outcome",
         Err(LogError::Fenced(_)) => "fenced",
+        Err(LogError::Replaced { .. }) => "replaced",
         Err(LogError::Fatal(_)) => "fatal",
     }
 }

@@ -65,6 +65,7 @@ macro_rules! contract_suite {
                 a_record_for_no_topic_of_the_producer_is_fatal,
                 a_record_beyond_the_topics_limit_never_shows,
                 a_record_beyond_any_limit_is_fatal,
+                a_topic_of_state_that_was_made_anew_takes_no_commit_and_any_other_topic_does,
             ]
         );
         $crate::instantiate!(

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use leadstream_kafka::{KafkaLog, KafkaSettings};
+use leadstream_log_suite::fixture::{patiently, spec};
 use leadstream_log_suite::{Cluster, contract_suite, scripts};
+use leadstream_runtime::log::Log as _;
 use leadstream_test_support::{Broker, BrokerOptions};
 use proptest::prelude::*;
 
@@ -54,6 +56,11 @@ impl Cluster for Kafka {
     fn name(&self, base: &str) -> String {
         static NAMES: AtomicU32 = AtomicU32::new(0);
         format!("{base}-{}", NAMES.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn make_anew(&self, topic: &str) {
+        self.log.delete_topics(&[topic]).unwrap();
+        patiently(self, || self.log.create(&[spec(topic, 1)])).unwrap();
     }
 
     fn rounds(&self) -> usize {

@@ -42,6 +42,10 @@ impl Cluster for Model {
         format!("{base}-{}", self.names.get())
     }
 
+    fn make_anew(&self, topic: &str) {
+        assert!(self.log.recreate_topic(topic));
+    }
+
     // The model answers at once; a few rounds are what its groups need.
     fn rounds(&self) -> usize {
         20

@@ -354,6 +354,7 @@ fn offsets_that_somebody_changed_are_an_error_with_both_values() {
         .open_producer(&ProducerOptions {
             transactional_id: "tool".to_owned(),
             topics: vec!["dead".to_owned()],
+            state_topics: 0,
             transaction_timeout: Duration::from_secs(10),
             queue_records: 10,
         })
@@ -426,6 +427,7 @@ fn a_transaction_that_hangs_in_the_redo_log_is_named_with_topic_partition_and_of
         .open_producer(&ProducerOptions {
             transactional_id: "hanging".to_owned(),
             topics: vec!["redo".to_owned()],
+            state_topics: 0,
             transaction_timeout: Duration::from_secs(1_000_000),
             queue_records: 10,
         })
@@ -453,6 +455,7 @@ fn input_of_a_transaction_is_folded_when_it_is_committed_and_never_when_it_is_ab
     let options = ProducerOptions {
         transactional_id: "source".to_owned(),
         topics: vec!["events".to_owned()],
+        state_topics: 0,
         transaction_timeout: Duration::from_secs(1_000_000),
         queue_records: 10,
     };

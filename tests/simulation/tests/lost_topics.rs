@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 
 use leadstream_core::Timestamp;
 use leadstream_runtime::log::{Log, TopicPartition};
-use leadstream_runtime::{Query, WorkerError};
+use leadstream_runtime::{LostTopic, Query, WorkerError};
 use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
 use leadstream_wire::stored::redo::RedoRecord;
 
@@ -212,4 +212,69 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
             std::fs::copy(entry.path(), &target).unwrap();
         }
     }
+}
+
+#[test]
+fn a_changelog_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    write_back(&mut world);
+    let low = [0, 1].map(|task| covered(&world, task));
+    let told = world.told();
+    assert!(world.log.recreate_topic("changelog"));
+    produce(&mut world, 20, 20);
+    let error = world.failure();
+    let WorkerError::ChangelogLost { task, topic, covered: from } = &error else { panic!("{error}") };
+    assert_eq!(topic, "changelog");
+    // Redo records of the new events may have gone before the first changelog record, and with them `low`.
+    assert!(*from >= low[*task as usize], "{error}");
+    world.kill(0);
+    for keeps_store in [true, false] {
+        world.start(0, keeps_store).unwrap();
+        let error = world.failure();
+        assert!(matches!(error, WorkerError::ChangelogLost { .. }), "{error}");
+        world.kill(0);
+    }
+    let records: usize = (0..TASKS).map(|task| world.read_from(&TopicPartition::new("changelog", task), 0).len()).sum();
+    assert_eq!(records, 0, "contacts were written back to another changelog");
+    assert!(told.derived.iter().all(|(contact, lines)| world.told().derived[contact].starts_with(lines)));
+}
+
+#[test]
+fn a_redo_topic_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
+    let mut world = world();
+    produce(&mut world, 0, 20);
+    world.settle(0).unwrap();
+    let told = world.told();
+    assert!(world.log.recreate_topic("redo"));
+    produce(&mut world, 20, 20);
+    for keeps_process in [true, false] {
+        let error = world.failure();
+        assert!(matches!(error, WorkerError::RedoLost { found: 0, .. }), "{error}");
+        if keeps_process {
+            world.kill(0);
+            world.start(0, true).unwrap();
+        }
+    }
+    assert_eq!(world.told().derived, told.derived, "something was told that no redo record has");
+}
+
+#[test]
+fn an_idle_worker_that_is_told_of_a_lost_topic_ends_with_what_a_start_would_say() {
+    let ends = |lost: LostTopic| {
+        let mut world = world();
+        produce(&mut world, 0, 20);
+        world.settle(0).unwrap();
+        write_back(&mut world);
+        world.handle(0).unwrap().lose_topic(lost);
+        world.step(0).unwrap_err()
+    };
+    let of = |topic: &str| topic.to_owned();
+    let error = ends(LostTopic::Replaced(of("changelog")));
+    assert!(matches!(error, WorkerError::ChangelogLost { covered: 1.., .. }), "{error}");
+    let error = ends(LostTopic::Replaced(of("redo")));
+    assert!(matches!(error, WorkerError::RedoLost { committed: 1.., found: 0, .. }), "{error}");
+    assert_eq!(ends(LostTopic::Missing(of("redo"))), WorkerError::TopicMissing { topic: of("redo") });
+    assert_eq!(ends(LostTopic::Replaced(of("plans"))), WorkerError::TopicReplaced { topic: of("plans") });
 }

@@ -183,6 +183,7 @@ impl KafkaSink {
         let options = ProducerOptions {
             transactional_id: format!("{}-{}-generate", config.application.id, config.application.instance),
             topics: vec![topic.to_owned()],
+            state_topics: 0,
             transaction_timeout: config.kafka.transaction_timeout.as_duration(),
             queue_records: QUEUE_RECORDS,
         };

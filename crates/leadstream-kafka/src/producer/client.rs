@@ -73,7 +73,8 @@ impl ProducerContext for DeliveryContext {
         if partitions.len() <= partition {
             partitions.resize(partition + 1, None);
         }
-        partitions[partition] = partitions[partition].max(Some(offset));
+        // The answers of a partition come in the order of its records.
+        partitions[partition] = Some(offset);
     }
 }
 

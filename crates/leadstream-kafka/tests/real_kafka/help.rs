@@ -69,6 +69,7 @@ impl World {
         ProducerOptions {
             transactional_id: self.name(id),
             topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
+            state_topics: 0,
             transaction_timeout: Duration::from_secs(8),
             queue_records: 10_000,
         }

@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use super::TopicIndex;
+
 /// What went wrong, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -49,6 +51,19 @@ pub enum LogError {
     /// the same identity would fence the other one in turn.
     #[error("{0} (another process uses the same identity)")]
     Fenced(Failure),
+    /// A record came to lie before an earlier one of its partition, so that this is another log than the earlier one was written to: the topic was
+    /// deleted and created again, or its end was cut off. Only for the topics that
+    /// [`state_topics`](super::ProducerOptions::state_topics) says. Nothing of the transaction is committed: call
+    /// [`abort`](super::Producer::abort), write no more, stop and tell a person.
+    #[error("{failure}")]
+    Replaced {
+        /// Which of the producer's topics.
+        topic: TopicIndex,
+        /// The partition.
+        partition: u32,
+        /// What was seen.
+        failure: Failure,
+    },
     /// A repetition does not help: stop and tell a person.
     #[error("{0}")]
     Fatal(Failure),
@@ -63,6 +78,7 @@ impl LogError {
             | Self::AbortAndAwaitAssignment(failure)
             | Self::UnknownOutcome(failure)
             | Self::Fenced(failure)
+            | Self::Replaced { failure, .. }
             | Self::Fatal(failure) => failure,
         }
     }

@@ -28,7 +28,9 @@ mod topic;
 pub use error::{Failure, LogError};
 pub use membership::{Membership, MembershipEvent, MembershipOptions};
 pub use partitioner::{murmur2, partition_for_key};
-pub use producer::{Committed, Destination, InputOffset, OutputRecord, ProducedOffset, Producer, ProducerOptions};
+pub use producer::{
+    Committed, Destination, Ends, InputOffset, OutputRecord, ProducedOffset, Producer, ProducerOptions,
+};
 pub use reader::{
     Header, HeaderSource, Isolation, NO_HEADERS, Progress, ReadStart, ReadSummary, Reader, ReaderOptions,
     ReaderPartition, ReaderProblem, Record, RecordProblem, Timestamp, TimestampKind,

@@ -3,10 +3,11 @@
 //! begin, produce as often as needed, then commit or abort; one transaction at a time. The order of the calls is the caller's duty; a call out of
 //! order is [`LogError::Fatal`].
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::{Header, LogError, TopicIndex, TopicPartition};
+use super::{Failure, Header, LogError, TopicIndex, TopicPartition};
 
 /// How to open a producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct ProducerOptions {
     pub transactional_id: String,
     /// The topics it may write; [`TopicIndex`] counts in this list.
     pub topics: Vec<String>,
+    /// So many of them, counted from the first, hold what nothing can replace: a commit fails where a record came to lie before an earlier one.
+    pub state_topics: u16,
     /// How long a transaction may stay open before the cluster aborts it. Until then it holds up every `ReadCommitted` reader.
     pub transaction_timeout: Duration,
     /// Most records of one transaction that wait in memory for their acknowledgement; `produce` waits when it is reached.
@@ -69,6 +72,32 @@ pub struct ProducedOffset {
     pub last_offset: u64,
 }
 
+/// The last offset in each partition of the topics of state, over all transactions of a producer: what shows that a topic is another one than before.
+#[derive(Debug, Default)]
+pub struct Ends(BTreeMap<(TopicIndex, u32), u64>);
+
+impl Ends {
+    /// Compares what a transaction wrote with what those before it wrote, and remembers it where it lies behind.
+    ///
+    /// # Errors
+    /// [`LogError::Replaced`].
+    pub fn follow(&mut self, produced: &[ProducedOffset], options: &ProducerOptions) -> Result<(), LogError> {
+        let of_state = produced.iter().filter(|produced| produced.topic.0 < options.state_topics);
+        for &ProducedOffset { topic, partition, last_offset } in of_state {
+            let before = self.0.insert((topic, partition), last_offset);
+            if let Some(before) = before.filter(|before| last_offset <= *before) {
+                let name = options.topics.get(usize::from(topic.0)).map_or("", String::as_str);
+                let reason = format!(
+                    "a record came to lie at offset {last_offset} of {name}[{partition}], where one before it lay at {before}"
+                );
+                let failure = Failure::new("commit transaction", reason);
+                return Err(LogError::Replaced { topic, partition, failure });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What a commit wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Committed {
@@ -100,7 +129,7 @@ pub trait Producer: Send {
     ///
     /// # Errors
     /// [`LogError::AbortAndRewind`], [`LogError::AbortAndAwaitAssignment`], [`LogError::UnknownOutcome`], [`LogError::Fenced`];
-    /// [`LogError::Fatal`] for an empty list of offsets.
+    /// [`LogError::Replaced`] where a topic of state is another one than before, [`LogError::Fatal`] for an empty list of offsets.
     fn commit(&mut self, token: &Self::Token, offsets: &[InputOffset]) -> Result<Committed, LogError>;
 
     /// Commits records alone. **Not fenced by any generation**: for tools and for what no task owns, such as registering plans.

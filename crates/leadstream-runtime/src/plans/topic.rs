@@ -223,6 +223,7 @@ impl<L: Log> PlansTopic<L> {
         let mut producer = self.log.open_producer(&ProducerOptions {
             transactional_id: self.transactional_id.clone(),
             topics: vec![self.topic.clone()],
+            state_topics: 0,
             transaction_timeout: TRANSACTION_TIMEOUT,
             queue_records: 10_000,
         })?;

@@ -34,6 +34,7 @@ pub(crate) struct WriteBack {
     bytes: u64,
     /// Redo records before this offset are not needed any more.
     trim_before: u64,
+    covered: u64,
 }
 
 impl WriteBack {
@@ -50,6 +51,11 @@ impl WriteBack {
     /// Events and bytes of redo that are not covered.
     pub(crate) fn uncovered(&self) -> (u64, u64) {
         (self.events, self.bytes)
+    }
+
+    /// Every change up to this epoch is in the changelog alone.
+    pub(crate) fn covered(&self) -> u64 {
+        self.covered
     }
 
     /// How many of the longest dirty contacts are due; `all` where there is nothing better to do, or memory is short.
@@ -106,6 +112,7 @@ impl WriteBack {
 
     /// Everything up to `low` is in the changelog. The newest epoch's record stays all the same: it tells where the task stands.
     pub(crate) fn cover(&mut self, low: u64) {
+        self.covered = low;
         while self.epochs.len() > 1 && self.epochs[0].epoch <= low {
             let Some(covered) = self.epochs.pop_front() else { break };
             self.events -= covered.events;

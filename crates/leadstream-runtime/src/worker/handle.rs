@@ -21,12 +21,22 @@ pub(super) struct Shared {
     /// When the present step began, in monotonic milliseconds.
     step_since_ms: AtomicI64,
     status: Mutex<WorkerStatus>,
+    lost: Mutex<Option<LostTopic>>,
+}
+
+/// What became of a topic under a running process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LostTopic {
+    /// It is not there any more.
+    Missing(String),
+    /// It is another one.
+    Replaced(String),
 }
 
 impl Default for Shared {
     fn default() -> Shared {
         let step_since_ms = AtomicI64::new(NO_STEP);
-        Shared { stopping: AtomicBool::default(), step_since_ms, status: Mutex::default() }
+        Shared { stopping: AtomicBool::default(), step_since_ms, status: Mutex::default(), lost: Mutex::default() }
     }
 }
 
@@ -48,6 +58,10 @@ impl Shared {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lost_topic(&self) -> Option<LostTopic> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_status(&self, status: WorkerStatus) {
@@ -77,6 +91,11 @@ impl WorkerHandle {
     /// Tells the worker to commit, close its tasks and stop.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells the worker that a topic is gone on which it counts: it writes no more, and ends with what a start would say.
+    pub fn lose_topic(&self, lost: LostTopic) {
+        *self.shared.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(lost);
     }
 
     /// What the worker says about itself, as of its last step; and whether it is still in one that has lasted too long, which no worker can say of

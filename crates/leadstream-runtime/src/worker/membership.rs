@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::internal_topics::CHANGELOG;
 use super::{Phase, StepOutcome, WAIT_FOR_TASKS, Worker};
 use crate::error::WorkerError;
-use crate::log::{Log, LogError, Membership, MembershipEvent, Reader, ReaderPartition};
+use crate::log::{Log, LogError, Membership, MembershipEvent, Producer, Reader, ReaderPartition};
 use crate::restore::input_partitions;
 use crate::status::{Readiness, WorkerStatus};
 use crate::task::{Lifecycle, Task};
@@ -176,6 +177,17 @@ impl<L: Log> Worker<L> {
                 self.metrics.commits.with_label_values(&["aborted"]).inc();
                 self.abort(numbers, awaits)
             }
+            LogError::Replaced { topic, partition, .. } => {
+                // Nothing is written to it, and the other partitions' readers are not held up. What cannot be taken back times out.
+                if let Some(producer) = &mut self.producer
+                    && let Err(error) = producer.abort()
+                {
+                    tracing::debug!(%error, "the last transaction is left to its timeout");
+                }
+                let name =
+                    if topic.0 == CHANGELOG { &self.options.topics.changelog } else { &self.options.topics.redo };
+                Err(self.replaced(&name.clone(), Some(partition)))
+            }
             LogError::UnknownOutcome(_) => {
                 self.metrics.commits.with_label_values(&["unknown"]).inc();
                 self.begin_settling(numbers, false);
@@ -183,5 +195,22 @@ impl<L: Log> Worker<L> {
             }
             error => Err(WorkerError::of_log(&self.options.transactional_id, &error)),
         }
+    }
+
+    /// What a start would say of a topic that is another one than when the worker began. `task` is the one that met it, where one did.
+    pub(super) fn replaced(&self, topic: &str, task: Option<u32>) -> WorkerError {
+        let tasks = || self.tasks.values().filter(|each| task.is_none_or(|task| task == each.id));
+        let (names, topic) = (&self.options.topics, topic.to_owned());
+        if topic == names.changelog
+            && let Some(task) = tasks().find(|task| task.write_back.covered() > 0)
+        {
+            return WorkerError::ChangelogLost { task: task.id, topic, covered: task.write_back.covered() };
+        }
+        if topic == names.redo
+            && let Some(task) = tasks().find(|task| task.epoch > 0)
+        {
+            return WorkerError::RedoLost { task: task.id, topic, committed: task.epoch, found: 0 };
+        }
+        WorkerError::TopicReplaced { topic }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use leadstream_core::{DerivedEvent, Fold};
 
-pub use self::handle::WorkerHandle;
+pub use self::handle::{LostTopic, WorkerHandle};
 use self::settling::Settling;
 use crate::clock::Clock;
 use crate::codec::{EventBatch, InputDecoder, OutputEncoder};
@@ -217,6 +217,11 @@ impl<L: Log> Worker<L> {
     }
 
     fn step_at(&mut self, now_ms: i64) -> Result<StepOutcome, WorkerError> {
+        match self.shared.lost_topic() {
+            None => {}
+            Some(LostTopic::Missing(topic)) => return Err(WorkerError::TopicMissing { topic }),
+            Some(LostTopic::Replaced(topic)) => return Err(self.replaced(&topic, None)),
+        }
         if self.shared.is_stopping() {
             return self.stop(now_ms);
         }
@@ -282,6 +287,7 @@ impl<L: Log> Worker<L> {
         let options = ProducerOptions {
             transactional_id: self.options.transactional_id.clone(),
             topics,
+            state_topics: internal_topics::COUNT,
             transaction_timeout: self.options.transaction_timeout,
             queue_records: QUEUE_RECORDS,
         };

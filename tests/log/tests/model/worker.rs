@@ -90,6 +90,7 @@ impl Copier {
             options: ProducerOptions {
                 transactional_id: name.to_owned(),
                 topics: vec!["output".to_owned()],
+                state_topics: 0,
                 transaction_timeout: Duration::from_secs(5),
                 queue_records: 100,
             },

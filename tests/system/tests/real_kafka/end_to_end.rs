@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_system::{Application, assert_same};
-use leadstream_test_support::{Broker, foreign, topics};
+use leadstream_test_support::{Broker, ForeignRecord, foreign, topics};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -266,6 +266,39 @@ fn a_changelog_that_was_deleted_and_created_again_stops_a_start_until_a_reset_an
     let process = application.start();
     application.derived_anew(2 * expected.len(), LIMIT);
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+#[test]
+fn a_changelog_that_is_deleted_and_created_again_under_a_running_process_stops_it_at_its_next_commit() {
+    let application = Application::new(Broker::shared(), "changelog-taken", false);
+    let lines = journeys(&application, 300);
+    let expected = application.replayed(&lines);
+    application.produce(&lines);
+    let mut process = application.start();
+    application.derived(expected.len(), LIMIT);
+    let changelog = application.topic("contacts-changelog");
+    let bootstrap = Broker::shared().bootstrap();
+    // What is idle is written back, all of it.
+    let written = |found: &[ForeignRecord]| (0..4).all(|task| found.iter().any(|record| record.partition == task));
+    let began = std::time::Instant::now();
+    while !written(&foreign::read_committed(&bootstrap, &changelog).unwrap()) {
+        assert!(began.elapsed() < LIMIT, "nothing is written back: {}", process.output());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    topics::delete_topics(&bootstrap, &[&changelog]).expect("a topic can be deleted");
+    application.done(&["topics", "create"]);
+    while !process.has_ended().unwrap() {
+        assert!(began.elapsed() < 2 * LIMIT, "it goes on: {}", process.output());
+        // A contact of each partition comes again and again.
+        let again = the_end().replace("\"end-", &format!("\"end-{}-", began.elapsed().as_millis()));
+        application.produce(&again);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let said = process.output();
+    assert_eq!(process.wait(LIMIT).unwrap().code(), Some(1), "{said}");
+    assert!(said.contains(&format!("the topic {changelog} was deleted and created again")), "{said}");
+    assert!(said.contains("reset the application (leadstream reset)"), "{said}");
+    assert_eq!(application.settled("contacts-changelog"), [], "contacts were written to another changelog");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use super::partition::StoredRecord;
 use super::placement::place;
 use super::transactions::StaleEpoch;
 use crate::log::{
-    Committed, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer, ProducerOptions, TopicIndex,
-    TopicPartition,
+    Committed, Ends, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer, ProducerOptions,
+    TopicIndex, TopicPartition,
 };
 
 /// Kafka's default of `offset.metadata.max.bytes`.
@@ -42,6 +42,7 @@ pub struct ModelProducer {
     refused: bool,
     /// Where the next record without a key goes.
     turn: u32,
+    ends: Ends,
 }
 
 type Offsets<'a> = Option<(&'a ModelToken, &'a [InputOffset])>;
@@ -49,7 +50,8 @@ type Offsets<'a> = Option<(&'a ModelToken, &'a [InputOffset])>;
 impl ModelProducer {
     pub(super) fn open(shared: Shared, options: ProducerOptions) -> Result<Self, LogError> {
         let (state, unsent) = (State::MustReopen, Vec::new());
-        let mut producer = Self { shared, options, epoch: 0, state, unsent, refused: false, turn: 0 };
+        let mut producer =
+            Self { shared, options, epoch: 0, state, unsent, refused: false, turn: 0, ends: Ends::default() };
         producer.initialise("open producer")?;
         Ok(producer)
     }
@@ -118,12 +120,17 @@ impl ModelProducer {
             carry_out(&mut cluster, &id, self.epoch, true, fate);
             return Err(self.fall(State::MustReopen, unknown(operation, "the answer was lost")));
         }
-        let written = cluster.decide(&id, self.epoch, true).map_err(|stale| self.stale(operation, stale))?;
+        let written = cluster.written(&id, self.epoch).map_err(|stale| self.stale(operation, stale))?;
+        let committed = self.committed(&written);
+        if let Err(error) = self.ends.follow(&committed.produced, &self.options) {
+            return Err(self.fall(State::MustAbort, error));
+        }
+        cluster.decide(&id, self.epoch, true).map_err(|stale| self.stale(operation, stale))?;
         if fault != Some(Fault::LateMarkers) {
             cluster.finish(&id);
         }
         self.state = State::Ready;
-        Ok(self.committed(&written))
+        Ok(committed)
     }
 
     fn check_token(

@@ -140,19 +140,19 @@ impl Cluster {
         Ok(())
     }
 
-    /// Decides the outcome of the open transaction and returns the last offset written in each partition. [`Cluster::finish`] makes it
-    /// visible.
-    pub(super) fn decide(
-        &mut self,
-        id: &str,
-        epoch: u64,
-        commit: bool,
-    ) -> Result<BTreeMap<TopicPartition, u64>, StaleEpoch> {
+    /// The last offset that the open transaction wrote in each partition.
+    pub(super) fn written(&mut self, id: &str, epoch: u64) -> Result<BTreeMap<TopicPartition, u64>, StaleEpoch> {
         let identity = self.transactions.current(id, epoch)?;
-        Ok(identity.transaction.as_mut().map_or_else(BTreeMap::new, |transaction| {
+        Ok(identity.transaction.as_ref().map_or_else(BTreeMap::new, |transaction| transaction.partitions.clone()))
+    }
+
+    /// Decides the outcome of the open transaction. [`Cluster::finish`] makes it visible.
+    pub(super) fn decide(&mut self, id: &str, epoch: u64, commit: bool) -> Result<(), StaleEpoch> {
+        let identity = self.transactions.current(id, epoch)?;
+        if let Some(transaction) = &mut identity.transaction {
             transaction.decided = Some(commit);
-            transaction.partitions.clone()
-        }))
+        }
+        Ok(())
     }
 
     /// Writes the markers and the offsets of a decided transaction; one that is not decided stays open.
