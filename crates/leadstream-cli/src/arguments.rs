@@ -156,6 +156,18 @@ pub(crate) enum PlanCommand {
         #[arg(long)]
         deny_warnings: bool,
     },
+    /// Say in words what plans do, a sentence for each rule and level
+    Explain {
+        /// Plan files or patterns, - for standard input; without any, those of the configuration
+        files: Vec<PathBuf>,
+    },
+    /// Say what a change of a plan changes, and what that means for contacts; ends with code 0 whether they differ or not
+    Diff {
+        /// The plan file as it was, - for standard input
+        old: PathBuf,
+        /// The plan file as it is to be
+        new: PathBuf,
+    },
     /// Run the tests that stand in plan files, each plan alone in force; ends with code 1 where one fails
     Test {
         /// Plan files or patterns; without any, those of the configuration

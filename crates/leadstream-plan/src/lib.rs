@@ -15,6 +15,7 @@ mod load;
 mod schema;
 mod sink;
 mod suggest;
+mod words;
 mod yaml;
 
 pub use catalogue::preset_event_types;
@@ -24,4 +25,5 @@ pub use diagnostic::{Diagnostic, Severity, Style};
 pub use example::{Example, Expectation, ExpectedDerived, TagExpectation, Trial};
 pub use load::{Report, Source, check};
 pub use schema::plan_schema;
+pub use words::{Difference, Words, compare, describe};
 pub use yaml::locate;

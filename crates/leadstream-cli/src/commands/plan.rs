@@ -1,6 +1,8 @@
 //! `leadstream plan ...`: what the author of a plan asks of it. Each command is a file of its own.
 
 mod check;
+mod diff;
+mod explain;
 mod test;
 
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
     let config = configuration(given)?.config;
     match command {
         PlanCommand::Check { files, deny_warnings } => check::run(&config, files, *deny_warnings),
+        PlanCommand::Explain { files } => explain::run(&config, files),
+        PlanCommand::Diff { old, new } => diff::run(&config, old, new),
         PlanCommand::Test { files } => test::run(&config, files),
     }
 }

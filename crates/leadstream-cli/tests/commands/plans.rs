@@ -1,4 +1,4 @@
-//! `leadstream plan check|test`.
+//! `leadstream plan check|explain|diff|test`.
 
 use crate::place::{PLAN, Place};
 
@@ -49,6 +49,27 @@ fn tests_in_plans_are_run_and_a_failure_ends_with_code_1() {
     place.write("plans/cars.yaml", format!("{PLAN}{good}  - {{ given: [] }}\n"));
     let refused = place.run(&["plan", "test"]).code(2);
     assert!(refused.out().contains("error[missing-key]: the test has no `expect`"), "{}", refused.out());
+}
+
+#[test]
+fn plans_are_explained_and_compared_in_words() {
+    let place = Place::new();
+    let explained = place.run(&["plan", "explain"]).code(0);
+    assert!(explained.out().starts_with("plan cars, version ") && explained.err().is_empty(), "{}", explained.out());
+    assert!(explained.out().contains("each form_submitted: +40 points"), "{}", explained.out());
+    place.write("new.yaml", PLAN.replace("points: 40", "points: 41"));
+    let difference = place.run(&["plan", "diff", "plans/cars.yaml", "new.yaml"]).code(0);
+    assert!(difference.out().contains("is   each form_submitted: +41 points"), "{}", difference.out());
+    let piped = place.run_with(&["plan", "diff", "-", "new.yaml"], PLAN.as_bytes()).code(0);
+    assert_eq!(piped.out(), difference.out());
+
+    place.write("bad.yaml", PLAN.replace("form_submitted", "form_submited"));
+    for arguments in [&["plan", "explain", "bad.yaml"][..], &["plan", "diff", "plans/cars.yaml", "bad.yaml"]] {
+        let refused = place.run(arguments).code(2);
+        assert!(refused.out().contains("did you mean `form_submitted`"), "{}", refused.out());
+    }
+    let absent = place.run(&["plan", "diff", "nothing.yaml", "new.yaml"]).code(1);
+    assert!(absent.err().contains("cannot read nothing.yaml"), "{}", absent.err());
 }
 
 #[test]

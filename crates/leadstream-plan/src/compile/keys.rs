@@ -142,7 +142,7 @@ impl Compiler<'_> {
 }
 
 /// The value of a key.
-pub(super) fn value<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Node> {
+pub(crate) fn value<'n>(entries: &'n [Entry], key: &str) -> Option<&'n Node> {
     entry(entries, key).map(|entry| &entry.value)
 }
 

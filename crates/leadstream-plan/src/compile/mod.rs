@@ -33,6 +33,7 @@ use crate::sink::Sink;
 use crate::yaml::{self, Span};
 
 pub(crate) use given::CONTACT as EXAMPLE_CONTACT;
+pub(crate) use keys::value;
 #[cfg(test)]
 pub(crate) use keys::{KeySet, SETS};
 
