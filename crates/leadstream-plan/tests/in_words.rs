@@ -137,8 +137,8 @@ From the instant on at which the new version is in force
 
 #[test]
 fn spelling_and_tests_change_nothing_and_the_order_of_rules_may() {
-    let spelled =
-        WHOLE.replace("points: 1, cap: { points: 5, per: day }", "cap: { per: day, points: 5 }, points: 1 # spelled");
+    let spelled = WHOLE
+        .replace("points: 1, cap: { points: 5, per: day } }", "cap: { per: day, points: 5 }, points: 1 } # spelled");
     let tested = spelled.replace("tests:\n", "tests:\n  - { given: [], expect: { score: 0 } }\n");
     let difference = compare(&words(WHOLE), &words(&tested));
     assert!(difference.is_empty(), "{}", difference.render());
