@@ -99,15 +99,10 @@ fn dead_letter(letter: &leadstream_wire::DeadLetter, input: &InputRecord<'_>, re
     while let Some(Header { name, value }) = record.headers.header(headers.len()) {
         headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
     }
-    let written = letter.to_record(input);
-    headers.extend(written.headers.into_iter().map(|(name, value)| (name, Some(value))));
-    Decoded::DeadLetter(Box::new(DeadLetter {
-        code: letter.code.as_str(),
-        topic: DEAD_LETTERS,
-        key: written.key,
-        value: written.value,
-        headers,
-    }))
+    let mut written = letter.to_record(input);
+    headers.append(&mut written.headers);
+    written.headers = headers;
+    Decoded::DeadLetter(Box::new(DeadLetter { code: letter.code.as_str(), topic: DEAD_LETTERS, record: written }))
 }
 
 fn decode_rekeyed(topic: &str, record: &Record<'_>, events: &mut EventBatch) -> Decoded {
@@ -287,11 +282,12 @@ mod tests {
         let Decoded::DeadLetter(letter) = decoders.decode(0, &record, &mut EventBatch::default()) else {
             panic!("a letter")
         };
-        let header =
-            |name: &str| letter.headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone());
+        let header = |name: &str| {
+            letter.record.headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone())
+        };
         assert_eq!(header("x-leadstream-topic"), Some(b"interactions".to_vec()));
         assert_eq!(
-            (header("x-leadstream-offset"), letter.value.clone()),
+            (header("x-leadstream-offset"), letter.record.value.clone()),
             (Some(b"7".to_vec()), Some(b"garbage".to_vec()))
         );
     }

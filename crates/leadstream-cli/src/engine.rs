@@ -3,6 +3,7 @@
 //! Owns the translation of the configuration into what a worker is told, and the life of the threads. What a worker does is its own business.
 
 mod peers;
+pub(crate) mod sizes;
 pub(crate) mod told;
 mod watch;
 
@@ -24,7 +25,7 @@ use leadstream_store::{StoreBudget, StoreMemory};
 use prometheus::{IntGauge, Registry};
 
 use self::peers::Peers;
-use self::told::{encoders, input_codecs, worker_count, worker_options};
+use self::told::{DescribedTopics, encoders, input_codecs, worker_count, worker_options};
 use self::watch::{LOOK_EVERY, TopicWatch};
 use crate::codec::Decoders;
 use crate::failure::Failure;
@@ -51,7 +52,7 @@ pub(crate) struct Workforce {
 }
 
 impl Workforce {
-    /// Starts the workers. `described` are the source topics and the changelog as the cluster has them.
+    /// Starts the workers.
     ///
     /// # Errors
     /// What the configuration asks for and cannot be had.
@@ -59,8 +60,7 @@ impl Workforce {
         log: &Arc<KafkaLog>,
         config: &Config,
         plans: PlansInForce,
-        source_topics: &[TopicDescription],
-        changelog: &TopicDescription,
+        topics: &DescribedTopics,
     ) -> Result<Workforce, Failure> {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).map_err(|error| Failure::of("cannot register metrics", error))?;
@@ -84,14 +84,14 @@ impl Workforce {
             watch: None,
         };
         for number in 0..count {
-            let options = worker_options(config, number, count, source_topics, changelog, &workforce.stores);
+            let options = worker_options(config, number, count, topics, &workforce.stores);
             let started = workforce.start_worker(log, config, options);
             if let Err(failure) = started {
                 workforce.stop();
                 return Err(failure);
             }
         }
-        workforce.watch = Some(workforce.watch(log, config, changelog)?);
+        workforce.watch = Some(workforce.watch(log, config, &topics.changelog)?);
         Ok(workforce)
     }
 

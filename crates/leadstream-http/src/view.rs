@@ -295,6 +295,7 @@ fn worker(status: &WorkerStatus) -> WorkerView {
         Readiness::Restoring => "restoring",
         Readiness::Ready => "ready",
         Readiness::Waiting => "waiting",
+        Readiness::Failing => "failing",
         Readiness::Stopping => "stopping",
         Readiness::Stopped => "stopped",
     };

@@ -29,4 +29,4 @@ pub use known::{Section, SettingProblem};
 pub use membership::{GroupToken, KafkaMembership};
 pub use producer::KafkaProducer;
 pub use reader::KafkaReader;
-pub use settings::{KafkaSettings, SettingError};
+pub use settings::{KafkaSettings, ProducerLimits, SettingError};

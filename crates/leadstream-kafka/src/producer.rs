@@ -146,14 +146,12 @@ impl KafkaProducer {
                 }
                 Ok(committed)
             }
-            (
-                Err(
-                    error @ (LogError::AbortAndRewind(_)
-                    | LogError::AbortAndAwaitAssignment(_)
-                    | LogError::Replaced { .. }),
-                ),
-                open,
-            ) => {
+            (Err(LogError::AbortAndRewind(failure)), open) => {
+                let refused = if let State::Open(client, _) = &open { client.take_refused() } else { None };
+                self.state = open;
+                Err(LogError::AbortAndRewind(self.naming(failure, refused)))
+            }
+            (Err(error @ (LogError::AbortAndAwaitAssignment(_) | LogError::Replaced { .. })), open) => {
                 self.state = open;
                 Err(error)
             }
@@ -166,6 +164,13 @@ impl KafkaProducer {
                 Err(LogError::Fatal(Failure::new("commit transaction", "no transaction is open")))
             }
         }
+    }
+
+    /// A failed transaction that says only that records were not written, with the first of them.
+    fn naming(&self, failure: Failure, refused: Option<(usize, String)>) -> Failure {
+        let Some((topic, reason)) = refused else { return failure };
+        let topic = self.options.topics.get(topic).map_or("?", String::as_str);
+        Failure { reason: format!("a record for {topic} was not written: {reason}; {}", failure.reason), ..failure }
     }
 
     fn decide_steps(
@@ -218,7 +223,13 @@ impl KafkaProducer {
                     self.brokers.look();
                     client.flush(QUEUE_WAIT);
                 }
-                RDKafkaErrorCode::MessageSizeTooLarge => return Err(LogError::Fatal(failure)),
+                RDKafkaErrorCode::MessageSizeTooLarge => {
+                    let topic = self.options.topics.get(usize::from(record.topic.0)).map_or("?", String::as_str);
+                    let bytes = record.value.map_or(0, <[u8]>::len);
+                    let reason =
+                        format!("a record for {topic} with a value of {bytes} bytes is larger than message.max.bytes");
+                    return Err(LogError::Fatal(Failure::new(OPERATION, reason)));
+                }
                 RDKafkaErrorCode::Fenced => {
                     return Err(if self.age(deadline).elapsed < self.options.transaction_timeout {
                         LogError::Fenced(failure)
@@ -254,6 +265,7 @@ impl Producer for KafkaProducer {
         };
         // What an aborted transaction wrote says nothing of this one.
         client.take_produced();
+        client.take_refused();
         match client.begin() {
             Ok(()) => {
                 self.state = State::Open(client, Deadline::after(self.options.transaction_timeout));

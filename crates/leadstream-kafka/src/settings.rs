@@ -99,6 +99,18 @@ const RESERVED: &[(&str, &str)] = &[
     ("transactional.id", "it is derived from the instance name"),
 ];
 
+/// What a producer sends at most at once. A topic must take both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProducerLimits {
+    /// Bytes of a record.
+    pub record_bytes: usize,
+    /// Bytes of a batch of several records, before it is compressed.
+    pub batch_bytes: usize,
+}
+
+/// librdkafka's own `message.max.bytes` and `batch.size`.
+const DEFAULT_PRODUCER_BYTES: usize = 1_000_000;
+
 /// Why a setting cannot be changed, if it cannot.
 pub(crate) fn reserved_reason(name: &str) -> Option<&'static str> {
     // librdkafka forgives spaces around a name, and topic settings may carry a prefix.
@@ -152,6 +164,15 @@ impl KafkaSettings {
         let member = self.client(Role::Member, "member");
         let milliseconds = member.get(SESSION_TIMEOUT).and_then(|value| value.trim().parse().ok());
         milliseconds.map_or(DEFAULT_SESSION_TIMEOUT, Duration::from_millis)
+    }
+
+    /// What the producer sends at most at once.
+    pub fn producer_limits(&self) -> ProducerLimits {
+        let producer = self.client(Role::Producer, "limits");
+        let bytes = |name: &str| producer.get(name).and_then(|value| value.trim().parse().ok());
+        let record_bytes = bytes("message.max.bytes").unwrap_or(DEFAULT_PRODUCER_BYTES);
+        let batch_bytes = bytes("batch.size").unwrap_or(DEFAULT_PRODUCER_BYTES).min(record_bytes);
+        ProducerLimits { record_bytes, batch_bytes }
     }
 
     /// The configuration of a client: our defaults, then the user's settings, then what is reserved.
@@ -219,6 +240,18 @@ mod tests {
         assert_eq!(settings.session_timeout(), Duration::from_secs(7));
         settings.consumer.insert(SESSION_TIMEOUT.to_owned(), "6000".to_owned());
         assert_eq!(settings.session_timeout(), Duration::from_secs(6));
+    }
+
+    #[test]
+    fn what_a_producer_sends_at_once_follows_from_its_settings_and_no_batch_is_larger_than_a_record_may_be() {
+        let mut settings = KafkaSettings::new("b:9092");
+        let limits = |record_bytes, batch_bytes| ProducerLimits { record_bytes, batch_bytes };
+        assert_eq!(settings.producer_limits(), limits(1_000_000, 1_000_000));
+        settings.common.insert("message.max.bytes".to_owned(), "500000".to_owned());
+        assert_eq!(settings.producer_limits(), limits(500_000, 500_000));
+        settings.producer.insert("message.max.bytes".to_owned(), "2000000".to_owned());
+        settings.producer.insert("batch.size".to_owned(), "300000".to_owned());
+        assert_eq!(settings.producer_limits(), limits(2_000_000, 300_000));
     }
 
     fn with(name: &str, value: &str) -> KafkaSettings {

@@ -1,6 +1,7 @@
 //! What a worker needs of formats: records into events, derived events into records. Plugged in from above.
 
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
+use leadstream_wire::DeadLetterRecord;
 
 use crate::log::Record;
 use crate::output::{OutputBuffer, OutputTopic};
@@ -58,12 +59,8 @@ pub struct DeadLetter {
     pub code: &'static str,
     /// Which of [`OutputEncoder::topics`].
     pub topic: OutputTopic,
-    /// As received.
-    pub key: Option<Vec<u8>>,
-    /// As received.
-    pub value: Option<Vec<u8>>,
-    /// As received, and those that say why.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// As received, with headers that say why.
+    pub record: DeadLetterRecord,
 }
 
 /// What a record turned out to be.

@@ -151,6 +151,8 @@ pub struct WorkerOptions {
     pub redo_part_bytes: usize,
     /// The largest changelog record, in bytes: below the topic's `max.message.bytes`. Rows of a larger contact go into its base.
     pub record_bytes: usize,
+    /// The largest dead letter, in bytes: below its topic's `max.message.bytes`. Of a larger record the letter keeps a part.
+    pub letter_bytes: usize,
     /// How long the order of a task's inputs waits for an input that lags, in milliseconds.
     pub order_wait_ms: i64,
     /// Where the clock of timers comes from.

@@ -14,6 +14,8 @@ pub enum Readiness {
     Ready,
     /// The cluster does not answer; it waits.
     Waiting,
+    /// What it does cannot be committed, again and again.
+    Failing,
     /// It was told to stop.
     Stopping,
     /// It has stopped.
@@ -68,7 +70,7 @@ pub struct TaskStatus {
 pub struct WorkerStatus {
     /// Whether it does its work.
     pub readiness: Readiness,
-    /// Why it waits, where it does.
+    /// Why it waits or fails, where it does.
     pub waiting_for: Option<String>,
     /// For how long its present step has lasted, in milliseconds, where that is longer than a step may last: a call that does not come back.
     /// Everything else is as of the last report before it.

@@ -7,6 +7,7 @@ use leadstream_runtime::log::Record;
 use leadstream_runtime::{
     DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
 };
+use leadstream_wire::DeadLetterRecord;
 
 const DERIVED: OutputTopic = OutputTopic(0);
 const DEAD: OutputTopic = OutputTopic(1);
@@ -57,9 +58,12 @@ impl InputDecoder for TinyDecoder {
         Decoded::DeadLetter(Box::new(DeadLetter {
             code: "unreadable",
             topic: DEAD,
-            key: record.key.map(<[u8]>::to_vec),
-            value: Some(value.to_vec()),
-            headers: vec![("reason".to_owned(), Some(b"unreadable".to_vec()))],
+            record: DeadLetterRecord {
+                key: record.key.map(<[u8]>::to_vec),
+                value: Some(value.to_vec()),
+                headers: vec![("reason".to_owned(), Some(b"unreadable".to_vec()))],
+                own_headers: 1,
+            },
         }))
     }
 }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub redo_part_bytes: usize,
     /// The largest changelog record.
     pub record_bytes: usize,
+    /// The largest dead letter.
+    pub letter_bytes: usize,
     /// Where the source is begun that nobody has read.
     pub start: StartPosition,
     /// Go on where input is gone.
@@ -57,6 +59,7 @@ impl Settings {
             contacts_bytes: 40_000,
             redo_part_bytes: 600,
             record_bytes: 900_000,
+            letter_bytes: 900_000,
             start: StartPosition::Earliest,
             accept_lost_input: false,
             clock: ClockMode::Events,
@@ -121,6 +124,7 @@ pub(crate) fn options(
         },
         redo_part_bytes: settings.redo_part_bytes,
         record_bytes: settings.record_bytes,
+        letter_bytes: settings.letter_bytes,
         order_wait_ms: 100,
         clock: settings.clock,
         watermark_interval_ms: 200,

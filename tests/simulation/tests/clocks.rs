@@ -246,7 +246,8 @@ fn a_timer_that_fired_in_an_epoch_that_was_undone_fires_again() {
         world.pass(500);
         world.step(0).unwrap();
         if round == 70 {
-            world.log.script(Scripted::next(Call::Commit, Fault::Refused).times(12));
+            // The first ones half a second apart, the others a whole one.
+            world.log.script(Scripted::next(Call::Commit, Fault::Refused).times(8));
         }
     }
     assert_eq!(world.metrics.written_back.get(), 0);

@@ -175,6 +175,9 @@ pub fn produce(bootstrap: &str, topic: &str, records: &[NewRecord]) -> Result<()
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("linger.ms", "5")
+        // What a broker takes, and no less: a batch that is compressed may be made of more.
+        .set("message.max.bytes", "10000000")
+        .set("compression.type", "lz4")
         .create()
         .map_err(SupportError::kafka("connecting to produce"))?;
     for record in records {

@@ -80,13 +80,13 @@ impl Service {
         );
         // Before anything by which the cluster would take this process for the one that has the folder, and cut that one off.
         let folder = claim_state(config)?;
-        let Some((sources, changelog)) = await_topics(log, config, interrupt)? else { return Ok(None) };
+        let Some(topics) = await_topics(log, config, interrupt)? else { return Ok(None) };
         let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
         // An address that cannot be had is found out before the workers take their places in the group.
         let listener = Listener::bind(config.http.listen).map_err(|error| {
             Failure::NotDone(format!("{error}: choose another address with --set http.listen=127.0.0.1:PORT"))
         })?;
-        let workforce = Workforce::start(log, config, agreed.plans.clone(), &sources, &changelog)?;
+        let workforce = Workforce::start(log, config, agreed.plans.clone(), &topics)?;
         let follower = agreed.follow(workforce.unreadable_plan_sets())?;
         let figures = ProcessFigures::register(&workforce.registry, config)?;
         let server = Server::start(ServerOptions {

@@ -11,7 +11,8 @@ use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicDescription, To
 
 use crate::arguments::{ConfigurationArguments, SourceTopicArguments, TopicsCommand};
 use crate::connection::{connect, is_freely_kept, own_topics};
-use crate::engine::told::record_difference;
+use crate::engine::sizes::size_differences;
+use crate::engine::told::DescribedTopics;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_connect;
@@ -121,9 +122,9 @@ fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
             lines.push(format!("{}: does not exist: create it with `leadstream topics create`", spec.name));
             continue;
         };
-        if spec.name == config.topic_names().contacts_changelog.as_str() {
-            lines.extend(record_difference(config, &found).map(|difference| format!("{}: {difference}", spec.name)));
-        }
+        lines.extend(
+            size_differences(config, &found).into_iter().map(|difference| format!("{}: {difference}", spec.name)),
+        );
         let mut spec = spec.clone();
         if is_freely_kept(config, &spec.name) {
             spec.retention_ms = Some(0);
@@ -150,13 +151,13 @@ fn compare(log: &KafkaLog, config: &Config) -> Result<Vec<String>, LogError> {
     Ok(lines)
 }
 
-/// The descriptions of the source topics and of the changelog, once all topics are as they must be. Waits for a cluster that does not answer;
+/// The descriptions of the topics that workers are told of, once all topics are as they must be. Waits for a cluster that does not answer;
 /// `None` where it was interrupted meanwhile.
 pub(crate) fn await_topics(
     log: &Arc<KafkaLog>,
     config: &Config,
     interrupt: &Interrupt,
-) -> Result<Option<(Vec<TopicDescription>, TopicDescription)>, Failure> {
+) -> Result<Option<DescribedTopics>, Failure> {
     loop {
         let Some(looked) = ask(log, config, interrupt) else { return Ok(None) };
         match looked {
@@ -175,9 +176,10 @@ pub(crate) fn await_topics(
             Ok((_, mut described)) => {
                 // Every one of them exists, or there would be a difference.
                 let missing = || Failure::NotDone("a topic was deleted in this moment".to_owned());
+                let dead_letters = described.pop().ok_or_else(missing)?;
                 let changelog = described.pop().ok_or_else(missing)?;
                 warn_of_retention(config, &described);
-                return Ok(Some((described, changelog)));
+                return Ok(Some(DescribedTopics { sources: described, changelog, dead_letters }));
             }
         }
     }
@@ -190,9 +192,9 @@ fn ask(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Option<Lo
     let (sender, answer) = channel();
     let (log, config) = (Arc::clone(log), config.clone());
     std::thread::spawn(move || {
-        let changelog = config.topic_names().contacts_changelog;
+        let own = config.topic_names();
         let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
-        names.push(changelog.as_str());
+        names.extend([own.contacts_changelog.as_str(), own.dead_letters.as_str()]);
         let looked = compare(&log, &config).and_then(|differences| Ok((differences, log.describe(&names)?)));
         // Who asked may have been told to stop.
         let _ = sender

@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use leadstream_config::{Config, IdleClock, OutputFormat, Start, Workers};
+use leadstream_core::Span;
 use leadstream_core::id::Hasher;
-use leadstream_core::{STATE_BYTES_MAX, Span};
 use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
@@ -15,37 +15,28 @@ use leadstream_store::{FolderClaim, StoreMemory};
 use leadstream_wire::out::DataFormat;
 
 use crate::codec::{Encoders, InputCodec, OutputTopics};
+use crate::engine::sizes::record_bytes;
 use crate::failure::Failure;
-use crate::{plans, sources};
+use crate::sources;
 
-/// The largest record that librdkafka sends unless it is told otherwise, less room for keys and framing.
-const RECORD_BYTES: usize = 900_000;
-
-/// The largest record of a contact that a changelog with this `max.message.bytes` takes.
-fn record_bytes(max_message_bytes: u32) -> usize {
-    RECORD_BYTES.min(max_message_bytes as usize / 10 * 9)
-}
-
-/// What is wrong where the changelog does not take the record of a contact that is as large as the configuration lets it be.
-pub(crate) fn record_difference(config: &Config, changelog: &TopicDescription) -> Option<String> {
-    let needed = plans::history(config).bytes + STATE_BYTES_MAX;
-    (record_bytes(changelog.max_message_bytes) < needed).then(|| {
-        format!(
-            "has max.message.bytes={}, needs at least {} for history.bytes {}: raise the one or lower the other",
-            changelog.max_message_bytes,
-            (needed / 9 + 1) * 10,
-            config.history.bytes
-        )
-    })
-}
 /// Bytes of one part of a redo record.
-const REDO_PART_BYTES: usize = 512 << 10;
+pub(super) const REDO_PART_BYTES: usize = 512 << 10;
 /// The most output of an epoch.
 const EPOCH_OUTPUT_BYTES_MAX: u64 = 16 << 20;
 /// Records that a step reads, and that wait decoded.
 const READ_RECORDS: usize = 8_192;
 const WATERMARK_INTERVAL_MS: i64 = 1_000;
 const TRIM_INTERVAL_MS: i64 = 10_000;
+
+/// The topics as the cluster has them, of which workers are told more than their names.
+pub(crate) struct DescribedTopics {
+    /// Those of the sources, in their order.
+    pub(crate) sources: Vec<TopicDescription>,
+    /// The changelog.
+    pub(crate) changelog: TopicDescription,
+    /// The topic of dead letters.
+    pub(crate) dead_letters: TopicDescription,
+}
 
 /// How many workers there are.
 pub(super) fn worker_count(config: &Config) -> u32 {
@@ -120,10 +111,10 @@ pub(super) fn worker_options(
     config: &Config,
     number: u32,
     count: u32,
-    source_topics: &[TopicDescription],
-    changelog: &TopicDescription,
+    topics: &DescribedTopics,
     stores: &StoreMemory,
 ) -> WorkerOptions {
+    let changelog = &topics.changelog;
     let names = config.topic_names();
     let parts = config.memory.parts();
     let (tasks, workers) = (u64::from(config.topics.partitions.max(1)), u64::from(count.max(1)));
@@ -139,7 +130,7 @@ pub(super) fn worker_options(
         transactional_id: identity,
         writer: start_number(number),
         tasks: config.topics.partitions,
-        inputs: inputs(config, source_topics),
+        inputs: inputs(config, &topics.sources),
         topics: Topics {
             membership: names.contacts.to_string(),
             changelog: names.contacts_changelog.to_string(),
@@ -168,7 +159,8 @@ pub(super) fn worker_options(
             ..defaults.1
         },
         redo_part_bytes: REDO_PART_BYTES,
-        record_bytes: record_bytes(changelog.max_message_bytes),
+        record_bytes: record_bytes(config, changelog),
+        letter_bytes: record_bytes(config, &topics.dead_letters),
         order_wait_ms: milliseconds(config.clock.input_wait.as_ms()),
         clock: match config.clock.idle {
             IdleClock::Wall => {
@@ -227,31 +219,6 @@ fn start_number(worker: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_changelog_must_take_the_record_of_the_largest_contact() {
-        let described = |max_message_bytes| TopicDescription {
-            id: None,
-            name: "changelog".to_owned(),
-            partitions: 1,
-            replication: 1,
-            cleanup_policy: None,
-            retention_ms: None,
-            max_message_bytes,
-            settings: Default::default(),
-        };
-        let mut config = Config::default();
-        assert_eq!(record_difference(&config, &described(1_048_588)), None, "Kafka's default takes the default");
-        let difference = record_difference(&config, &described(500_000)).unwrap();
-        assert_eq!(
-            difference,
-            "has max.message.bytes=500000, needs at least 999730 for history.bytes 448KiB: raise the one or lower the other"
-        );
-        assert_eq!(record_difference(&config, &described(999_730)), None);
-        config.history.bytes = leadstream_config::ByteSize::from_bytes(16 << 10);
-        assert!(record_difference(&config, &described(500_000)).is_some());
-        assert_eq!(record_difference(&config, &described(600_000)), None);
-    }
 
     #[test]
     fn a_member_with_another_address_is_another_member() {

@@ -34,6 +34,8 @@ struct DeliveryContext {
     last_offsets: Mutex<Vec<Vec<Option<u64>>>>,
     /// A record was given up without an answer: it may still be written, by a request that is under way.
     unanswered: AtomicBool,
+    /// The first record that was refused since the last look, by topic number: the transaction's own error does not say which.
+    refused: Mutex<Option<(usize, String)>>,
 }
 
 impl ClientContext for DeliveryContext {
@@ -60,6 +62,8 @@ impl ProducerContext for DeliveryContext {
                 let refused_locally = matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::PurgeQueue));
                 if !refused_locally {
                     self.unanswered.store(true, Ordering::Relaxed);
+                    let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                    refused.get_or_insert_with(|| (topic, error.to_string()));
                 }
                 return;
             }
@@ -99,6 +103,7 @@ impl TransactionalClient {
             events: ClientEvents::new(brokers),
             last_offsets: Mutex::new(vec![Vec::new(); options.topics.len()]),
             unanswered: AtomicBool::new(false),
+            refused: Mutex::new(None),
         };
         let producer: ThreadedProducer<DeliveryContext> =
             config.create_with_context(context).map_err(|error| creation_reason(&error))?;
@@ -159,6 +164,11 @@ impl TransactionalClient {
         } else {
             None
         }
+    }
+
+    /// The first record that was not written since the last call: its topic's number, and why.
+    pub(super) fn take_refused(&self) -> Option<(usize, String)> {
+        self.producer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The last offsets written since the last call, by topic and partition.

@@ -3,7 +3,7 @@
 use leadstream_kafka::KafkaProducer;
 use leadstream_runtime::log::{
     Destination, Header, Isolation, Log, LogError, Membership, MembershipEvent, OutputRecord, ProducedOffset, Producer,
-    ProducerOptions, Reader, TopicIndex, partition_for_key,
+    ProducerOptions, Reader, TopicIndex, TopicSpec, partition_for_key,
 };
 
 use crate::help::*;
@@ -343,4 +343,45 @@ fn an_empty_transaction_commits_and_the_next_one_works() {
     producer.begin().unwrap();
     producer.commit_without_offsets().unwrap();
     assert_eq!(world.committed_offset(&topic, 0).unwrap().0, 4);
+}
+
+/// What nothing compresses, from a linear congruence.
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+/// Why a topic must take a whole batch of the producer, however small its records are.
+#[test]
+fn records_that_their_topic_refuses_abort_the_transaction_which_names_the_topic() {
+    let world = World::shared();
+    let narrow = TopicSpec { max_message_bytes: Some(100_000), ..world.spec("narrow", 1) };
+    retried(|| world.log.create(std::slice::from_ref(&narrow)));
+    let wide = world.topic("wide", 1);
+    let mut producer = world.producer("p", &[&wide, &narrow.name]);
+    for (records, bytes) in [(1, 120_000), (300, 1_000)] {
+        producer.begin().unwrap();
+        producer.produce(&record(0, "never")).unwrap();
+        let values = noise(records * bytes);
+        let mut values = values.chunks(bytes).map(Some);
+        let produced = values
+            .try_for_each(|value| producer.produce(&OutputRecord { topic: TopicIndex(1), value, ..record(0, "") }));
+        let error = produced.and_then(|()| producer.commit_without_offsets().map(drop)).unwrap_err();
+        let LogError::AbortAndRewind(failure) = &error else { panic!("{error}") };
+        let named = failure.reason.contains(&narrow.name) && failure.reason.contains("MessageSizeTooLarge");
+        assert!(named, "{records} of {bytes} bytes: {failure}");
+        producer.abort().unwrap();
+        commit_values(&mut producer, 0, &["kept"]);
+    }
+    assert_eq!(world.committed_values(&wide, 0), ["kept", "kept"]);
+    // More than the producer itself sends: no repetition helps.
+    producer.begin().unwrap();
+    let value = noise(1_000_000);
+    let error = producer.produce(&OutputRecord { value: Some(&value), ..record(0, "") }).unwrap_err();
+    let LogError::Fatal(failure) = &error else { panic!("{error}") };
+    assert!(failure.reason.contains(&wide) && failure.reason.contains("1000000 bytes"), "{failure}");
 }

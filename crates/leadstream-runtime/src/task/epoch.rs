@@ -85,6 +85,11 @@ impl OpenEpoch {
         !self.consumed && self.touched.is_empty() && self.outputs.is_empty() && self.plans.is_none()
     }
 
+    /// Whether it takes anything in: input, the time, plans. Contacts that are written back beside it do not count.
+    pub(crate) fn gets_on(&self) -> bool {
+        self.consumed || !self.touched.is_empty() || self.plans.is_some()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
         self.outputs.clear();

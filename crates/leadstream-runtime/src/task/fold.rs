@@ -134,8 +134,8 @@ impl Task {
     fn bury(&mut self, letter: &DeadLetter) {
         self.open.counts.dead(letter.code);
         let headers: Vec<Header<'_>> =
-            letter.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
-        let (key, value) = (letter.key.as_deref(), letter.value.as_deref());
+            letter.record.headers.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect();
+        let (key, value) = (letter.record.key.as_deref(), letter.record.value.as_deref());
         self.open.outputs.push_to(letter.topic, Destination::ByKey, key, value, &headers, None);
     }
 

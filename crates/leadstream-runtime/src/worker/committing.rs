@@ -108,12 +108,14 @@ impl<L: Log> Worker<L> {
                 .next_back()
         };
         let (tasks, mut tools) = self.tasks_and_tools(now_ms);
-        let mut counts = Vec::with_capacity(numbers.len());
+        let (mut counts, mut got_on) = (Vec::with_capacity(numbers.len()), Vec::new());
         for number in numbers {
             let Some(task) = tasks.get_mut(number) else { continue };
+            got_on.push((*number, task.open.gets_on()));
             let changelog_position = last(CHANGELOG, *number).map(|offset| offset + 1);
             counts.push(task.published(&mut tools, changelog_position, last(REDO, *number), wall)?);
         }
+        got_on.into_iter().for_each(|(number, gets_on)| self.refusals.committed(number, gets_on));
         counts.iter().for_each(|counts| self.count(counts));
         Ok(())
     }

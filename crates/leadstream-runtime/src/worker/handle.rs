@@ -188,7 +188,7 @@ impl<L: Log> Worker<L> {
         self.metrics.running_tasks.add(running - std::mem::replace(&mut self.reported_tasks, running));
         self.shared.set_status(WorkerStatus {
             readiness: self.readiness(),
-            waiting_for: self.waiting_for.clone(),
+            waiting_for: self.waiting_for.clone().or_else(|| self.refusals.repeated()),
             stalled_ms: None,
             tasks,
         });

@@ -37,6 +37,7 @@ impl<L: Log> Worker<L> {
                 // Somebody else may own them already: nothing of them is written any more.
                 self.revoked = None;
                 for task in &tasks {
+                    self.refusals.forget(*task);
                     self.drop_task(*task)?;
                 }
                 self.release(&tasks)?;
@@ -81,6 +82,7 @@ impl<L: Log> Worker<L> {
 
     /// Closes a task in order. What of it was not committed is forgotten.
     fn close_task(&mut self, number: u32) -> Result<(), WorkerError> {
+        self.refusals.forget(number);
         if let Some(task) = self.tasks.get_mut(&number)
             && task.is_running()
         {
@@ -163,11 +165,25 @@ impl<L: Log> Worker<L> {
         Ok(())
     }
 
+    /// Counts that a commit failed, for each task that it was for. What fails again and again is tried less often.
+    fn note_failure(&mut self, numbers: &[u32], error: &LogError) {
+        let reason = error.failure().to_string();
+        let now_ms = self.clock.monotonic_ms();
+        for number in numbers {
+            let Some(task) = self.tasks.get(number) else { continue };
+            if let Some(pause_ms) = self.refusals.failed(*number, task.open.gets_on(), &reason) {
+                self.retry_at_ms = now_ms + pause_ms;
+            }
+        }
+    }
+
     /// A call of the producer failed: what that means for the open transaction.
     pub(super) fn recover(&mut self, error: LogError, numbers: Vec<u32>) -> Result<(), WorkerError> {
         // Whenever the group assigns anew somebody may be about to commit: that is how a late worker is kept out, and no trouble.
         if matches!(error, LogError::AbortAndAwaitAssignment(_)) {
             tracing::debug!(worker = self.options.name, %error, "the group assigned anew before a commit, which is made again");
+        } else if self.refusals.repeated().is_some() {
+            tracing::debug!(worker = self.options.name, %error, "a commit failed once more");
         } else {
             tracing::warn!(worker = self.options.name, %error, "a commit failed");
         }
@@ -175,6 +191,9 @@ impl<L: Log> Worker<L> {
             LogError::AbortAndRewind(_) | LogError::AbortAndAwaitAssignment(_) => {
                 let awaits = matches!(error, LogError::AbortAndAwaitAssignment(_));
                 self.metrics.commits.with_label_values(&["aborted"]).inc();
+                if !awaits {
+                    self.note_failure(&numbers, &error);
+                }
                 self.abort(numbers, awaits)
             }
             LogError::Replaced { topic, partition, .. } => {
@@ -190,6 +209,7 @@ impl<L: Log> Worker<L> {
             }
             LogError::UnknownOutcome(_) => {
                 self.metrics.commits.with_label_values(&["unknown"]).inc();
+                self.note_failure(&numbers, &error);
                 self.begin_settling(numbers, false);
                 Ok(())
             }

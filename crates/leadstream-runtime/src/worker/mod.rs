@@ -7,6 +7,7 @@ mod committing;
 mod handle;
 mod membership;
 mod reading;
+mod refusals;
 mod restoring;
 mod settling;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use leadstream_core::{DerivedEvent, Fold};
 
 pub use self::handle::{LostTopic, WorkerHandle};
+use self::refusals::Refusals;
 use self::settling::Settling;
 use crate::clock::Clock;
 use crate::codec::{EventBatch, InputDecoder, OutputEncoder};
@@ -109,6 +111,7 @@ pub struct Worker<L: Log> {
     reported_tasks: i64,
     retry_at_ms: i64,
     waiting_for: Option<String>,
+    refusals: Refusals,
     stopping_since_ms: Option<i64>,
     rekeyed_topic: OutputTopic,
     batch: EventBatch,
@@ -183,6 +186,7 @@ impl<L: Log> Worker<L> {
             reported_tasks: 0,
             retry_at_ms: i64::MIN,
             waiting_for: None,
+            refusals: Refusals::default(),
             stopping_since_ms: None,
             batch: EventBatch::default(),
             derived: Vec::new(),
@@ -376,6 +380,7 @@ impl<L: Log> Worker<L> {
         let joined = self.membership.token().is_some();
         match () {
             () if self.has_no_tasks() && !joined => Readiness::Joining,
+            () if self.refusals.repeated().is_some() => Readiness::Failing,
             () if !self.restores.is_empty() || !self.waiting.is_empty() => Readiness::Restoring,
             () => Readiness::Ready,
         }

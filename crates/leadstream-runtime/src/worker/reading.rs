@@ -25,7 +25,10 @@ impl<L: Log> Worker<L> {
             let Some(task) = tasks.get_mut(number) else { return };
             let Some(queue) = task.inputs.get_mut(*index) else { return };
             batch.clear();
-            let decoded = decoder.decode(queue.input, record, batch);
+            let mut decoded = decoder.decode(queue.input, record, batch);
+            if let Decoded::DeadLetter(letter) = &mut decoded {
+                letter.record.fit(options.letter_bytes);
+            }
             if decoded != Decoded::Events {
                 batch.clear();
             }

@@ -9,6 +9,7 @@
 mod end_to_end;
 mod forwarding;
 mod killed;
+mod large_records;
 mod outages;
 mod plan_change;
 mod prometheus;

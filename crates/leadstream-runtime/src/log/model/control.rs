@@ -112,6 +112,12 @@ impl ModelLog {
         self.shared.lock().describe(topic)?.id
     }
 
+    /// Changes a topic's `max.message.bytes`, as an operator may at any time. False where there is no such topic.
+    pub fn set_max_message_bytes(&self, topic: &str, bytes: u32) -> bool {
+        let mut cluster = self.shared.lock();
+        cluster.topics.get_mut(topic).map(|topic| topic.spec.max_message_bytes = Some(bytes)).is_some()
+    }
+
     /// Deletes a topic. False where there is none.
     pub fn delete_topic(&self, topic: &str) -> bool {
         self.shared.lock().topics.remove(topic).is_some()
