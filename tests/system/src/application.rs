@@ -10,10 +10,13 @@ use leadstream_test_support::{
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::figures::Figures;
 use crate::input::{Input, Setup, segment_record};
 
 /// Partitions of Leadstream's topics, and so the number of tasks.
 pub const PARTITIONS: i32 = 4;
+/// Partitions of a source that is not keyed by the contact: any number will do, so it is another one.
+const UNKEYED_PARTITIONS: i32 = 3;
 /// The topics of derived events.
 const DERIVED_TOPICS: [&str; 3] = ["qualifications", "stages", "activity"];
 /// How long a process may take to say what is waited for.
@@ -74,6 +77,21 @@ engine: {{ write_back: {{ age: 1s }} }}
         application
     }
 
+    /// An application for orders, what it is fed with, and what a replay of that derives. A source that is not keyed by the contact has another
+    /// number of partitions than there are tasks.
+    ///
+    /// # Panics
+    /// Where anything of that fails.
+    pub fn for_orders(broker: &Broker, id: &str, keyed: bool) -> (Application, Input, Vec<Value>) {
+        let mut input = Input::orders(keyed);
+        if !keyed {
+            input.setup = input.setup.partitioned(UNKEYED_PARTITIONS);
+        }
+        let application = Application::of(broker, id, &input.setup);
+        let expected = application.expected(&input);
+        (application, input, expected)
+    }
+
     /// The topic of its events.
     pub fn source(&self) -> String {
         format!("{}-events", self.id)
@@ -123,6 +141,19 @@ engine: {{ write_back: {{ age: 1s }} }}
         self.begin(&["run"])
     }
 
+    /// Starts one of several instances, with a name and a state folder of its own, and settings that win over these.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn instance(&self, name: &str, settings: &[(&str, &str)]) -> Process {
+        let own = [("application.instance", name), ("storage.directory", &format!("state-{name}"))];
+        let mut command = self.command(&["run"]);
+        for (key, value) in own.iter().chain(settings) {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
+        self.spawn(&mut command)
+    }
+
     /// Starts any command and leaves it running. What it prints goes to a file of its own, with the number of the start.
     ///
     /// # Panics
@@ -165,6 +196,26 @@ engine: {{ write_back: {{ age: 1s }} }}
             let ended = process.has_ended().expect("a child can be asked for");
             assert!(!ended, "it ended after {elapsed:?} without having said it: {}", process.output());
             std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until a running process has restored every task.
+    ///
+    /// # Panics
+    /// Where it does not within a minute, or ends.
+    pub fn await_restored(&self, process: &mut Process) {
+        self.await_log(process, |log| restored(log) >= PARTITIONS as usize);
+    }
+
+    /// Waits until a running process runs at least so many tasks.
+    ///
+    /// # Panics
+    /// Where it does not within a minute, or ends.
+    pub fn await_tasks(&self, process: &mut Process, tasks: u64) {
+        let (address, began) = (self.address(process), Instant::now());
+        while Figures::read(&address).sum("leadstream_tasks_running") < tasks {
+            assert!(began.elapsed() < SAYING_LIMIT, "not {tasks} tasks: {}", process.output());
+            std::thread::sleep(2 * PAUSE);
         }
     }
 
@@ -316,6 +367,11 @@ impl Drop for Application {
             println!("{}:\n{}", log.display(), std::fs::read_to_string(&log).unwrap_or_default());
         }
     }
+}
+
+/// How many tasks a process has restored since it was started, as its log says.
+pub fn restored(log: &str) -> usize {
+    log.matches("\"restored\"").count()
 }
 
 /// The data of a derived event. What stands outside of it must say the same.

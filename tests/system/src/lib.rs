@@ -15,7 +15,7 @@ mod comparing;
 mod figures;
 mod input;
 
-pub use application::{Application, PARTITIONS};
+pub use application::{Application, PARTITIONS, restored};
 pub use chance::Chance;
 pub use comparing::assert_same;
 pub use figures::Figures;

@@ -1,11 +1,10 @@
 //! Two instances of one application: either answers for every contact.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use leadstream_system::Application;
-use leadstream_test_support::{Broker, Process, leadstream_binary};
+use leadstream_test_support::{Broker, Process};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -20,33 +19,12 @@ fn start(application: &Application, name: &str, address: SocketAddr, advertises:
     start_in(application, &format!("state-{name}"), name, address, advertises)
 }
 
-/// The same with its state in a folder of its own.
+/// The same with its state in a folder of another name.
 fn start_in(application: &Application, state: &str, name: &str, address: SocketAddr, advertises: bool) -> Process {
-    start_logging(application, state, state, name, address, advertises)
-}
-
-/// The same with what it prints in a file of its own.
-fn start_logging(
-    application: &Application,
-    log: &str,
-    state: &str,
-    name: &str,
-    address: SocketAddr,
-    advertises: bool,
-) -> Process {
-    let mut command = Command::new(leadstream_binary());
-    command.arg("run").current_dir(application.folder.path()).env_remove("LEADSTREAM_CONFIG");
-    let advertise = if advertises { address.to_string() } else { String::new() };
-    for (key, value) in [
-        ("application.instance", name),
-        ("storage.directory", state),
-        ("engine.workers", "1"),
-        ("http.listen", &address.to_string()),
-        ("http.advertise", &advertise),
-    ] {
-        command.args(["--set", &format!("{key}={value}")]);
-    }
-    Process::spawn(&mut command, &application.path(&format!("log-of-{log}"))).unwrap()
+    let (listen, nowhere) = (address.to_string(), String::new());
+    let advertise = if advertises { &listen } else { &nowhere };
+    let place = [("http.listen", listen.as_str()), ("http.advertise", advertise), ("storage.directory", state)];
+    application.instance(name, &[&place[..], &[("engine.workers", "1")]].concat())
 }
 
 /// Asks an instance for a contact. A question may be marked as one that another instance handed on.
@@ -181,11 +159,15 @@ fn a_process_in_the_folder_of_another_is_refused_before_it_takes_anything_from_i
     let (first_address, second_address) = (free_address(), free_address());
     let mut first = start(&application, "a", first_address, true);
     until_shared(&application, &[first_address]);
-    for (name, log) in [("a", "namesake"), ("b", "neighbour")] {
-        let second = start_logging(&application, log, "state-a", name, second_address, true);
-        let said_to = application.path(&format!("log-of-{log}"));
-        assert_eq!(second.wait(LIMIT).unwrap().code(), Some(1));
-        let said = std::fs::read_to_string(said_to).unwrap();
+    for name in ["a", "b"] {
+        let mut second = start_in(&application, "state-a", name, second_address, true);
+        let began = Instant::now();
+        while !second.has_ended().unwrap() {
+            assert!(began.elapsed() < LIMIT, "it goes on: {}", second.output());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let said = second.output();
+        assert_eq!(second.wait(LIMIT).unwrap().code(), Some(1), "{said}");
         let holder = format!("is in use by process {} (instance a): stop that process", first.id());
         let folder = application.path("state-a").join("same-folder");
         assert!(said.contains(&holder) && said.contains(&folder.display().to_string()), "{said}");

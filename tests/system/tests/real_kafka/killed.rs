@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use leadstream_system::{Application, Chance, Figures, Input, PARTITIONS, assert_same};
+use leadstream_system::{Application, Chance, PARTITIONS, assert_same, restored};
 use leadstream_test_support::topics::OpenRecords;
 use leadstream_test_support::{Broker, NewRecord, Process};
 
@@ -25,17 +25,9 @@ fn write_slowly(application: &Application, records: &[NewRecord], pause: Duratio
     application.write(rest);
 }
 
-/// How many tasks a process has restored since it was started.
-fn restored(log: &str) -> usize {
-    log.matches("\"restored\"").count()
-}
-
 #[test]
 fn twenty_kills_at_random_instants_change_nothing_that_is_told_l2() {
-    let mut input = Input::orders(false);
-    input.setup = input.setup.partitioned(3);
-    let application = Application::of(Broker::shared(), "killed-often", &input.setup);
-    let expected = application.expected(&input);
+    let (application, input, expected) = Application::for_orders(Broker::shared(), "killed-often", false);
     let mut chance = Chance::new();
     let enough = AtomicBool::new(false);
     let mut at_work = 0;
@@ -47,7 +39,7 @@ fn twenty_kills_at_random_instants_change_nothing_that_is_told_l2() {
                 // In its start, its restore, or not far behind.
                 chance.pause(1_200);
             } else {
-                application.await_log(&mut process, |log| restored(log) == PARTITIONS as usize);
+                application.await_restored(&mut process);
                 chance.pause(250);
             }
             at_work += usize::from(restored(&process.output()) > 0);
@@ -68,15 +60,13 @@ fn twenty_kills_at_random_instants_change_nothing_that_is_told_l2() {
 
 #[test]
 fn a_transaction_that_was_cut_off_shows_nothing_l2() {
-    let input = Input::orders(true);
-    let application = Application::of(Broker::shared(), "cut-off", &input.setup);
-    let expected = application.expected(&input);
+    let (application, input, expected) = Application::for_orders(Broker::shared(), "cut-off", true);
     let mut chance = Chance::new();
     application.write(&input.records);
     // Every changed contact is written in its own commit, and every record in its own request: transactions are long.
     let slow = ["run", "--set", "engine.write_back.age=0s", "--set", "kafka.producer={batch.num.messages: 1}"];
     let mut process = application.begin(&slow);
-    application.await_log(&mut process, |log| restored(log) == PARTITIONS as usize);
+    application.await_restored(&mut process);
     let bootstrap = Broker::shared().bootstrap();
     let open = OpenRecords::of(&bootstrap, &application.topic("contacts-changelog"), PARTITIONS).unwrap();
     let began = Instant::now();
@@ -108,47 +98,31 @@ fn a_transaction_that_was_cut_off_shows_nothing_l2() {
 
 /// One instance of two.
 fn instance(application: &Application, name: &str) -> Process {
-    let instance = format!("application.instance={name}");
-    let directory = format!("storage.directory=state-{name}");
-    let session = "kafka.consumer={session.timeout.ms: 6000}";
-    application.begin(&["run", "--set", &instance, "--set", &directory, "--set", session])
-}
-
-/// Waits until a process runs at least so many tasks.
-fn await_tasks(application: &Application, process: &mut Process, tasks: u64) {
-    let address = application.address(process);
-    let began = Instant::now();
-    while Figures::read(&address).sum("leadstream_tasks_running") < tasks {
-        assert!(began.elapsed() < LIMIT, "not {tasks} tasks: {}", process.output());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    application.instance(name, &[("kafka.consumer", "{session.timeout.ms: 6000}")])
 }
 
 #[test]
 fn two_instances_of_which_one_is_killed_and_comes_back_tell_what_one_would_l2() {
-    let mut input = Input::orders(false);
-    input.setup = input.setup.partitioned(3);
-    let application = Application::of(Broker::shared(), "two-instances", &input.setup);
-    let expected = application.expected(&input);
+    let (application, input, expected) = Application::for_orders(Broker::shared(), "two-instances", false);
     let mut chance = Chance::new();
     let hurry = AtomicBool::new(false);
     let (mut one, two) = std::thread::scope(|scope| {
         scope.spawn(|| write_slowly(&application, &input.records, Duration::from_millis(60), &hurry));
         let mut one = instance(&application, "one");
         let mut two = instance(&application, "two");
-        await_tasks(&application, &mut one, 1);
-        await_tasks(&application, &mut two, 1);
+        application.await_tasks(&mut one, 1);
+        application.await_tasks(&mut two, 1);
         chance.pause(1_000);
         two.kill().unwrap();
         // Once back before anybody missed it, once after the other has taken its tasks over.
         let mut two = instance(&application, "two");
-        await_tasks(&application, &mut two, 1);
+        application.await_tasks(&mut two, 1);
         chance.pause(500);
         two.kill().unwrap();
-        await_tasks(&application, &mut one, PARTITIONS as u64);
+        application.await_tasks(&mut one, PARTITIONS as u64);
         chance.pause(500);
         let mut two = instance(&application, "two");
-        await_tasks(&application, &mut two, 1);
+        application.await_tasks(&mut two, 1);
         hurry.store(true, Ordering::Relaxed);
         (one, two)
     });

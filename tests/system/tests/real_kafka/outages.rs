@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use leadstream_system::{Application, Chance, Figures, Input, PARTITIONS, assert_same};
+use leadstream_system::{Application, Chance, Figures, Input, assert_same};
 use leadstream_test_support::{Broker, Process, leadstream_binary};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,23 +16,16 @@ fn said(process: &Process, words: &str) -> usize {
     process.output().matches(words).count()
 }
 
-fn await_restored(application: &Application, process: &mut Process) {
-    application.await_log(process, |log| log.matches("\"restored\"").count() >= PARTITIONS as usize);
-}
-
 #[test]
 fn a_broker_that_goes_away_is_waited_for_and_nothing_is_lost_l2() {
     Broker::killed_in(goes_away);
 }
 
 fn goes_away(broker: &Broker) {
-    let mut input = Input::orders(false);
-    input.setup = input.setup.partitioned(3);
-    let application = Application::of(broker, "outage", &input.setup);
-    let expected = application.expected(&input);
+    let (application, input, expected) = Application::for_orders(broker, "outage", false);
     let mut chance = Chance::new();
     let mut process = application.start();
-    await_restored(&application, &mut process);
+    application.await_restored(&mut process);
     let mut parts = input.records.chunks(input.records.len().div_ceil(3));
     application.write(parts.next().unwrap());
     chance.pause(400);
@@ -62,17 +55,14 @@ fn goes_away(broker: &Broker) {
 /// The changelog and redo records that a start read, and the process.
 fn restart(application: &Application) -> (u64, Process) {
     let mut process = application.start();
-    await_restored(application, &mut process);
+    application.await_restored(&mut process);
     let figures = Figures::read(&application.address(&mut process));
     (figures.sum("leadstream_restored_records_total"), process)
 }
 
 #[test]
 fn a_stop_in_order_takes_less_than_five_seconds_and_leaves_only_a_tail_to_restore_l2() {
-    let mut input = Input::orders(false);
-    input.setup = input.setup.partitioned(3);
-    let application = Application::of(Broker::shared(), "stopped", &input.setup);
-    let expected = application.expected(&input);
+    let (application, input, expected) = Application::for_orders(Broker::shared(), "stopped", false);
     let mut chance = Chance::new();
     let parts = input.records.chunks(input.records.len().div_ceil(4));
     for part in parts {
@@ -130,7 +120,7 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
     };
     let expected = application.expected(&input);
     let mut process = application.spawn(&mut command);
-    await_restored(&application, &mut process);
+    application.await_restored(&mut process);
     // Something else takes all the room. The process sees the small disk where we see its folder, so it is reached through the process.
     let state = application.path("state");
     let seen = Path::new("/proc").join(process.id().to_string()).join("root").join(state.strip_prefix("/").unwrap());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leadstream_system::{Application, Figures, Input, Setup, assert_same};
+use leadstream_system::{Application, Figures, Setup, assert_same};
 use leadstream_test_support::{Broker, NewRecord};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -35,12 +35,7 @@ fn poison(setup: &Setup) -> [(NewRecord, &'static str); 4] {
 #[test]
 fn what_run_derives_of_orders_is_what_replay_derives_and_poison_harms_nothing_l2_l5() {
     for (id, keyed) in [("retail-keyed", true), ("retail-rekeyed", false)] {
-        let mut input = Input::orders(keyed);
-        if !keyed {
-            input.setup = input.setup.partitioned(3);
-        }
-        let application = Application::of(Broker::shared(), id, &input.setup);
-        let expected = application.expected(&input);
+        let (application, input, expected) = Application::for_orders(Broker::shared(), id, keyed);
         assert!(expected.len() > 200, "too little happens: {}", expected.len());
         let mut records = input.all();
         let poison = poison(&input.setup);
