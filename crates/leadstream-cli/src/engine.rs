@@ -3,6 +3,7 @@
 //! Owns the translation of the configuration into what a worker is told, and the life of the threads. What a worker does is its own business.
 
 mod peers;
+mod pressure;
 pub(crate) mod sizes;
 pub(crate) mod told;
 mod watch;
@@ -25,6 +26,8 @@ use leadstream_store::{StoreBudget, StoreMemory};
 use prometheus::{IntGauge, Registry};
 
 use self::peers::Peers;
+pub(crate) use self::pressure::Size;
+use self::pressure::contacts_share;
 use self::told::{DescribedTopics, encoders, input_codecs, worker_count, worker_options};
 use self::watch::{LOOK_EVERY, TopicWatch};
 use crate::codec::Decoders;
@@ -169,6 +172,12 @@ impl Workforce {
                 _ => {}
             }
         }
+    }
+
+    /// Has contacts give up memory while the process takes more than its budget.
+    pub(crate) fn hold_budget(&self, size: Size) {
+        let share = contacts_share(size);
+        self.workers.iter().for_each(|(handle, _)| handle.share_contacts(share));
     }
 
     /// Tells all workers to commit and stop.

@@ -58,6 +58,34 @@ fn commits(world: &World, result: &str) -> u64 {
 }
 
 #[test]
+fn contacts_give_up_memory_when_they_are_told_to_and_take_it_again() {
+    let mut world = world_with(|settings| settings.contacts_bytes = 10_000_000);
+    let visit = |world: &mut World, round: u64| {
+        for number in 0..100 {
+            let contact = format!("c{number}");
+            let line = event_line(&contact, &format!("e{round}-{number}"), "bought", world.log.now_ms());
+            world.produce(&contact, &line);
+        }
+        world.settle(0).unwrap();
+        // What is idle is written back, and the figures follow.
+        for _ in 0..200 {
+            world.pass(20);
+            world.step(0).unwrap();
+        }
+        let cached = |task: &str| world.metrics.cached_contacts.with_label_values(&[task]).get();
+        cached("0") + cached("1")
+    };
+    assert_eq!(visit(&mut world, 0), 100);
+    // A thousandth of it has room for a few.
+    world.handle(0).unwrap().share_contacts(1);
+    let left = visit(&mut world, 1);
+    assert!((1..50).contains(&left), "{left} contacts are in memory");
+    world.handle(0).unwrap().share_contacts(1_000);
+    assert_eq!(visit(&mut world, 2), 100);
+    check_told(&world);
+}
+
+#[test]
 fn a_step_that_takes_too_long_ends_although_there_is_more_to_fold() {
     // Each look at the clock takes as long as most of an epoch, and one is taken behind every 256 records.
     let mut world = world_with(|settings| (settings.read_records, settings.tick_ms) = (10_000, 40));

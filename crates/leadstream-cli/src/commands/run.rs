@@ -11,8 +11,8 @@ use crate::agreement::{Follower, agree};
 use crate::arguments::ConfigurationArguments;
 use crate::commands::topics::await_topics;
 use crate::connection::connect;
-use crate::engine::Workforce;
 use crate::engine::told::claim_state;
+use crate::engine::{Size, Workforce};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_run;
@@ -117,7 +117,9 @@ impl Service {
 
     /// Looks once after the workers, and measures.
     pub(crate) fn look(&mut self) -> Result<(), Failure> {
-        self.figures.measure(self.workforce.store_bytes());
+        if let Some(size) = self.figures.measure(self.workforce.store_bytes()) {
+            self.workforce.hold_budget(size);
+        }
         self.workforce.look_for_stalls();
         match self.workforce.failed() {
             Some(failure) => Err(failure),
@@ -159,6 +161,8 @@ impl Service {
 struct ProcessFigures {
     resident: IntGauge,
     stores: IntGauge,
+    budget_bytes: u64,
+    stores_budget_bytes: u64,
     measured: Option<Instant>,
 }
 
@@ -172,31 +176,41 @@ impl ProcessFigures {
             Ok(gauge)
         };
         let budget = gauge("leadstream_memory_budget_bytes", "The memory budget of the process")?;
-        budget.set(i64::try_from(config.memory.budget.as_bytes()).unwrap_or(i64::MAX));
+        let parts = config.memory.parts();
+        let budget_bytes = config.memory.budget.as_bytes();
+        budget.set(i64::try_from(budget_bytes).unwrap_or(i64::MAX));
         Ok(ProcessFigures {
             resident: gauge("leadstream_memory_resident_bytes", "Memory of the process that is resident")?,
             stores: gauge("leadstream_memory_stores_bytes", "Memory that the stores use")?,
+            budget_bytes,
+            stores_budget_bytes: parts.block_cache_bytes + parts.write_buffers_bytes,
             measured: None,
         })
     }
 
+    /// Measures now and then; gives the size of the process where it did and the system tells.
     #[expect(clippy::disallowed_methods, reason = "figures are measured now and then")]
-    fn measure(&mut self, store_bytes: usize) {
+    fn measure(&mut self, store_bytes: usize) -> Option<Size> {
         let now = Instant::now();
         if self.measured.is_some_and(|measured| now - measured < MEASURE_INTERVAL) {
-            return;
+            return None;
         }
         self.measured = Some(now);
         self.stores.set(i64::try_from(store_bytes).unwrap_or(i64::MAX));
-        if let Some(bytes) = resident_bytes() {
-            self.resident.set(bytes);
-        }
+        let resident_bytes = resident_bytes()?;
+        self.resident.set(i64::try_from(resident_bytes).unwrap_or(i64::MAX));
+        Some(Size {
+            resident_bytes,
+            stores_bytes: u64::try_from(store_bytes).unwrap_or(u64::MAX),
+            budget_bytes: self.budget_bytes,
+            stores_budget_bytes: self.stores_budget_bytes,
+        })
     }
 }
 
 /// As Linux tells it; other systems show no figure.
-fn resident_bytes() -> Option<i64> {
+fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse::<i64>().ok().map(|kibibytes| kibibytes * 1024)
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }

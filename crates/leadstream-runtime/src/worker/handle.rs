@@ -1,6 +1,6 @@
 //! How other threads speak with a worker: stop, status, queries. They never touch what it owns.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,8 @@ use crate::query::{Query, QueryAnswer, QueryRefusal};
 use crate::status::{TaskStatus, WorkerStatus};
 use crate::task::Lifecycle;
 
+/// All of a thing, in thousandths.
+const WHOLE: u32 = 1_000;
 /// Between two steps.
 const NO_STEP: i64 = i64::MIN;
 
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     step_since_ms: AtomicI64,
     status: Mutex<WorkerStatus>,
     lost: Mutex<Option<LostTopic>>,
+    /// Which share of their memory contacts may take, in thousandths.
+    contacts_share: AtomicU32,
 }
 
 /// What became of a topic under a running process.
@@ -36,7 +40,13 @@ pub enum LostTopic {
 impl Default for Shared {
     fn default() -> Shared {
         let step_since_ms = AtomicI64::new(NO_STEP);
-        Shared { stopping: AtomicBool::default(), step_since_ms, status: Mutex::default(), lost: Mutex::default() }
+        Shared {
+            stopping: AtomicBool::default(),
+            step_since_ms,
+            status: Mutex::default(),
+            lost: Mutex::default(),
+            contacts_share: AtomicU32::new(WHOLE),
+        }
     }
 }
 
@@ -58,6 +68,13 @@ impl Shared {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// How much of so many bytes contacts may take at present.
+    pub(super) fn contacts_share(&self, bytes: usize) -> usize {
+        let share = self.contacts_share.load(Ordering::Relaxed).min(WHOLE);
+        // In this order, or a small number of bytes would come to nothing and a large one would not fit.
+        bytes / WHOLE as usize * share as usize + bytes % WHOLE as usize * share as usize / WHOLE as usize
     }
 
     pub(super) fn lost_topic(&self) -> Option<LostTopic> {
@@ -91,6 +108,11 @@ impl WorkerHandle {
     /// Tells the worker to commit, close its tasks and stop.
     pub fn stop(&self) {
         self.shared.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives contacts another share of the memory that the options give them, in thousandths. What is over it is written back and thrown out.
+    pub fn share_contacts(&self, thousandths: u32) {
+        self.shared.contacts_share.store(thousandths, Ordering::Relaxed);
     }
 
     /// Tells the worker that a topic is gone on which it counts: it writes no more, and ends with what a start would say.

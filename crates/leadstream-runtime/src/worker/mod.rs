@@ -344,7 +344,7 @@ impl<L: Log> Worker<L> {
 
     /// Bytes of decoded contacts that each task may hold.
     fn contacts_budget(&self) -> usize {
-        self.options.contacts_bytes / self.tasks.len().max(1)
+        self.shared.contacts_share(self.options.contacts_bytes) / self.tasks.len().max(1)
     }
 
     /// Waits where the error passes by itself, and says so once; stops where not.
