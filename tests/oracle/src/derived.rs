@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use crate::edge::{DerivedType, Edge, Level};
 use crate::event::{hash, hex, length_prefixed};
-use crate::levels::{off_reason, stage_score_name};
+use crate::levels::off_reason;
 use crate::number::Thousandths;
 use crate::plan::Plan;
 use crate::scores::{Boundary, Contribution, PlanSet, ScoreName, largest, score};
+use crate::stages::stage_score_name;
 use crate::state::{Cause, State};
 
 /// A derived event (S53).
@@ -178,7 +179,8 @@ impl Reconciling<'_> {
             if !new {
                 let value = score(self.state, self.plans, &read);
                 let member = memory.member_since.is_some();
-                edge.reason = off_reason(member, memory.qualify_when, value, qualify.release).map(str::to_owned);
+                edge.reason = off_reason(member, self.state.condition(&plan.id, "qualify"), value, qualify.release)
+                    .map(str::to_owned);
             }
         }
         (old != new).then_some(edge)

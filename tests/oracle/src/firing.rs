@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 
 use crate::calendar::same_period;
 use crate::condition::Value;
+use crate::decay::Decay;
 use crate::event::{Kind, Row, Scalar};
 use crate::limits::Limits;
 use crate::number::{GROUP_THOUSANDTHS_MAX, Thousandths, thousandths_of_result};
 use crate::plan::{Cap, Once, Per, Plan, Points, Policy, Rule};
 use crate::scope::Scope;
+use crate::scores::{PlanSet, ScoreName, score};
 use crate::state::{Booking, Cut, State, TagBooking, TagSource, TagState};
 
 /// A tag written in a step. The last write wins (S7).
@@ -19,6 +21,8 @@ pub(crate) struct TagWrite {
     pub(crate) tag: String,
     /// Points that join the tag's score; none: remove the tag.
     pub(crate) add: Option<Thousandths>,
+    /// How those points decay.
+    pub(crate) decay: Decay,
     /// Whether points were given, be they none.
     pub(crate) with_points: bool,
     pub(crate) source: TagSource,
@@ -63,7 +67,7 @@ pub(crate) fn fire(
     if capped != weighted {
         cuts.insert(Cut::Cap);
     }
-    let applied = apply_limits(state, plan, capped);
+    let applied = apply_limits(state, scope.plans, plan, capped);
     if applied != capped {
         cuts.insert(Cut::Limit);
     }
@@ -87,6 +91,7 @@ pub(crate) fn fire(
         time: scope.instant,
         raw,
         applied,
+        decay: rule.decay.clone(),
         cuts,
         stay: state.plan(&plan.id).stay.map(|stay| stay.stay),
     });
@@ -96,11 +101,18 @@ pub(crate) fn fire(
             Some(own) => weigh(policy, *own, &mut BTreeSet::new())?,
             None => applied,
         };
-        writes.push(TagWrite { tag: tag.clone(), add: Some(joining), with_points: true, source: source.clone() });
+        writes.push(TagWrite {
+            tag: tag.clone(),
+            add: Some(joining),
+            decay: rule.decay.clone(),
+            with_points: true,
+            source: source.clone(),
+        });
     }
     writes.extend(rule.untag.iter().map(|tag| TagWrite {
         tag: tag.clone(),
         add: None,
+        decay: Decay::None,
         with_points: false,
         source: source.clone(),
     }));
@@ -175,9 +187,8 @@ fn apply_cap(state: &State, plan: &Plan, rule: &Rule, cap: &Cap, points: Thousan
 }
 
 /// S22: limits act on engagement when points are booked.
-fn apply_limits(state: &State, plan: &Plan, points: Thousandths) -> Thousandths {
-    let bookings = state.bookings.iter().filter(|booking| booking.plan == plan.id);
-    let engagement: Thousandths = bookings.map(|booking| booking.applied).sum();
+fn apply_limits(state: &State, plans: &PlanSet, plan: &Plan, points: Thousandths) -> Thousandths {
+    let engagement = score(state, plans, &ScoreName::Engagement(plan.id.clone()));
     let floor = plan.floor.unwrap_or(-GROUP_THOUSANDTHS_MAX);
     let ceiling = plan.ceiling.unwrap_or(GROUP_THOUSANDTHS_MAX);
     if points >= 0 { points.min((ceiling - engagement).max(0)) } else { -(-points).min((engagement - floor).max(0)) }
@@ -197,7 +208,7 @@ pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
             Scalar::Null | Scalar::Text(_) => return None,
         };
         let with_points = matches!(value, Scalar::Number(_));
-        Some(TagWrite { tag: tag.clone(), add, with_points, source: source.clone() })
+        Some(TagWrite { tag: tag.clone(), add, decay: Decay::None, with_points, source: source.clone() })
     };
     row.properties.iter().filter_map(write).collect()
 }
@@ -222,17 +233,13 @@ pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limi
             state.tags.insert(write.tag.clone(), TagState { present: true, since: write.source.time, life });
         }
         let life = state.tags.get(&write.tag).map_or(0, |tag| tag.life);
-        let sum: Thousandths = state
-            .tag_bookings
-            .iter()
-            .filter(|booking| booking.tag == write.tag && booking.life == life)
-            .map(|booking| booking.value)
-            .sum();
+        let sum = score(state, &PlanSet::new(), &ScoreName::Tag(write.tag.clone()));
         let value = (sum + points).clamp(-GROUP_THOUSANDTHS_MAX, GROUP_THOUSANDTHS_MAX) - sum;
         state.tag_bookings.push(TagBooking {
             tag: write.tag,
             life,
             value,
+            decay: write.decay,
             with_points: write.with_points,
             source: write.source,
         });

@@ -69,7 +69,7 @@ impl<'a> Fold<'a> {
 
     /// S5: everything due by this instant, in order, each timer a step that may make others due.
     fn fire_timers(&mut self, until: i64) {
-        while let Some(timer) = next_timer(&self.state, self.inputs.timeline).filter(|timer| timer.due <= until) {
+        while let Some(timer) = next_timer(&self.state, self.inputs.timeline, until) {
             self.step_timer(&timer);
         }
     }
@@ -79,6 +79,7 @@ impl<'a> Fold<'a> {
         if self.state.began.is_none() {
             self.begin(row.time);
         }
+        self.state.now = row.time;
         let pre = self.state.clone();
         self.state.seen += 1;
         if row.kind == Kind::Attributes {
@@ -159,6 +160,7 @@ impl<'a> Fold<'a> {
     }
 
     fn step_timer(&mut self, timer: &Timer) {
+        self.state.now = timer.due;
         let pre = self.state.clone();
         let mut marks = Vec::new();
         let mut fired = false;

@@ -1,18 +1,20 @@
-//! The levels after a step: fit, members, tags, stages and qualification, in that order (S7 (5), S30, S31, S36, S37).
+//! The levels after a step: fit, members, conditions, tags, stages and qualification, in that order (S7 (5), S30, S31).
 //!
-//! Invariants: the stage moves before qualification is decided; a leave and an advance never share a step; one edge per subject and step,
-//! save for stages.
+//! Owns how levels move, at a step and as they would be read between two steps (S33). Invariants: the stage moves before qualification is
+//! decided; one edge per subject and step, save for stages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::condition::Expression;
 use crate::edge::{DerivedType, Edge, Level};
 use crate::event::Row;
-use crate::firing::{earned, points_value};
+use crate::firing::points_value;
 use crate::number::Thousandths;
-use crate::plan::{Pipeline, Plan, Stage, StageScore};
+use crate::plan::Plan;
 use crate::scope::{Place, Scope};
 use crate::scores::{Boundary, PlanSet, ScoreName, largest, score};
-use crate::state::{Cause, State};
+use crate::stages::{enter_condition, leave_condition};
+use crate::state::{Cause, State, TimerKind};
 
 /// A step that has booked and tagged, and now settles its levels.
 pub(crate) struct Settling<'a> {
@@ -36,12 +38,37 @@ impl Settling<'_> {
         for plan in plans.values() {
             self.fit_and_members(plan);
         }
+        for plan in plans.values() {
+            self.evaluate_conditions(plan);
+        }
         self.tag_edges();
+        self.move_levels();
+        self.edges
+    }
+
+    /// Moves the levels to where scores, conditions and the instant put them. Conditions keep what they were last evaluated to.
+    fn move_levels(&mut self) {
+        let plans = self.plans;
         for plan in plans.values() {
             self.stage(plan);
             self.qualify(plan);
         }
-        self.edges
+    }
+
+    /// S30: what the conditions of the plan's levels are after this step, which they stay until the next one.
+    fn evaluate_conditions(&mut self, plan: &Plan) {
+        let scope = self.scope(plan, Place::Level);
+        let mut conditions = BTreeMap::new();
+        if let Some(qualify) = &plan.qualify {
+            let when = qualify.when.as_ref().is_none_or(|when| when.holds(&scope));
+            conditions.insert("qualify".to_owned(), when);
+        }
+        for stage in plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages) {
+            let holds = |when: &Option<Expression>| when.as_ref().is_some_and(|when| when.holds(&scope));
+            conditions.insert(enter_condition(&stage.name), holds(&stage.enter_when));
+            conditions.insert(leave_condition(&stage.name), holds(&stage.leave_when));
+        }
+        self.state.plan_mut(&plan.id).conditions = conditions;
     }
 
     fn scope<'s>(&'s self, plan: &'s Plan, place: Place) -> Scope<'s> {
@@ -84,7 +111,7 @@ impl Settling<'_> {
         }
     }
 
-    fn edge(
+    pub(crate) fn edge(
         &self,
         derived_type: DerivedType,
         plan: Option<&Plan>,
@@ -112,139 +139,6 @@ impl Settling<'_> {
         }
     }
 
-    fn stage(&mut self, plan: &Plan) {
-        let stay = self.state.plan(&plan.id).stay;
-        let Some(pipeline) = plan.pipeline.as_ref().filter(|_| self.state.is_member(&plan.id)) else {
-            if let Some(stay) = stay {
-                let reason = if self.state.is_member(&plan.id) { "plan" } else { "members" };
-                self.leave_pipeline(plan, &stay.stage, reason);
-            }
-            return;
-        };
-        let first = &pipeline.stages[0].name;
-        match stay {
-            None => self.state.enter_stage(&plan.id, first, self.instant, false),
-            Some(stay) if pipeline.index(&stay.stage).is_none() => {
-                self.leave_pipeline(plan, &stay.stage, "plan");
-                self.state.enter_stage(&plan.id, first, self.instant, false);
-            }
-            Some(_) => {}
-        }
-        if earned(self.state, &plan.id, self.step)
-            && let Some(stay) = self.state.plan_mut(&plan.id).stay.as_mut()
-        {
-            stay.must_earn = false;
-        }
-        if !self.leave(plan, pipeline) {
-            self.advance(plan, pipeline);
-        }
-        self.arm(plan, pipeline);
-    }
-
-    /// The stage becomes none. From the first stage that is silent, as entering it was (S23, S37).
-    fn leave_pipeline(&mut self, plan: &Plan, stage: &str, reason: &str) {
-        let was_first = plan.pipeline.as_ref().is_some_and(|pipeline| pipeline.index(stage) == Some(0));
-        if !was_first {
-            let read = self.stage_score(plan);
-            let old = Level::Named(stage.to_owned());
-            let mut edge =
-                self.edge(DerivedType::StageRegressed, Some(plan), "stage".to_owned(), old, Level::None, &read);
-            let left = plan.pipeline.as_ref().and_then(|pipeline| Some(&pipeline.stages[pipeline.index(stage)?]));
-            edge.threshold = left.and_then(|stage| stage.leave_below);
-            edge.reason = Some(reason.to_owned());
-            self.edges.push(edge);
-        }
-        let memory = self.state.plan_mut(&plan.id);
-        memory.stay = None;
-        memory.stage_left = Some(self.instant);
-    }
-
-    /// The score that the pipeline's stages are entered and left by.
-    fn stage_score(&self, plan: &Plan) -> ScoreName {
-        stage_score_name(plan)
-    }
-
-    fn value(&self, plan: &Plan) -> Thousandths {
-        score(self.state, self.plans, &self.stage_score(plan))
-    }
-
-    /// S36: armed once the score reached `leave_below` in this stage.
-    fn arm(&mut self, plan: &Plan, pipeline: &Pipeline) {
-        let value = self.value(plan);
-        if let Some(stay) = self.state.plan_mut(&plan.id).stay.as_mut()
-            && let Some(index) = pipeline.index(&stay.stage)
-            && pipeline.stages[index].leave_below.is_some_and(|below| value >= below)
-        {
-            stay.armed = true;
-        }
-    }
-
-    /// S36: back one stage for as long as the leave test holds. Whether it held at all.
-    fn leave(&mut self, plan: &Plan, pipeline: &Pipeline) -> bool {
-        let mut left = false;
-        loop {
-            self.arm(plan, pipeline);
-            let Some(index) = self.stage_index(plan, pipeline) else { return left };
-            let stage = &pipeline.stages[index];
-            let Some(reason) = self.leave_reason(plan, stage).filter(|_| index > 0 && !stage.is_final) else {
-                return left;
-            };
-            let target = &pipeline.stages[index - 1].name;
-            let mut edge = self.stage_edge(DerivedType::StageRegressed, plan, &stage.name, target);
-            edge.threshold = stage.leave_below;
-            edge.reason = Some(reason.to_owned());
-            self.edges.push(edge);
-            self.state.enter_stage(&plan.id, target, self.instant, true);
-            left = true;
-        }
-    }
-
-    fn leave_reason(&self, plan: &Plan, stage: &Stage) -> Option<&'static str> {
-        let memory = self.state.plan(&plan.id);
-        let stay = memory.stay?;
-        if stay.armed && stage.leave_below.is_some_and(|below| self.value(plan) < below) {
-            return Some("leave_below");
-        }
-        if stage.leave_when.as_ref().is_some_and(|when| when.holds(&self.scope(plan, Place::Level))) {
-            return Some("leave_when");
-        }
-        let quiet_since = memory.last_activity.map_or(stay.entered, |activity| activity.max(stay.entered));
-        stage.leave_idle_ms.is_some_and(|idle_ms| self.instant >= quiet_since + idle_ms).then_some("leave_idle")
-    }
-
-    /// S37: forward for as long as the next stage may be entered.
-    fn advance(&mut self, plan: &Plan, pipeline: &Pipeline) {
-        while let Some(index) = self.stage_index(plan, pipeline)
-            && !pipeline.stages[index].is_final
-            && let Some(next) = pipeline.stages.get(index + 1)
-            && self.may_enter(plan, next)
-        {
-            let mut edge = self.stage_edge(DerivedType::StageAdvanced, plan, &pipeline.stages[index].name, &next.name);
-            edge.threshold = next.enter;
-            self.edges.push(edge);
-            self.state.enter_stage(&plan.id, &next.name, self.instant, false);
-        }
-    }
-
-    fn may_enter(&self, plan: &Plan, next: &Stage) -> bool {
-        let scope = self.scope(plan, Place::Level);
-        let must_earn = self.state.plan(&plan.id).stay.is_some_and(|stay| stay.must_earn);
-        (next.enter.is_some() || next.enter_when.is_some())
-            && next.enter.is_none_or(|enter| self.value(plan) >= enter)
-            && next.enter_when.as_ref().is_none_or(|when| when.holds(&scope))
-            && !next.leave_when.as_ref().is_some_and(|when| when.holds(&scope))
-            && !must_earn
-    }
-
-    fn stage_index(&self, plan: &Plan, pipeline: &Pipeline) -> Option<usize> {
-        pipeline.index(&self.state.plan(&plan.id).stay?.stage)
-    }
-
-    fn stage_edge(&self, derived_type: DerivedType, plan: &Plan, old: &str, new: &str) -> Edge {
-        let (old, new) = (Level::Named(old.to_owned()), Level::Named(new.to_owned()));
-        self.edge(derived_type, Some(plan), "stage".to_owned(), old, new, &self.stage_score(plan))
-    }
-
     /// S31, S32.
     fn qualify(&mut self, plan: &Plan) {
         let member = self.state.is_member(&plan.id);
@@ -254,8 +148,7 @@ impl Settling<'_> {
             }
             return;
         };
-        let when = qualify.when.as_ref().is_none_or(|when| when.holds(&self.scope(plan, Place::Level)));
-        self.state.plan_mut(&plan.id).qualify_when = when;
+        let when = self.state.condition(&plan.id, "qualify");
         let Some(read) = ScoreName::of_threshold(&qualify.score, &plan.id) else { return };
         let value = score(self.state, self.plans, &read);
         let memory = self.state.plan(&plan.id);
@@ -301,11 +194,23 @@ pub(crate) fn off_reason(member: bool, when: bool, value: Thousandths, release: 
     }
 }
 
-/// The score that a plan's stages are entered and left by; by stage where there is no pipeline any more.
-pub(crate) fn stage_score_name(plan: &Plan) -> ScoreName {
-    match plan.pipeline.as_ref().map(|pipeline| pipeline.by) {
-        None | Some(StageScore::Stage) => ScoreName::Stage(plan.id.clone()),
-        Some(StageScore::Engagement) => ScoreName::Engagement(plan.id.clone()),
-        Some(StageScore::Plan) => ScoreName::Plan(plan.id.clone()),
-    }
+/// The state with its levels as they would be at an instant at which nothing happens (S33): no condition is evaluated anew.
+pub(crate) fn levels_at(state: &State, plans: &PlanSet, instant: i64) -> State {
+    let mut then = State { now: instant, ..state.clone() };
+    let mut settling = Settling {
+        contact: "",
+        plans,
+        pre: state,
+        state: &mut then,
+        seen: &[],
+        instant,
+        // No booking is of this step.
+        step: usize::MAX,
+        cause: Cause::Timer { due: instant, kind: TimerKind::Check, plan: None, rule: None },
+        marks: Vec::new(),
+        boundary: None,
+        edges: Vec::new(),
+    };
+    settling.move_levels();
+    then
 }

@@ -4,8 +4,8 @@
 //! never from the fold. It folds a contact's whole history from the beginning for each command and adds up every score from its
 //! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
 //!
-//! Covered: S1 to S12, S14, S16, S18, S19, S21 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
-//! Not covered, and refused in plans: decay, absence, sequences, adjustments, bands, grades, actions, routing, feedback, recompute,
+//! Covered: S1 to S12, S14, S16, S18 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
+//! Not covered, and refused in plans: absence, sequences, adjustments, bands, grades, actions, routing, feedback, recompute,
 //! merging, erasure, held verdicts.
 //!
 //! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
@@ -33,11 +33,14 @@ pub mod condition;
 pub mod generate;
 pub mod number;
 
+mod check;
+mod decay;
 mod derived;
 mod edge;
 mod event;
 mod firing;
 mod fold;
+mod half_life;
 mod levels;
 mod limits;
 mod loading;
@@ -47,9 +50,11 @@ mod scope;
 mod scorecard;
 mod scores;
 mod spelling;
+mod stages;
 mod state;
 mod timers;
 
+pub use decay::{Decay, KEEP_ALL};
 pub use derived::{DerivedEvent, derived_id};
 pub use edge::{DerivedType, Level};
 pub use event::{Kind, OracleEvent, Row, Scalar, Uid, Verdict, canonical, hash, hex, length_prefixed};

@@ -8,14 +8,15 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::{Period, local_midnight, parse_duration};
 use crate::condition::{Expression, ExpressionError};
+use crate::decay::{Decay, KEEP_ALL};
 use crate::event::{Verdict, hash, hex};
 use crate::number::{Decimal, Thousandths};
 use crate::plan::{
     Cap, Fact, FitRule, Once, Per, Pipeline, Plan, Points, Policies, Policy, Qualify, Rule, Stage, Trigger,
 };
 use crate::spelling::{
-    CapEntry, FactEntry, FitEntry, OneOrMany, PipelineEntry, PlanFile, PointsEntry, PolicyEntry, PolicyWord,
-    QualifyEntry, RearmEntry, RuleEntry, StageEntry, TagEntry, Verdicts,
+    CapEntry, DecayEntry, DecayWord, FactEntry, FitEntry, OneOrMany, PipelineEntry, PlanFile, PointsEntry, PolicyEntry,
+    PolicyWord, QualifyEntry, RearmEntry, RuleEntry, StageEntry, TagEntry, Verdicts,
 };
 
 /// Why a plan cannot be used.
@@ -50,7 +51,9 @@ impl Plan {
             .map_err(|error| PlanError::Spelling(error.to_string()))?;
         let zone_name = file.time_zone.as_deref().unwrap_or("UTC");
         let Ok(zone) = TimeZone::get(zone_name) else { return bad("time zone", zone_name) };
-        let rules = file.rules.into_iter().map(|entry| rule(entry, &zone)).collect::<Result<Vec<_>, _>>()?;
+        let plan_decay = file.decay.map(decay).transpose()?.unwrap_or_default();
+        let rules =
+            file.rules.into_iter().map(|entry| rule(entry, &zone, &plan_decay)).collect::<Result<Vec<_>, _>>()?;
         let fit = file.fit.into_iter().map(fit_rule).collect::<Result<Vec<_>, _>>()?;
         distinct("rule id", rules.iter().map(|rule| &rule.id).chain(fit.iter().map(|rule| &rule.id)))?;
         let floor = file.limits.floor.map(thousandths).transpose()?;
@@ -124,7 +127,7 @@ fn policies(entry: Verdicts) -> Policies {
     Policies(stated.into_iter().filter_map(|(verdict, entry)| Some((verdict, policy(entry?)))).collect())
 }
 
-fn rule(entry: RuleEntry, zone: &TimeZone) -> Result<Rule, PlanError> {
+fn rule(entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rule, PlanError> {
     let trigger = match (entry.on, entry.idle) {
         (Some(on), None) => Trigger::On(on.into_vec()),
         (None, Some(idle)) => {
@@ -164,6 +167,7 @@ fn rule(entry: RuleEntry, zone: &TimeZone) -> Result<Rule, PlanError> {
         trigger,
         when: expression(entry.when)?,
         points: points(entry.points)?,
+        decay: entry.decay.map(decay).transpose()?.unwrap_or_else(|| plan_decay.clone()),
         cap: entry.cap.map(cap).transpose()?,
         once,
         valid_from: midnight(from)?,
@@ -172,6 +176,43 @@ fn rule(entry: RuleEntry, zone: &TimeZone) -> Result<Rule, PlanError> {
         untag: entry.untag.map_or_else(Vec::new, OneOrMany::into_vec),
         policies: policies(entry.verdicts),
     })
+}
+
+fn decay(entry: DecayEntry) -> Result<Decay, PlanError> {
+    let course = match entry {
+        DecayEntry::Word(DecayWord::None) => return Ok(Decay::None),
+        DecayEntry::Course(course) => course,
+    };
+    match (course.half_life, course.linear, course.expire, course.step) {
+        (Some(text), None, None, None) => {
+            let half_life_ms = duration("half_life", &text)?;
+            if half_life_ms < 60_000 {
+                bad("half_life, which is below a minute", text)
+            } else {
+                Ok(Decay::HalfLife(half_life_ms))
+            }
+        }
+        (None, Some(text), None, None) => Ok(Decay::Linear(duration("linear", &text)?)),
+        (None, None, Some(text), None) => Ok(Decay::Step(vec![(duration("expire", &text)?, 0)])),
+        (None, None, None, Some(entries)) => steps(entries),
+        _ => bad("decay", "not exactly one of half_life, linear, expire, step"),
+    }
+}
+
+/// S58: ages rise, what is kept never rises and is a share.
+fn steps(entries: Vec<(String, Decimal)>) -> Result<Decay, PlanError> {
+    let mut steps: Vec<(i64, i64)> = Vec::new();
+    for (text, percent) in entries {
+        let age = duration("age", &text)?;
+        // A hundredth of KEEP_ALL is ten million.
+        let Some(keep) = percent.times_power_of_ten(7) else { return bad("kept share", format!("{percent:?}")) };
+        let (last_age, last_keep) = steps.last().copied().unwrap_or((0, KEEP_ALL));
+        if age <= last_age || keep > last_keep || keep < 0 {
+            return bad("step, whose ages rise and whose shares lie between 0 and 100 and never rise", text);
+        }
+        steps.push((age, keep));
+    }
+    if steps.is_empty() { bad("step", "no steps") } else { Ok(Decay::Step(steps)) }
 }
 
 fn cap(entry: CapEntry) -> Result<Cap, PlanError> {

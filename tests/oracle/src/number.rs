@@ -47,6 +47,13 @@ impl Decimal {
         i64::try_from(round_half_up(self.digits.checked_mul(1000)?, 10i128.pow(self.places))).ok()
     }
 
+    /// The literal times a power of ten, where that is a whole number.
+    pub fn times_power_of_ten(self, power: u32) -> Option<i64> {
+        let scaled = self.digits.checked_mul(10i128.checked_pow(power)?)?;
+        let unit = 10i128.pow(self.places);
+        (scaled % unit == 0).then(|| i64::try_from(scaled / unit).ok())?
+    }
+
     /// `rnd(points * self)`, the weight of a verdict applied to points already rounded (S56).
     pub fn weigh(self, points: Thousandths) -> Option<Thousandths> {
         i64::try_from(round_half_up(self.digits.checked_mul(i128::from(points))?, 10i128.pow(self.places))).ok()

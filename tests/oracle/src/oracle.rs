@@ -153,7 +153,7 @@ impl Oracle {
 
     /// Folds, then emits the edges of the new steps or, after a late command, reconciles (S40, S41).
     fn command(&mut self, late: bool, cause: &Cause, marks: &[&str]) -> (Folded, Vec<DerivedEvent>) {
-        let folded = self.fold(i64::MAX, self.until());
+        let mut folded = self.fold(i64::MAX, self.until());
         let last = folded.steps.last().map(|step| step.position);
         self.tau = match (self.tau, last) {
             // The fold of a late command may end before tau, which never goes back.
@@ -166,6 +166,8 @@ impl Oracle {
             let mut marks: BTreeSet<String> = marks.iter().map(|mark| (*mark).to_owned()).collect();
             marks.insert("late".to_owned());
             let tau = self.tau.map_or(i64::MIN, |(tau, _)| tau);
+            // A correction is told as of tau, and so are the scores in it (S43).
+            folded.state.now = tau;
             let edges = reconcile(&self.announced, &folded.state, plans, cause, tau, self.boundary());
             for mut edge in edges {
                 edge.marks = marks.iter().cloned().collect();

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 
 use crate::calendar::Period;
 use crate::condition::Expression;
+use crate::decay::Decay;
 use crate::event::Verdict;
 use crate::number::{Decimal, Thousandths};
 pub(crate) use crate::spelling::StageScore;
@@ -66,6 +67,8 @@ pub(crate) struct Rule {
     pub(crate) trigger: Trigger,
     pub(crate) when: Option<Expression>,
     pub(crate) points: Points,
+    /// The rule's own decay, else the plan's.
+    pub(crate) decay: Decay,
     pub(crate) cap: Option<Cap>,
     pub(crate) once: Once,
     pub(crate) valid_from: Option<i64>,

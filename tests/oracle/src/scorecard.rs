@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::decay::Decay;
 use crate::edge::Level;
 use crate::event::Scalar;
 use crate::fold::Folded;
@@ -76,6 +77,8 @@ pub struct LedgerRecord {
     pub raw: Thousandths,
     /// What was booked after weight, cap and limits.
     pub applied: Thousandths,
+    /// How they decay.
+    pub decay: Decay,
     /// Why they differ.
     pub cuts: BTreeSet<Cut>,
 }
@@ -89,13 +92,17 @@ pub struct Reading<'a> {
 impl Oracle {
     /// The state after everything commanded so far.
     pub fn read(&self) -> Reading<'_> {
-        Reading { oracle: self, folded: self.fold(i64::MAX, self.until()) }
+        let mut folded = self.fold(i64::MAX, self.until());
+        folded.state.now = self.until();
+        Reading { oracle: self, folded }
     }
 
     /// The state at an instant, but never beyond the task clock (S5). The levels announced and `seq` are those of now.
     pub fn read_at(&self, instant: i64) -> Reading<'_> {
         let instant = instant.min(self.clock.unwrap_or(i64::MIN));
-        Reading { oracle: self, folded: self.fold(instant, instant) }
+        let mut folded = self.fold(instant, instant);
+        folded.state.now = instant;
+        Reading { oracle: self, folded }
     }
 
     /// The scorecard after everything commanded so far.
@@ -161,6 +168,7 @@ impl Reading<'_> {
             version: booking.version.clone(),
             raw: booking.raw,
             applied: booking.applied,
+            decay: booking.decay.clone(),
             cuts: booking.cuts.clone(),
         };
         self.folded.state.bookings.iter().map(record).collect()

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use num_rational::BigRational;
 use serde::Serialize;
 
+use crate::decay::{Decay, apportion};
 use crate::event::Uid;
 use crate::number::Thousandths;
 use crate::plan::Plan;
-use crate::state::{Booking, State};
+use crate::state::{Booking, State, TagBooking};
 
 /// Plans in force together, by id.
 pub(crate) type PlanSet = BTreeMap<String, Plan>;
@@ -90,37 +92,127 @@ fn in_base(boundary: Boundary, time: i64, uid: Option<Uid>) -> bool {
     boundary.is_some_and(|(until, last)| (time, uid) <= (until, Some(last)))
 }
 
-/// The value of a score.
+/// One booking as a part of a score, with what it is shown as.
+struct Part {
+    decay: Decay,
+    applied: Thousandths,
+    booked: i64,
+    line: Contribution,
+}
+
+/// The value of a score at the instant of the state: groups are rounded once and added (S21).
 pub(crate) fn score(state: &State, plans: &PlanSet, name: &ScoreName) -> Thousandths {
-    lines(state, plans, name, None).iter().map(|line| line.value).sum()
+    bounds(state, plans, name, (state.now, state.now)).0
+}
+
+/// The least and the greatest that a score can be from one instant to another between which no part of it turns.
+///
+/// Each group moves one way only in between, so that its values at both ends bound it.
+pub(crate) fn bounds(
+    state: &State,
+    plans: &PlanSet,
+    name: &ScoreName,
+    (from, to): (i64, i64),
+) -> (Thousandths, Thousandths) {
+    let engagement = |plan: &str| {
+        let parts = engagement_parts(state, plan, None, |_| true);
+        of_groups(&parts, (from, to))
+    };
+    let fit = |plan: &str| state.plan(plan).fit.values().sum::<Thousandths>();
+    let plan_score = |plan: &Plan| {
+        let ((low, high), fit) = (engagement(&plan.id), fit(&plan.id));
+        (clamp(plan, low + fit), clamp(plan, high + fit))
+    };
+    match name {
+        ScoreName::Engagement(plan) => engagement(plan),
+        ScoreName::Stage(plan) => of_groups(&stage_parts(state, plan, None), (from, to)),
+        ScoreName::Fit(plan) => (fit(plan), fit(plan)),
+        ScoreName::Plan(plan) => plans.get(plan).map_or((0, 0), plan_score),
+        ScoreName::Global => {
+            let global = plans.values().filter(|plan| plan.global).map(plan_score);
+            global.fold((0, 0), |sum, (low, high)| (sum.0 + low, sum.1 + high))
+        }
+        ScoreName::Tag(tag) => of_groups(&tag_parts(state, tag, None), (from, to)),
+    }
+}
+
+fn of_groups(parts: &[Part], (from, to): (i64, i64)) -> (Thousandths, Thousandths) {
+    let mut sum = (0, 0);
+    for ((_, decay), group) in groups(parts) {
+        let bookings: Vec<_> = group.iter().map(|part| (part.applied, part.booked)).collect();
+        let ends = [decay.value(&bookings, from), decay.value(&bookings, to)];
+        sum = (sum.0 + ends[0].min(ends[1]), sum.1 + ends[0].max(ends[1]));
+    }
+    sum
+}
+
+/// A group: what a plan books into one dimension with one decay (S21).
+fn groups(parts: &[Part]) -> BTreeMap<(Option<&str>, &Decay), Vec<&Part>> {
+    let mut groups: BTreeMap<_, Vec<&Part>> = BTreeMap::new();
+    for part in parts {
+        groups.entry((part.line.plan.as_deref(), &part.decay)).or_default().push(part);
+    }
+    groups
 }
 
 /// Every line of a score. They add up to it.
 pub(crate) fn lines(state: &State, plans: &PlanSet, name: &ScoreName, boundary: Boundary) -> Vec<Contribution> {
     match name {
-        ScoreName::Engagement(plan) => engagement_lines(state, plan, boundary, |_| true),
-        ScoreName::Stage(plan) => match state.plan(plan).stay {
-            Some(stay) => engagement_lines(state, plan, boundary, |booking| booking.stay == Some(stay.stay)),
-            None => Vec::new(),
-        },
+        ScoreName::Engagement(plan) => shown(state, &engagement_parts(state, plan, boundary, |_| true)),
+        ScoreName::Stage(plan) => shown(state, &stage_parts(state, plan, boundary)),
         ScoreName::Fit(plan) => fit_lines(state, plan),
         ScoreName::Plan(plan) => plans.get(plan).map_or_else(Vec::new, |plan| plan_lines(state, plan, boundary)),
         ScoreName::Global => {
             let all = plans.values().filter(|plan| plan.global).flat_map(|plan| plan_lines(state, plan, boundary));
             one_base(all.collect())
         }
-        ScoreName::Tag(tag) => tag_lines(state, tag, boundary),
+        ScoreName::Tag(tag) => {
+            let mut lines = one_base(shown(state, &tag_parts(state, tag, boundary)));
+            // A tag's base is no plan's: what the plans booked into it is one line.
+            lines.iter_mut().filter(|line| line.kind == LineKind::Base).for_each(|line| line.plan = None);
+            lines
+        }
     }
+}
+
+/// S21: in each group the parts are floored, and the largest fractions get the thousandths missing to its value; the base is one part.
+fn shown(state: &State, parts: &[Part]) -> Vec<Contribution> {
+    let mut lines = Vec::new();
+    for ((_, decay), group) in groups(parts) {
+        let bookings: Vec<_> = group.iter().map(|part| (part.applied, part.booked)).collect();
+        let mut merged: Vec<(Contribution, BigRational)> = Vec::new();
+        for part in &group {
+            let worth = decay.part(part.applied, part.booked, state.now);
+            match merged.iter_mut().find(|(line, _)| line.kind == LineKind::Base && part.line.kind == LineKind::Base) {
+                Some((_, base)) => *base += worth,
+                None => merged.push((part.line.clone(), worth)),
+            }
+        }
+        merged.sort_by_key(|(line, _)| tie(line));
+        let worths: Vec<BigRational> = merged.iter().map(|(_, worth)| worth.clone()).collect();
+        let values = apportion(decay.value(&bookings, state.now), &worths);
+        lines.extend(merged.into_iter().zip(values).map(|((line, _), value)| Contribution { value, ..line }));
+    }
+    one_base(lines)
+}
+
+/// The order in which ties are resolved: what has no uid first, then time, uid, rule (S21, S53).
+fn tie(line: &Contribution) -> (LineKind, Option<i64>, Option<String>, String, Option<String>) {
+    (line.kind, line.time, line.uid.clone(), line.rule.clone(), line.plan.clone())
+}
+
+/// S22: the plan score is clamped when it is read.
+fn clamp(plan: &Plan, sum: Thousandths) -> Thousandths {
+    sum.max(plan.floor.unwrap_or(sum)).min(plan.ceiling.unwrap_or(Thousandths::MAX))
 }
 
 /// S23: plan = clamp(engagement + fit); S22: what the clamp takes or gives is a line.
 fn plan_lines(state: &State, plan: &Plan, boundary: Boundary) -> Vec<Contribution> {
     let mut lines = fit_lines(state, &plan.id);
-    lines.extend(engagement_lines(state, &plan.id, boundary, |_| true));
+    lines.extend(shown(state, &engagement_parts(state, &plan.id, boundary, |_| true)));
     let sum: Thousandths = lines.iter().map(|line| line.value).sum();
-    let clamped = sum.max(plan.floor.unwrap_or(sum)).min(plan.ceiling.unwrap_or(Thousandths::MAX));
-    if clamped != sum {
-        lines.push(unnamed(LineKind::Limit, Some(&plan.id), clamped - sum));
+    if clamp(plan, sum) != sum {
+        lines.push(unnamed(LineKind::Limit, Some(&plan.id), clamp(plan, sum) - sum));
     }
     lines
 }
@@ -133,15 +225,15 @@ fn fit_lines(state: &State, plan: &str) -> Vec<Contribution> {
     state.plan(plan).fit.iter().map(line).collect()
 }
 
-fn engagement_lines(
-    state: &State,
-    plan: &str,
-    boundary: Boundary,
-    wanted: impl Fn(&Booking) -> bool,
-) -> Vec<Contribution> {
+fn stage_parts(state: &State, plan: &str, boundary: Boundary) -> Vec<Part> {
+    let Some(stay) = state.plan(plan).stay else { return Vec::new() };
+    engagement_parts(state, plan, boundary, |booking| booking.stay == Some(stay.stay))
+}
+
+fn engagement_parts(state: &State, plan: &str, boundary: Boundary, wanted: impl Fn(&Booking) -> bool) -> Vec<Part> {
     let line = |booking: &Booking| {
         if in_base(boundary, booking.time, booking.uid) {
-            return unnamed(LineKind::Base, Some(plan), booking.applied);
+            return unnamed(LineKind::Base, Some(plan), 0);
         }
         Contribution {
             kind: LineKind::Booking,
@@ -149,19 +241,25 @@ fn engagement_lines(
             uid: booking.uid.map(|uid| uid.hex()),
             rule: booking.rule.clone(),
             plan: Some(plan.to_owned()),
-            value: booking.applied,
+            value: 0,
         }
     };
-    one_base(state.bookings.iter().filter(|booking| booking.plan == plan && wanted(booking)).map(line).collect())
+    let part = |booking: &Booking| Part {
+        decay: booking.decay.clone(),
+        applied: booking.applied,
+        booked: booking.time,
+        line: line(booking),
+    };
+    state.bookings.iter().filter(|booking| booking.plan == plan && wanted(booking)).map(part).collect()
 }
 
-fn tag_lines(state: &State, tag: &str, boundary: Boundary) -> Vec<Contribution> {
+fn tag_parts(state: &State, tag: &str, boundary: Boundary) -> Vec<Part> {
     let Some(life) = state.tags.get(tag).filter(|tag| tag.present).map(|tag| tag.life) else { return Vec::new() };
     let of_tag = state.tag_bookings.iter().filter(|booking| booking.tag == tag && booking.life == life);
-    let line = |booking: &crate::state::TagBooking| {
+    let line = |booking: &TagBooking| {
         let source = &booking.source;
         if in_base(boundary, source.time, source.uid) {
-            return unnamed(LineKind::Base, None, booking.value);
+            return unnamed(LineKind::Base, source.plan.as_deref(), 0);
         }
         Contribution {
             kind: LineKind::Booking,
@@ -169,10 +267,16 @@ fn tag_lines(state: &State, tag: &str, boundary: Boundary) -> Vec<Contribution> 
             uid: source.uid.map(|uid| uid.hex()),
             rule: source.rule.clone().unwrap_or_default(),
             plan: source.plan.clone(),
-            value: booking.value,
+            value: 0,
         }
     };
-    one_base(of_tag.map(line).collect())
+    let part = |booking: &TagBooking| Part {
+        decay: booking.decay.clone(),
+        applied: booking.value,
+        booked: booking.source.time,
+        line: line(booking),
+    };
+    of_tag.map(part).collect()
 }
 
 fn unnamed(kind: LineKind, plan: Option<&str>, value: Thousandths) -> Contribution {
@@ -194,10 +298,7 @@ fn one_base(lines: Vec<Contribution>) -> Vec<Contribution> {
 pub(crate) fn largest(state: &State, plans: &PlanSet, name: &ScoreName, boundary: Boundary) -> Vec<Contribution> {
     let mut lines = lines(state, plans, name, boundary);
     lines.retain(|line| line.value != 0 && line.kind != LineKind::Limit);
-    lines.sort_by(|one, other| {
-        let tie = |line: &Contribution| (line.kind, line.time, line.uid.clone(), line.rule.clone(), line.plan.clone());
-        other.value.abs().cmp(&one.value.abs()).then_with(|| tie(one).cmp(&tie(other)))
-    });
+    lines.sort_by(|one, other| other.value.abs().cmp(&one.value.abs()).then_with(|| tie(one).cmp(&tie(other))));
     lines.truncate(5);
     lines
 }

@@ -24,6 +24,7 @@ pub(crate) struct PlanFile {
     pub(crate) rules: Vec<RuleEntry>,
     #[serde(default)]
     pub(crate) fit: Vec<FitEntry>,
+    pub(crate) decay: Option<DecayEntry>,
     #[serde(default)]
     pub(crate) limits: LimitsEntry,
     pub(crate) qualify: Option<QualifyEntry>,
@@ -101,6 +102,7 @@ pub(crate) struct RuleEntry {
     pub(crate) times: Option<u32>,
     pub(crate) when: Option<String>,
     pub(crate) points: Option<PointsEntry>,
+    pub(crate) decay: Option<DecayEntry>,
     pub(crate) cap: Option<CapEntry>,
     pub(crate) once_per: Option<String>,
     pub(crate) valid: Option<(Option<String>, Option<String>)>,
@@ -110,6 +112,29 @@ pub(crate) struct RuleEntry {
     pub(crate) untag: Option<OneOrMany>,
     #[serde(default)]
     pub(crate) verdicts: Verdicts,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum DecayEntry {
+    Word(DecayWord),
+    Course(CourseEntry),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DecayWord {
+    None,
+}
+
+/// Exactly one of the keys is there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CourseEntry {
+    pub(crate) half_life: Option<String>,
+    pub(crate) linear: Option<String>,
+    pub(crate) expire: Option<String>,
+    pub(crate) step: Option<Vec<(String, Decimal)>>,
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::decay::Decay;
 use crate::event::{Scalar, Uid};
 use crate::number::Thousandths;
 
@@ -78,6 +79,8 @@ pub(crate) struct Booking {
     pub(crate) time: i64,
     pub(crate) raw: Thousandths,
     pub(crate) applied: Thousandths,
+    /// How they decay, fixed when they are booked (S20).
+    pub(crate) decay: Decay,
     pub(crate) cuts: BTreeSet<Cut>,
     /// The stay in a stage that the points were booked in (S26).
     pub(crate) stay: Option<u64>,
@@ -90,6 +93,7 @@ pub(crate) struct TagBooking {
     /// Which life of the tag they belong to: a removal ends it.
     pub(crate) life: u64,
     pub(crate) value: Thousandths,
+    pub(crate) decay: Decay,
     /// Whether points were given, be they none: a CRM may set a tag without any.
     pub(crate) with_points: bool,
     pub(crate) source: TagSource,
@@ -139,8 +143,8 @@ pub(crate) struct PlanState {
     /// Since when `qualified` has its value; none where it never changed.
     pub(crate) qualified_since: Option<i64>,
     pub(crate) last_on: Option<i64>,
-    /// `qualify.when` at the last step: a condition keeps its value between steps (S30).
-    pub(crate) qualify_when: bool,
+    /// What each condition of a level was at the last step, by its name: it keeps that value between steps (S30).
+    pub(crate) conditions: BTreeMap<String, bool>,
     /// Up to which instant the dues of each idle rule were served.
     pub(crate) idle_served: BTreeMap<String, i64>,
     /// The last firing of each once-per rule, by rule and key.
@@ -158,6 +162,8 @@ pub(crate) struct State {
     pub(crate) plan_set: usize,
     /// The instant of the last step.
     pub(crate) tau: i64,
+    /// The instant at which scores are read: that of the step under way, or of a query.
+    pub(crate) now: i64,
     /// How many events of the history were stepped.
     pub(crate) seen: usize,
     pub(crate) attributes: BTreeMap<String, Scalar>,
@@ -178,6 +184,11 @@ impl State {
     /// The plan's memory, to be changed.
     pub(crate) fn plan_mut(&mut self, id: &str) -> &mut PlanState {
         self.plans.entry(id.to_owned()).or_default()
+    }
+
+    /// What a condition of the plan's levels was at the last step; one that was never evaluated is false.
+    pub(crate) fn condition(&self, plan: &str, name: &str) -> bool {
+        self.plans.get(plan).is_some_and(|memory| memory.conditions.get(name) == Some(&true))
     }
 
     /// Whether the contact is a member of the plan.

@@ -2,8 +2,9 @@
 //!
 //! Computes every due of the contact from scratch and takes the least. Never fires one.
 
+use crate::check::next_check;
 use crate::plan::{Plan, Trigger};
-use crate::scores::{PlanSet, ScoreName, score};
+use crate::scores::PlanSet;
 use crate::state::{State, TimerKind};
 
 /// A timer. The order of the fields is the order of timers (S5).
@@ -15,8 +16,8 @@ pub(crate) struct Timer {
     pub(crate) rule: String,
 }
 
-/// The timer that goes next; none for a contact without events.
-pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)]) -> Option<Timer> {
+/// The timer that goes next, if it is due by this instant; none for a contact without events.
+pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)], until: i64) -> Option<Timer> {
     let began = state.began?;
     let (in_force_from, plans) = &timeline[state.plan_set];
     let mut timers = Vec::new();
@@ -31,11 +32,13 @@ pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)]) -> Option<T
                 timers.push(Timer { due, kind: TimerKind::Idle, plan: plan.id.clone(), rule: rule.id.clone() });
             }
         }
-        for due in check_instants(state, plans, plan).into_iter().filter(|due| *due > state.tau) {
-            timers.push(Timer { due, kind: TimerKind::Check, plan: String::new(), rule: String::new() });
-        }
     }
-    timers.into_iter().min()
+    let next = timers.into_iter().min().filter(|timer| timer.due <= until);
+    // The check is the last of its instant and there is only one: it need not be looked for beyond the others.
+    let until = next.as_ref().map_or(until, |next| until.min(next.due));
+    let check = next_check(state, plans, until);
+    let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: String::new(), rule: String::new() });
+    next.into_iter().chain(check).min()
 }
 
 /// S14: the least due of the rule that is not served yet and not before the plan set in force.
@@ -52,32 +55,4 @@ fn next_due(
     let served = memory.idle_served.get(rule).copied();
     let dues = (0..i64::from(times)).map(|number| start + idle_ms + number * every_ms);
     dues.filter(|due| served.is_none_or(|served| *due > served)).find(|due| *due >= in_force_from)
-}
-
-/// S33: the instants at which a level read without a step would differ: an end of a cooldown, an end of `leave_idle`.
-///
-/// Scores do not change between steps in the clauses covered, and conditions keep their value.
-fn check_instants(state: &State, plans: &PlanSet, plan: &Plan) -> Vec<i64> {
-    let memory = state.plan(&plan.id);
-    let mut instants = Vec::new();
-    if memory.member_since.is_none() {
-        return instants;
-    }
-    if let Some(qualify) = &plan.qualify
-        && let Some(last_on) = memory.last_on
-        && let Some(read) = ScoreName::of_threshold(&qualify.score, &plan.id)
-    {
-        let waiting = !memory.qualified && memory.qualify_when && !qualify.rearm_never;
-        if waiting && score(state, plans, &read) >= qualify.at {
-            instants.push(last_on + qualify.cooldown_ms);
-        }
-    }
-    if let Some(pipeline) = &plan.pipeline
-        && let Some(stay) = &memory.stay
-        && let Some(index) = pipeline.index(&stay.stage).filter(|index| *index > 0)
-        && let Some(idle_ms) = pipeline.stages[index].leave_idle_ms.filter(|_| !pipeline.stages[index].is_final)
-    {
-        instants.push(memory.last_activity.map_or(stay.entered, |activity| activity.max(stay.entered)) + idle_ms);
-    }
-    instants
 }

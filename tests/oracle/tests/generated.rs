@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::generate::{Profile, case, shuffled};
-use leadstream_oracle::{DerivedEvent, Level, Oracle, Outcome, Scorecard};
+use leadstream_oracle::{Decay, DerivedEvent, Level, Oracle, Outcome, Scorecard};
 use proptest::prelude::*;
 
 /// Everything that holds after every command, whatever the case.
@@ -21,8 +21,10 @@ fn assert_consistent(oracle: &Oracle, all: &[DerivedEvent]) {
     for (id, plan) in &card.plans {
         assert_eq!(sum(format!("plan:{id}")), plan.score);
         assert_eq!(sum(format!("engagement:{id}")), plan.engagement);
-        let booked = ledger.iter().filter(|record| record.plan == *id);
-        assert_eq!(booked.map(|record| record.applied).sum::<i64>(), plan.engagement);
+        let booked: Vec<_> = ledger.iter().filter(|record| record.plan == *id).collect();
+        if booked.iter().all(|record| record.decay == Decay::None) {
+            assert_eq!(booked.iter().map(|record| record.applied).sum::<i64>(), plan.engagement);
+        }
         assert_eq!(level(id, "qualify").unwrap_or(Level::Is(false)), Level::Is(plan.qualified));
         let stage = plan.stage.clone().map_or(Level::None, Level::Named);
         assert_eq!(level(id, "stage").unwrap_or(Level::None), stage);
@@ -55,6 +57,28 @@ fn state(oracle: &Oracle) -> Scorecard {
     Scorecard { seq: 0, ..oracle.scorecard() }
 }
 
+/// A case, and its events in another order of arrival.
+fn shuffled_pair(profile: Profile) -> impl Strategy<Value = (Case, Case)> {
+    case(&profile).prop_flat_map(|case| (Just(case.clone()), shuffled(&case)))
+}
+
+/// L1: both orders of arrival lead to the same state.
+fn arrive_alike(case: &Case, other: &Case) {
+    let clocks = case.commands.iter().filter_map(|command| match command {
+        Command::Clock(clock) => Some(*clock),
+        _ => None,
+    });
+    let last = clocks.max();
+    let (mut one, _) = run(case);
+    let (mut other, _) = run(other);
+    // A fold goes to max(tau, task clock), and tau may have been moved by a timer that later events took back.
+    let until = last.unwrap_or(i64::MIN).max(leadstream_oracle::generate::START_MS + 90 * leadstream_oracle::DAY_MS);
+    one.clock(until);
+    other.clock(until);
+    assert_eq!(state(&one), state(&other));
+    assert_eq!(one.ledger(), other.ledger());
+}
+
 /// 64 cases, unless `PROPTEST_CASES` says otherwise. A failing case is kept by hand, as a file in `cases/`.
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -73,22 +97,33 @@ proptest! {
     }
 
     #[test]
-    fn l1_the_order_of_arrival_does_not_matter(
-        (case, other) in case(&Profile::usual()).prop_flat_map(|case| (Just(case.clone()), shuffled(&case)))
-    ) {
-        let clocks = case.commands.iter().filter_map(|command| match command {
-            Command::Clock(clock) => Some(*clock),
-            _ => None,
-        });
-        let last = clocks.max();
-        let (mut one, _) = run(&case);
-        let (mut other, _) = run(&other);
-        // A fold goes to max(tau, task clock), and tau may have been moved by a timer that later events took back.
-        let until = last.unwrap_or(i64::MIN).max(leadstream_oracle::generate::START_MS + 90 * leadstream_oracle::DAY_MS);
-        one.clock(until);
-        other.clock(until);
-        prop_assert_eq!(state(&one), state(&other));
-        prop_assert_eq!(one.ledger(), other.ledger());
+    fn l1_the_order_of_arrival_does_not_matter((case, other) in shuffled_pair(Profile::usual())) {
+        arrive_alike(&case, &other);
+    }
+
+    #[test]
+    fn l1_l4_with_decay((case, other) in shuffled_pair(Profile::decay().steady()), full in case(&Profile::decay())) {
+        arrive_alike(&case, &other);
+        run(&full);
+    }
+
+    #[test]
+    fn s33_l7_many_ticks_of_the_clock_tell_what_one_tells(case in case(&Profile::decay().steady())) {
+        let (mut one, mut many) = (case.oracle().unwrap(), case.oracle().unwrap());
+        let mut clock = leadstream_oracle::generate::START_MS;
+        for command in &case.commands {
+            let told = one.command_of(command).unwrap().derived;
+            let mut ticks = Vec::new();
+            if let Command::Clock(instant) = command {
+                let span = ((instant - clock) / 41).max(1);
+                for tick in (0..40).map(|number| clock + number * span).filter(|tick| tick < instant) {
+                    ticks.extend(many.clock(tick).derived);
+                }
+                clock = clock.max(*instant);
+            }
+            ticks.extend(many.command_of(command).unwrap().derived);
+            prop_assert_eq!(ticks, told);
+        }
     }
 
     #[test]

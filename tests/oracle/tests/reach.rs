@@ -9,12 +9,12 @@ use leadstream_oracle::{Cause, DerivedType};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-#[test]
-fn generated_cases_reach_every_outcome_type_cut_mark_reason_and_timer() {
+/// How often so many cases of a profile reach what.
+fn reached(profile: &Profile, cases: usize) -> BTreeMap<String, usize> {
     let mut reached: BTreeMap<String, usize> = BTreeMap::new();
     let mut runner = TestRunner::deterministic();
-    let strategy = case(&Profile::full());
-    for _ in 0..250 {
+    let strategy = case(profile);
+    for _ in 0..cases {
         let case = strategy.new_tree(&mut runner).unwrap().current();
         let (oracle, effects) = case.run().unwrap();
         let mut reach = |what: String| *reached.entry(what).or_default() += 1;
@@ -27,16 +27,50 @@ fn generated_cases_reach_every_outcome_type_cut_mark_reason_and_timer() {
                 derived.corrects.iter().for_each(|_| reach("corrects".to_owned()));
                 if let Cause::Timer { kind, .. } = derived.cause {
                     reach(format!("timer {kind:?}"));
+                    reach(format!("{:?} by {kind:?}", derived.derived_type));
+                    derived.reason.iter().for_each(|reason| reach(format!("reason {reason} by {kind:?}")));
                 }
                 if derived.derived_type == DerivedType::StageAdvanced && !derived.via.is_empty() {
                     reach("via".to_owned());
                 }
             }
         }
-        oracle.ledger().iter().flat_map(|record| &record.cuts).for_each(|cut| reach(format!("{cut:?}")));
+        for record in oracle.ledger() {
+            record.cuts.iter().for_each(|cut| reach(format!("{cut:?}")));
+            let course = format!("{:?}", record.decay);
+            reach(format!("decay {}", course.split('(').next().unwrap_or_default()));
+        }
         let lines = oracle.read().explain("global").unwrap();
         lines.iter().for_each(|line| reach(format!("line {:?}", line.kind)));
     }
+    reached
+}
+
+fn assert_reached(reached: &BTreeMap<String, usize>, expected: &[&str]) {
+    let missing: Vec<_> = expected.iter().filter(|what| !reached.contains_key(**what)).collect();
+    assert!(missing.is_empty(), "never reached: {missing:?}, reached: {reached:#?}");
+}
+
+#[test]
+fn the_profile_decay_reaches_every_course_and_levels_that_move_with_no_event() {
+    let expected = [
+        "decay None",
+        "decay Linear",
+        "decay Step",
+        "decay HalfLife",
+        "LeadQualified by Check",
+        "reason release by Check",
+        "StageAdvanced by Check",
+        "reason leave_below by Check",
+        "line Base",
+        "line Limit",
+    ];
+    assert_reached(&reached(&Profile::decay(), 150), &expected);
+}
+
+#[test]
+fn generated_cases_reach_every_outcome_type_cut_mark_reason_and_timer() {
+    let reached = reached(&Profile::full(), 250);
     let expected = [
         "Applied",
         "Duplicate",
@@ -71,6 +105,5 @@ fn generated_cases_reach_every_outcome_type_cut_mark_reason_and_timer() {
         "line Booking",
         "line Limit",
     ];
-    let missing: Vec<_> = expected.iter().filter(|what| !reached.contains_key(**what)).collect();
-    assert!(missing.is_empty(), "never reached: {missing:?}, reached: {reached:#?}");
+    assert_reached(&reached, &expected);
 }

@@ -4,6 +4,7 @@
 //! delays and plain values.
 
 mod conditions;
+mod extras;
 mod histories;
 mod plans;
 
@@ -29,37 +30,85 @@ pub struct Profile {
     pub forward: bool,
     /// Whether the limits are so small that rows depart and events are too late.
     pub departures: bool,
+    /// Which groups of clauses plans and histories draw from beyond those that every profile has.
+    pub groups: Groups,
+}
+
+/// Groups of clauses, each off by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// Decay of points, by plan and by rule (S20, S21).
+    pub decay: bool,
 }
 
 impl Profile {
     /// One plan, a short history in order: what a new fold should get right first.
     pub fn simple() -> Profile {
-        Profile { plans_max: 1, events_max: 12, disorder: false, forward: false, departures: false }
+        Profile {
+            plans_max: 1,
+            events_max: 12,
+            disorder: false,
+            forward: false,
+            departures: false,
+            groups: Groups::default(),
+        }
     }
 
     /// Several plans and disorder, but neither plan changes nor departures.
     pub fn usual() -> Profile {
-        Profile { plans_max: 3, events_max: 20, disorder: true, forward: false, departures: false }
+        Profile {
+            plans_max: 3,
+            events_max: 20,
+            disorder: true,
+            forward: false,
+            departures: false,
+            groups: Groups::default(),
+        }
     }
 
-    /// Everything the oracle covers.
+    /// Plan changes and departures too, and no group of clauses beyond the usual ones.
     pub fn full() -> Profile {
-        Profile { plans_max: 3, events_max: 24, disorder: true, forward: true, departures: true }
+        Profile {
+            plans_max: 3,
+            events_max: 24,
+            disorder: true,
+            forward: true,
+            departures: true,
+            groups: Groups::default(),
+        }
+    }
+
+    /// Points that decay.
+    pub fn decay() -> Profile {
+        Profile::of_groups(Groups { decay: true })
+    }
+
+    /// Everything that `full` has, and these groups.
+    pub fn of_groups(groups: Groups) -> Profile {
+        Profile { events_max: 14, groups, ..Profile::full() }
+    }
+
+    /// The same profile with neither plan changes nor departures: what arrives in any order gives the same state.
+    #[must_use]
+    pub fn steady(self) -> Profile {
+        Profile { forward: false, departures: false, ..self }
     }
 }
 
 /// Random cases of a profile.
 pub fn case(profile: &Profile) -> BoxedStrategy<Case> {
-    let plans = proptest::collection::vec(plans::plan(), 1..=profile.plans_max);
+    let plan = (plans::plan(), extras::extras(profile.groups)).prop_map(|(model, extras)| extras.added_to(model));
+    let plans = proptest::collection::vec(plan, 1..=profile.plans_max);
     let history = histories::history(profile.events_max, profile.disorder);
-    let change = proptest::option::weighted(0.4, (histories::instant(), plans::change()));
+    let changes = (plans::change(), extras::changes(profile.groups));
+    let change = proptest::option::weighted(0.4, (histories::instant(), changes));
     let forward = if profile.forward { change.boxed() } else { Just(None).boxed() };
     let limits = if profile.departures { small_limits().boxed() } else { Just(Limits::default()).boxed() };
     (plans, history, forward, limits)
         .prop_map(|(models, history, forward, limits)| {
             let mut commands: Vec<Command> = history.into_iter().map(Timed::into_command).collect();
-            if let Some((from, change)) = forward {
-                let changed: Vec<_> = models.iter().map(|model| change.apply(model)).collect();
+            if let Some((from, (change, extra))) = forward {
+                let changed: Vec<_> = models.iter().map(|model| extra.applied_to(change.apply(model))).collect();
                 insert_forward(&mut commands, from, plans::render(&changed));
             }
             Case { about: String::new(), contact: "c1".to_owned(), limits, plans: plans::render(&models), commands }

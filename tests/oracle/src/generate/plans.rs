@@ -12,17 +12,17 @@ use super::conditions;
 /// A plan before its id is known.
 #[derive(Clone, Debug)]
 pub(crate) struct Model {
-    head: Vec<String>,
-    rules: Vec<Rule>,
+    pub(super) head: Vec<String>,
+    pub(super) rules: Vec<Rule>,
     fit: Vec<String>,
     qualify: Option<String>,
-    pipeline: Option<Vec<String>>,
+    pub(super) pipeline: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
-struct Rule {
-    points: String,
-    rest: String,
+pub(super) struct Rule {
+    pub(super) points: String,
+    pub(super) rest: String,
 }
 
 /// A random plan.
@@ -43,17 +43,17 @@ fn often<T: Clone + std::fmt::Debug + 'static>(strategy: BoxedStrategy<T>) -> im
     proptest::option::weighted(0.8, strategy)
 }
 
-fn words(words: &'static [&'static str]) -> BoxedStrategy<String> {
+pub(super) fn words(words: &'static [&'static str]) -> BoxedStrategy<String> {
     select(words).prop_map(str::to_owned).boxed()
 }
 
 /// The fragments that are there, separated by commas.
-fn joined(fragments: impl IntoIterator<Item = Option<String>>) -> String {
+pub(super) fn joined(fragments: impl IntoIterator<Item = Option<String>>) -> String {
     fragments.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `key: 'condition'`.
-fn quoted(key: &str, condition: &str) -> String {
+pub(super) fn quoted(key: &str, condition: &str) -> String {
     format!("{key}: '{condition}'")
 }
 
@@ -79,7 +79,7 @@ fn verdicts() -> BoxedStrategy<String> {
     ])
 }
 
-fn cap() -> BoxedStrategy<String> {
+pub(super) fn cap() -> BoxedStrategy<String> {
     words(&[
         "cap: { points: 10 }",
         "cap: { points: 15, per: day }",
@@ -91,7 +91,7 @@ fn cap() -> BoxedStrategy<String> {
     ])
 }
 
-fn tags() -> BoxedStrategy<String> {
+pub(super) fn tags() -> BoxedStrategy<String> {
     words(&[
         "tag: vip",
         "tag: member",
@@ -103,11 +103,11 @@ fn tags() -> BoxedStrategy<String> {
     ])
 }
 
-fn valid() -> BoxedStrategy<String> {
+pub(super) fn valid() -> BoxedStrategy<String> {
     words(&["valid: [2026-03-26, 2026-03-30]", "valid: [2026-03-29, 2026-12-31]"])
 }
 
-fn literal_points() -> BoxedStrategy<String> {
+pub(super) fn literal_points() -> BoxedStrategy<String> {
     words(&["0", "5", "10", "20", "50", "-5", "-10", "-20", "-33.333", "33.333", "2.5"])
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 mod common;
+mod decay;
 mod derived;
 mod late;
 mod levels;

@@ -323,7 +323,7 @@ fn s58_what_a_plan_may_not_say_is_refused() {
         "time_zone: Europe/Atlantis",
         "limits: { floor: 1, ceiling: 0 }",
         "pipeline: { stages: [] }",
-        "decay: { half_life: 30d }",
+        "route: { to: [] }",
     ] {
         assert!(Plan::parse(&plan("p", body)).is_err(), "{body}");
     }
