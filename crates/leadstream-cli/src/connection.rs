@@ -62,7 +62,7 @@ pub(crate) fn own_topics(config: &Config) -> Vec<TopicSpec> {
     ]
 }
 
-/// Topics that only Leadstream writes and reads, which a reset deletes.
+/// Topics that only Leadstream writes and reads, in the order in which a reset deletes them.
 pub(crate) fn internal_topics(config: &Config) -> Vec<String> {
     let names = config.topic_names();
     [&names.contacts_changelog, &names.redo, &names.interactions, &names.plans].map(ToString::to_string).to_vec()

@@ -93,17 +93,17 @@ pub enum WorkerError {
         /// The redo log's last epoch.
         epoch: u64,
     },
-    /// The redo log is behind the group's offsets.
+    /// The redo log is behind the group's offsets, or behind the changelog.
     #[error(
-        "task {task}: the group committed epoch {committed}, but the redo log ends with {found}: the topic {topic} was deleted or lost records; \
-         restore it, or reset the application"
+        "task {task}: epoch {committed} was committed, but the redo log ends with {found}: the topic {topic} was deleted or lost records; \
+         restore it, or reset the application (leadstream reset)"
     )]
     RedoLost {
         /// The task.
         task: u32,
         /// The redo topic.
         topic: String,
-        /// The epoch in the group's metadata.
+        /// The epoch in the group's metadata, or in the changelog.
         committed: u64,
         /// The redo log's last epoch, 0 where it has none.
         found: u64,

@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use leadstream_core::Timestamp;
-use leadstream_runtime::log::{Log, TopicPartition};
+use leadstream_runtime::log::{
+    InputOffset, Log, Membership, MembershipOptions, Producer, ProducerOptions, TopicPartition,
+};
 use leadstream_runtime::{LostTopic, Query, WorkerError};
 use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
 use leadstream_wire::stored::redo::RedoRecord;
@@ -277,4 +280,82 @@ fn an_idle_worker_that_is_told_of_a_lost_topic_ends_with_what_a_start_would_say(
     assert!(matches!(error, WorkerError::RedoLost { committed: 1.., found: 0, .. }), "{error}");
     assert_eq!(ends(LostTopic::Missing(of("redo"))), WorkerError::TopicMissing { topic: of("redo") });
     assert_eq!(ends(LostTopic::Replaced(of("plans"))), WorkerError::TopicReplaced { topic: of("plans") });
+}
+
+/// With nothing beside the group's offsets that says how far the task was, the changelog says it.
+#[test]
+fn a_redo_topic_that_was_deleted_is_an_error_also_where_the_groups_offsets_say_nothing() {
+    for (keeps_store, offsets_by_hand) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut world = world();
+        produce(&mut world, 0, 20);
+        world.settle(0).unwrap();
+        write_back(&mut world);
+        world.kill(0);
+        assert!(world.log.recreate_topic("redo") && world.log.expire_offsets("scoring"));
+        if offsets_by_hand {
+            commit_by_hand(&world);
+        }
+        // The second start finds a store that has read the changelog, which says nothing new.
+        for keeps_store in [keeps_store, true] {
+            world.start(0, keeps_store).unwrap();
+            let error = world.failure();
+            assert!(matches!(error, WorkerError::RedoLost { committed: 1.., found: 0, .. }), "{error}");
+            assert!(error.to_string().ends_with("reset the application (leadstream reset)"), "{error}");
+            world.kill(0);
+        }
+        assert!(world.log.recreate_topic("changelog"));
+        assert_eq!(world.log.expire_offsets("scoring"), offsets_by_hand);
+        world.start(0, true).unwrap();
+        world.settle(0).unwrap();
+        assert!((0..5).all(|number| is_known(&mut world, &format!("c{number}"))));
+    }
+}
+
+/// Offsets as a tool commits them, with nothing beside them.
+fn commit_by_hand(world: &World) {
+    let options = MembershipOptions {
+        group: "scoring".to_owned(),
+        topic: "contacts".to_owned(),
+        instance_id: "instance-0".to_owned(),
+    };
+    let mut tool = world.log.join(&options).unwrap();
+    while tool.token().is_none() {
+        tool.poll(Duration::ZERO).unwrap();
+    }
+    let options = ProducerOptions {
+        transactional_id: "tool".to_owned(),
+        topics: vec!["dead".to_owned()],
+        state_topics: 0,
+        transaction_timeout: Duration::from_secs(10),
+        queue_records: 10,
+    };
+    let mut producer = world.log.open_producer(&options).unwrap();
+    producer.begin().unwrap();
+    let offset =
+        |task| InputOffset { partition: TopicPartition::new("events", task), next_offset: 1, metadata: String::new() };
+    producer.commit(&tool.token().unwrap(), &[offset(0), offset(1)]).unwrap();
+}
+
+/// In the order in which `leadstream reset` deletes: wherever it is interrupted, no start goes on with what is left.
+#[test]
+fn a_reset_that_was_interrupted_is_found_out_and_a_second_one_finishes_it() {
+    let order = ["changelog", "redo"];
+    for done in 1..=order.len() {
+        let mut world = world();
+        produce(&mut world, 0, 20);
+        world.settle(0).unwrap();
+        write_back(&mut world);
+        world.kill(0);
+        assert!(order[..done].iter().all(|topic| world.log.recreate_topic(topic)));
+        world.start(0, true).unwrap();
+        let error = world.failure();
+        let is_found =
+            matches!(error, WorkerError::ChangelogLost { .. } | WorkerError::RedoLost { committed: 1.., .. });
+        assert!(is_found, "{done}: {error}");
+        world.kill(0);
+        assert!(order.iter().all(|topic| world.log.recreate_topic(topic)) && world.log.expire_offsets("scoring"));
+        world.start(0, true).unwrap();
+        world.settle(0).unwrap();
+        assert!((0..5).all(|number| is_known(&mut world, &format!("c{number}"))));
+    }
 }

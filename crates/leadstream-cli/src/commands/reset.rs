@@ -1,7 +1,8 @@
 //! `leadstream reset`: takes an application back to its beginning, as Kafka Streams' reset tool does for one of its applications.
 //!
 //! Positions, internal topics and local state go; input and output topics stay. Invariant: what it says will go goes, and it says so only when nothing
-//! is in its way any more: nobody has the local state, and nobody is in the group.
+//! is in its way any more: nobody has the local state, and nobody is in the group. It may be cut off at any moment: what is deleted first is what no
+//! start goes on without, and what is left then is taken by running it again.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -12,7 +13,7 @@ use leadstream_kafka::{GroupMember, KafkaLog};
 use leadstream_store::FolderClaim;
 
 use crate::arguments::{ConfigurationArguments, ResetArguments};
-use crate::commands::topics::{patiently, refused};
+use crate::commands::topics::patiently;
 use crate::connection::{connect, internal_topics};
 use crate::engine::told::{claim_state, state_folder};
 use crate::failure::Failure;
@@ -41,11 +42,9 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     if !arguments.yes {
         confirm(&group)?;
     }
-    // First what fails where somebody has come meanwhile: then nothing has been lost.
-    log.delete_group(&group).map_err(refused)?;
-    let topics = internal_topics(&config);
-    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-    log.delete_topics(&names).map_err(refused)?;
+    // Whoever answered took time, in which somebody may have come.
+    await_nobody(&log, &group)?;
+    delete(&log, &config, &group)?;
     match std::fs::remove_dir_all(&state) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(Failure::file("delete", &state, &error));
@@ -54,6 +53,30 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     }
     drop(claim);
     terminal::print("reset; create the topics again with `leadstream topics create` before the next start\n")
+}
+
+/// Deletes what is on the cluster, one after the other. The changelog is first: without it, or with an empty one beside a redo topic that counts on
+/// it, or with an empty redo topic beside offsets that know of epochs, no start goes on. The group is last, since it needs all of them.
+fn delete(log: &KafkaLog, config: &Config, group: &str) -> Result<(), Failure> {
+    let topics = internal_topics(config);
+    let mut deleted: Vec<&str> = Vec::new();
+    for topic in &topics {
+        patiently(log, || log.delete_topics(&[topic])).map_err(|failure| interrupted(&failure, &deleted))?;
+        deleted.push(topic);
+    }
+    patiently(log, || log.delete_group(group)).map_err(|failure| interrupted(&failure, &deleted))
+}
+
+/// What to do where a part is deleted and the next one is refused.
+fn interrupted(failure: &Failure, deleted: &[&str]) -> Failure {
+    if deleted.is_empty() {
+        return Failure::NotDone(format!("{failure} (nothing was changed)"));
+    }
+    Failure::NotDone(format!(
+        "{failure}\n  the reset is not complete: {} went already; mend the cause and run `leadstream reset` again, which deletes the rest. Until then no \
+         instance may start",
+        deleted.join(", ")
+    ))
 }
 
 /// Says what goes and what stays.

@@ -55,7 +55,9 @@ impl Restore {
         folded.filter_map(InputPartition::metadata).map(|metadata| metadata.stream).max().unwrap_or(Timestamp::MIN)
     }
 
-    /// The redo log has everything since `low`, and ends with what the group committed last.
+    /// The redo log has everything since `low`, and ends with what the group committed last. No record of the changelog is newer: both are written in
+    /// one transaction, and the redo log's newest record is never trimmed. Without this, epochs would be counted from the beginning again over
+    /// contacts that have later ones, and a restore would take their new changes for old.
     fn check_redo(&self, options: &WorkerOptions) -> Result<(), WorkerError> {
         let found = self.tail.newest().map_or(0, |(epoch, _)| epoch);
         let lost = |committed, found| WorkerError::RedoLost {
@@ -66,6 +68,9 @@ impl Restore {
         };
         if let Some(gap) = self.tail.first_gap() {
             return Err(lost(found, gap - 1));
+        }
+        if self.changed_in > found {
+            return Err(lost(self.changed_in, found));
         }
         for input in &self.inputs {
             let Some(committed) = &input.committed else { continue };

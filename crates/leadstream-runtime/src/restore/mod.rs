@@ -70,6 +70,8 @@ pub(crate) struct Restore {
     /// The next changelog offset wanted.
     changelog_next: u64,
     tail: RedoTail,
+    /// The newest epoch of which the changelog and the store know; the redo log has been as far.
+    changed_in: u64,
     batch: Batch,
     /// The store was empty, so that what it holds under which plans is known by what was read.
     rebuilds: bool,
@@ -157,6 +159,7 @@ impl Restore {
         let store = open_store(options, task, &changelog_bounds, wall, rebuilt)?;
         let changelog_next = store.progress().changelog_position.max(changelog_bounds.start_offset);
         let rebuilds = store.progress() == Progress::default();
+        let changed_in = store.progress().epoch;
         // Which ones the task was under is read from the redo log.
         let plans = TaskPlans::begin(plans);
         let mut task = Task::new(task, store, task_clock(options), plans, options.redo_part_bytes, now_ms);
@@ -172,6 +175,7 @@ impl Restore {
             redo_end: redo_bounds.end_offset,
             changelog_next,
             tail: RedoTail::default(),
+            changed_in,
             batch: Batch::new(),
             rebuilds,
             tags: Vec::new(),
@@ -222,7 +226,9 @@ impl Restore {
         match record.value {
             None => self.batch.delete(contact),
             Some(value) => {
-                if let ChangelogContent::Image { plans, due, .. } = ChangelogRecord::read(value)?.content {
+                let read = ChangelogRecord::read(value)?;
+                self.changed_in = self.changed_in.max(read.epoch);
+                if let ChangelogContent::Image { plans, due, .. } = read.content {
                     if let Some(due) = due {
                         self.batch.add_due(due, contact);
                     }
@@ -255,7 +261,8 @@ impl Restore {
     fn write(&mut self, changelog_position: u64) -> Result<(), WorkerError> {
         let batch = std::mem::take(&mut self.batch);
         let before = self.task.store.progress();
-        let progress = Progress { changelog_position, written_at_ms: self.wall.millis(), ..before };
+        let (written_at_ms, epoch) = (self.wall.millis(), self.changed_in);
+        let progress = Progress { changelog_position, written_at_ms, epoch, ..before };
         Ok(self.task.store.write(&batch, progress)?)
     }
 

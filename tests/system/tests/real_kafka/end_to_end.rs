@@ -349,3 +349,35 @@ fn generated_events_can_go_straight_to_kafka() {
     assert_eq!(missing.status.code(), Some(1), "{missing:?}");
     assert!(String::from_utf8_lossy(&missing.stderr).contains("topic nowhere does not exist"), "{missing:?}");
 }
+
+/// What a reset leaves that was cut off behind its first step, as where a right was missing.
+#[test]
+fn a_reset_that_was_cut_off_leaves_nothing_that_starts_and_a_second_one_finishes_it() {
+    let application = Application::new(Broker::shared(), "reset-cut", true);
+    let lines = journeys(&application, 300);
+    let expected = application.replayed(&lines);
+    application.produce(&lines);
+    let process = application.start();
+    application.derived(expected.len(), LIMIT);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+    let topics = INTERNAL.map(|name| application.topic(name));
+    topics::delete_topics(&Broker::shared().bootstrap(), &[&topics[0]]).expect("a topic can be deleted");
+    let refused = |words: &str| {
+        let output = application.run(&["run"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{said}");
+    };
+    refused(&format!("{}: does not exist", topics[0]));
+    // The redo topic went as well, and somebody made both again.
+    topics::delete_topics(&Broker::shared().bootstrap(), &[&topics[1]]).expect("a topic can be deleted");
+    application.done(&["topics", "create"]);
+    refused("epoch ");
+    topics::delete_topics(&Broker::shared().bootstrap(), &[&topics[0], &topics[3]]).expect("topics can be deleted");
+    let said = reset(&application);
+    assert!(said.contains("positions of the consumer group reset-cut are deleted"), "{said}");
+    application.done(&["topics", "create"]);
+    let process = application.start();
+    application.derived_anew(2 * expected.len(), LIMIT);
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
