@@ -138,3 +138,46 @@ fn nothing_is_left_unfinished() {
         }
     }
 }
+
+/// The tests that a text cites: words in backquotes that are four or more joined by underscores, each with the file that its line named last.
+fn cited_tests(text: &str) -> Vec<(Option<&str>, &str)> {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let mut cited = Vec::new();
+    for line in text.lines() {
+        let mut file = None;
+        for quoted in line.split('`').skip(1).step_by(2) {
+            if quoted.ends_with(".rs") {
+                file = quoted.rsplit('/').next();
+            } else if quoted.split('_').count() >= 4 && quoted.split('_').all(is_word) {
+                cited.push((file, quoted));
+            }
+        }
+    }
+    cited
+}
+
+#[test]
+fn every_test_that_the_architecture_cites_is_where_it_says() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is readable");
+    let cited = cited_tests(&text);
+    assert!(cited.len() > 60, "only {} are found", cited.len());
+    let files = project_files();
+    let holds = |(file, test): &(Option<&str>, &str)| {
+        let (is_test, named) = (format!("fn {test}("), |path: &Path| file.is_none_or(|file| path.ends_with(file)));
+        files.iter().any(|(path, text)| named(path) && text.contains(&is_test))
+    };
+    let wrong: Vec<_> = cited.into_iter().filter(|cited| !holds(cited)).collect();
+    assert!(wrong.is_empty(), "no such test there: {wrong:?}");
+}
+
+#[test]
+fn cited_tests_are_told_from_other_words() {
+    let text = "`own.rs`: `damaged_avro_is_refused_whole`, `accept_lost_input`; x `a/b.rs`: `is_in_b_s58`\n`commit_is_too_slow` `A_B_C_D`";
+    let cited = [
+        (Some("own.rs"), "damaged_avro_is_refused_whole"),
+        (Some("b.rs"), "is_in_b_s58"),
+        (None, "commit_is_too_slow"),
+    ];
+    assert_eq!(cited_tests(text), cited);
+}
