@@ -83,13 +83,24 @@ pub struct EpochLimits {
     pub events: usize,
     /// After so many bytes of output.
     pub output_bytes: usize,
+    /// After so many contacts, whatever touched them.
+    pub contacts: usize,
     /// Contacts whose timers the clock fires in one step of a task.
     pub timers: usize,
+    /// After so many contacts that their timers touched. They have a limit of their own, so that much input holds no timer up.
+    pub timers_in_epoch: usize,
 }
 
 impl Default for EpochLimits {
     fn default() -> EpochLimits {
-        EpochLimits { interval_ms: 100, events: 100_000, output_bytes: 16 << 20, timers: 1_000 }
+        EpochLimits {
+            interval_ms: 100,
+            events: 100_000,
+            output_bytes: 16 << 20,
+            contacts: 100_000,
+            timers: 1_000,
+            timers_in_epoch: 4_096,
+        }
     }
 }
 

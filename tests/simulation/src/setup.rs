@@ -43,6 +43,8 @@ pub struct Settings {
     pub contacts: u64,
     /// Events of redo that may be uncovered.
     pub uncovered_events: u64,
+    /// Contacts whose timers one epoch may look at.
+    pub timers_in_epoch: usize,
     /// Records that are read in one go.
     pub read_records: usize,
     /// By how many milliseconds the clock goes on whenever a worker looks at it, as if that much work lay between.
@@ -65,6 +67,7 @@ impl Settings {
             clock: ClockMode::Events,
             contacts: 12,
             uncovered_events: 2_000_000,
+            timers_in_epoch: 4_096,
             read_records: 7,
             tick_ms: 0,
         }
@@ -115,7 +118,7 @@ pub(crate) fn options(
         reader_bytes: 1 << 20,
         read_records: settings.read_records,
         decoded_records: settings.read_records.saturating_sub(2),
-        epoch: EpochLimits { interval_ms: 50, ..EpochLimits::default() },
+        epoch: EpochLimits { interval_ms: 50, timers_in_epoch: settings.timers_in_epoch, ..EpochLimits::default() },
         write_back: WriteBackLimits {
             interval_ms: settings.write_back_ms,
             contacts_per_commit: 4,

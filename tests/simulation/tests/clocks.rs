@@ -3,10 +3,13 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::BTreeMap;
+
 use leadstream_core::Timestamp;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
-use leadstream_runtime::log::{TopicPartition, partition_for_key};
+use leadstream_runtime::log::{Log, TopicPartition, partition_for_key};
 use leadstream_simulation::{Plans, Settings, World, event_line, plans, store_of};
+use leadstream_wire::stored::redo::RedoRecord;
 
 fn restart(world: &mut World, keeps_store: bool) {
     world.kill(0);
@@ -354,4 +357,55 @@ fn a_timer_of_a_contact_restored_from_the_redo_log_fires_while_the_contact_waits
         world.step(0).unwrap();
     }
     assert_eq!((world.metrics.written_back.get(), engagement(&mut world, "anna")), (0, 5_000));
+}
+
+/// However long the epoch stays open and however many are due at once: from the index in memory, and from the store's.
+#[test]
+fn timers_of_many_contacts_that_are_due_at_once_come_in_epochs_of_a_bounded_size_l8() {
+    for (write_back_ms, restarts) in [(1_000_000, false), (0, true)] {
+        let timed = Settings::new(plans(Plans::Timed));
+        let settings = Settings {
+            clock: World::wall_clock(),
+            write_back_ms,
+            timers_in_epoch: 10,
+            contacts_bytes: 1 << 20,
+            ..timed
+        };
+        let mut world = World::new(1, settings, 1);
+        world.start(0, true).unwrap();
+        let contacts: Vec<String> = (0..100).map(|number| format!("c{number}")).collect();
+        for contact in &contacts {
+            let line = event_line(contact, contact, "viewed", world.log.now_ms());
+            world.produce(contact, &line);
+        }
+        world.settle(0).unwrap();
+        if restarts {
+            restart(&mut world, true);
+            world.settle(0).unwrap();
+        }
+        let end = |world: &World, task| world.log.bounds(&[TopicPartition::new("redo", task)]).unwrap()[0].end_offset;
+        let before = [end(&world, 0), end(&world, 1)];
+        // No time passes between the steps: nothing else ends an epoch.
+        world.pass(60_000);
+        for _ in 0..100 {
+            world.step(0).unwrap();
+        }
+        // But the last one, which is not full.
+        for _ in 0..5 {
+            world.pass(20);
+            world.step(0).unwrap();
+        }
+        let all: Vec<i64> = contacts.iter().map(|contact| engagement(&mut world, contact)).collect();
+        assert_eq!(all, [5_000; 100], "restarted: {restarts}");
+        for task in [0, 1] {
+            let records = world.read_from(&TopicPartition::new("redo", task), before[task as usize]);
+            let entries = records.iter().map(|(_, value)| {
+                let record = RedoRecord::read(value).unwrap();
+                (record.head.epoch, record.entries.len())
+            });
+            let mut sizes = BTreeMap::new();
+            entries.for_each(|(epoch, entries)| *sizes.entry(epoch).or_insert(0) += entries);
+            assert!(sizes.len() >= 4 && sizes.values().all(|size| *size <= 10), "{sizes:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use leadstream_core::{Outcome, Reached};
 
 use super::cache::Slot;
+use crate::options::EpochLimits;
 use crate::output::OutputBuffer;
 use crate::plans::TaskPlans;
 
@@ -73,6 +74,8 @@ pub(crate) struct OpenEpoch {
     /// What it will produce beside state.
     pub(crate) outputs: OutputBuffer,
     pub(crate) counts: EpochCounts,
+    /// Contacts touched by their timers first.
+    pub(crate) fired: usize,
     /// Records were consumed.
     pub(crate) consumed: bool,
     /// The plan sets that the task is under once the epoch is committed, where it takes one up; then it does nothing else.
@@ -85,6 +88,14 @@ impl OpenEpoch {
         !self.consumed && self.touched.is_empty() && self.outputs.is_empty() && self.plans.is_none()
     }
 
+    /// Whether it is as large as it may be, and has to be committed before it takes in more.
+    pub(crate) fn is_full(&self, limits: &EpochLimits) -> bool {
+        self.counts.records as usize >= limits.events
+            || self.touched.len() >= limits.contacts
+            || self.fired >= limits.timers_in_epoch
+            || self.outputs.size_bytes() >= limits.output_bytes
+    }
+
     /// Whether it takes anything in: input, the time, plans. Contacts that are written back beside it do not count.
     pub(crate) fn gets_on(&self) -> bool {
         self.consumed || !self.touched.is_empty() || self.plans.is_some()
@@ -94,6 +105,7 @@ impl OpenEpoch {
         self.touched.clear();
         self.outputs.clear();
         self.counts = EpochCounts::default();
+        self.fired = 0;
         self.consumed = false;
         self.plans = None;
     }

@@ -19,7 +19,8 @@ impl Task {
     /// Returns how many.
     pub(crate) fn fold_ready(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
         let mut folded = 0;
-        while folded < limit {
+        // A few letters or late events may fill an epoch that has room for many records.
+        while folded < limit && !self.open.is_full(&tools.options.epoch) {
             let mut chosen = std::mem::take(&mut self.chosen);
             let wait_ms = tools.options.order_wait_ms;
             self.order.choose(&self.inputs, BATCH.min(limit - folded), tools.now_ms, wait_ms, &mut chosen);
@@ -182,26 +183,36 @@ impl Task {
         }
     }
 
-    /// Fires the timers that the clock has passed, of at most `limit` contacts.
-    pub(crate) fn fire_timers(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
+    /// Fires the timers that the clock has passed: of as many contacts as a step may, and as the open epoch has room for. However full of input the
+    /// epoch is, some are fired.
+    pub(crate) fn fire_timers(&mut self, tools: &mut Tools<'_>) -> Result<usize, WorkerError> {
+        let limits = tools.options.epoch;
+        let limit = limits.timers.min(limits.timers_in_epoch.saturating_sub(self.open.fired));
         let mut fired = 0;
         while fired < limit {
+            if fired > 0 && self.open.is_full(&limits) {
+                return Ok(fired);
+            }
             let Some(slot) = self.timers.pop_memory(self.clock.now()) else { break };
             if let Some(entry) = self.contacts.get_mut(slot) {
                 entry.indexed_due = None;
             }
+            let touched = self.open.touched.len();
             self.fire(tools, slot);
             fired += 1;
+            self.open.fired += self.open.touched.len() - touched;
         }
-        while fired < limit {
+        while fired < limit && !(fired > 0 && self.open.is_full(&limits)) {
             let page = self.timers.page(&self.store, self.clock.now(), limit - fired)?;
             if page.is_empty() {
                 break;
             }
             fired += page.len();
+            let touched = self.open.touched.len();
             for entry in page {
                 self.fire_stored(tools, entry)?;
             }
+            self.open.fired += self.open.touched.len() - touched;
         }
         Ok(fired)
     }

@@ -12,9 +12,7 @@ impl<L: Log> Worker<L> {
     /// Commits where an epoch has lasted long enough or become large enough, or contacts are due to be written back.
     pub(super) fn commit_if_due(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
         let limits = self.options.epoch;
-        let full = self.tasks.values().any(|task| {
-            task.open.counts.records as usize >= limits.events || task.open.outputs.size_bytes() >= limits.output_bytes
-        });
+        let full = self.tasks.values().any(|task| task.open.is_full(&limits));
         if !full && now_ms - self.committed_at_ms < limits.interval_ms {
             return Ok(false);
         }

@@ -312,7 +312,6 @@ impl<L: Log> Worker<L> {
         let newest = self.plans.newest();
         let mut worked = false;
         let (tasks, mut tools) = self.tasks_and_tools(now_ms);
-        let timers_limit = tools.options.epoch.timers;
         for task in tasks.values_mut().filter(|task| task.is_running()) {
             if let Some(newest) = newest.as_ref().filter(|newest| newest.ordinal() > task.plans.ordinal()) {
                 task.take_up(newest.clone(), tools.options, wall);
@@ -325,7 +324,7 @@ impl<L: Log> Worker<L> {
             let room = tools.options.epoch.events.saturating_sub(task.open.counts.records as usize);
             worked |= task.fold_ready(&mut tools, room)? > 0;
             task.tick(tools.options, wall);
-            worked |= task.fire_timers(&mut tools, timers_limit)? > 0;
+            worked |= task.fire_timers(&mut tools)? > 0;
             let pressed = task.is_pressed(budget);
             worked |= task.sweep(&mut tools, pressed)?;
             task.write_watermarks(&mut tools, wall);
