@@ -95,6 +95,9 @@ fn first_flip(
 ) -> Option<i64> {
     let reached = |instant: i64| is_reached(state, plans, comparison, instant);
     let before = reached(from);
+    if turns.is_empty() {
+        return None; // nothing decays
+    }
     let mut start = from;
     for turn in turns.range(from + 1..=until.max(from + 1)).copied().filter(|turn| *turn <= until).chain([until]) {
         // No part turns after `start` and before `turn`.

@@ -1,31 +1,45 @@
-//! One rule meets one event or one due: whether it fires, what it books and which tags it writes (S8 to S11, S18, S19, S22, S25, S56).
+//! What a rule awards for an event or a due, and what of it is booked (S8 to S11, S18, S19, S22, S56).
 //!
-//! Invariants: conditions read the state before the step; caps and limits read the bookings of this step too (trap 3).
+//! An award is what the rule says when its trigger is met; for most rules it is booked at once, for windows later. Invariants: conditions
+//! and points read the state before the step; once, caps and limits read the bookings of this step too (trap 3).
 
 use std::collections::BTreeSet;
 
 use crate::calendar::same_period;
 use crate::condition::Value;
 use crate::decay::Decay;
-use crate::event::{Kind, Row, Scalar};
+use crate::event::{Row, Uid};
 use crate::limits::Limits;
 use crate::number::{GROUP_THOUSANDTHS_MAX, Thousandths, thousandths_of_result};
 use crate::plan::{Cap, Once, Per, Plan, Points, Policy, Rule};
 use crate::scope::Scope;
 use crate::scores::{PlanSet, ScoreName, score};
-use crate::state::{Booking, Cut, State, TagBooking, TagSource, TagState};
+use crate::state::{Booking, Cut, State, TagSource};
+use crate::tagging::TagWrite;
 
-/// A tag written in a step. The last write wins (S7).
+/// What a rule says of the event or due that met it, before once, cap and limits.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TagWrite {
-    pub(crate) tag: String,
-    /// Points that join the tag's score; none: remove the tag.
-    pub(crate) add: Option<Thousandths>,
-    /// How those points decay.
-    pub(crate) decay: Decay,
-    /// Whether points were given, be they none.
-    pub(crate) with_points: bool,
-    pub(crate) source: TagSource,
+pub(crate) struct Award {
+    /// The rule as it was then: a window keeps it (S45).
+    pub(crate) rule: Rule,
+    pub(crate) version: String,
+    pub(crate) raw: Thousandths,
+    /// The key of a keyed `once_per`.
+    pub(crate) once_key: Option<String>,
+    /// The event that caused it.
+    pub(crate) uid: Option<Uid>,
+}
+
+/// Where and when an award is booked.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) plans: &'a PlanSet,
+    pub(crate) plan: &'a Plan,
+    pub(crate) instant: i64,
+    pub(crate) step: usize,
+    /// Whether the step is a timer's: it goes before the events of its instant.
+    pub(crate) timer: bool,
+    pub(crate) limits: &'a Limits,
 }
 
 /// The value of points, or none where they have none (S8, S9).
@@ -39,62 +53,50 @@ pub(crate) fn points_value(points: &Points, scope: &Scope) -> Option<Thousandths
     }
 }
 
-/// Fires the rule if it fires; then `state` has its booking. Returns the tags it writes, or none where it did not fire.
+/// What the rule awards for the event or due of the scope, if it does: `valid`, verdict, `when`, key and points allow it (S10, S18).
 ///
-/// `scope.pre` is the state before the step. The order of the tests is that of S18: verdict, when, once, points, weight, cap, limits.
-pub(crate) fn fire(
-    state: &mut State,
-    rule: &Rule,
-    scope: &Scope,
-    step: usize,
-    limits: &Limits,
-) -> Option<Vec<TagWrite>> {
-    let plan = scope.plan;
+/// Membership is for the caller to test, at the instant that matters.
+pub(crate) fn award(rule: &Rule, scope: &Scope) -> Option<Award> {
     let valid = rule.valid_from.is_none_or(|from| scope.instant >= from)
         && rule.valid_until.is_none_or(|until| scope.instant < until);
-    if !scope.pre.is_member(&plan.id) || !valid {
+    let policy = scope.event.map_or(Policy::Count, |row| policy(scope.plan, rule, row));
+    if !valid || policy == Policy::Ignore || !rule.when.as_ref().is_none_or(|when| when.holds(scope)) {
         return None;
     }
-    let policy = policy(plan, rule, scope.event);
-    if policy == Policy::Ignore || !rule.when.as_ref().is_none_or(|when| when.holds(scope)) {
+    Some(Award {
+        once_key: once_key(rule, scope)?,
+        raw: points_value(&rule.points, scope)?,
+        rule: rule.clone(),
+        version: scope.plan.version.clone(),
+        uid: scope.event.map(|row| row.uid),
+    })
+}
+
+/// Books an award, unless `once_per` forbids it. Returns the tags it writes.
+pub(crate) fn book(state: &mut State, award: &Award, policy: Policy, place: Place) -> Option<Vec<TagWrite>> {
+    let (plan, rule) = (place.plan, &award.rule);
+    if !once_allows(state, award, place) {
         return None;
     }
-    let once_key = once_allows(state, rule, scope, limits)?;
-    let raw = points_value(&rule.points, scope)?;
     let mut cuts = BTreeSet::new();
-    let weighted = weigh(policy, raw, &mut cuts)?;
-    let capped = rule.cap.as_ref().map_or(weighted, |cap| apply_cap(state, plan, rule, cap, weighted, scope.instant));
+    let weighted = weigh(policy, award.raw, &mut cuts)?;
+    let capped = rule.cap.as_ref().map_or(weighted, |cap| apply_cap(state, plan, rule, cap, weighted, place.instant));
     if capped != weighted {
         cuts.insert(Cut::Cap);
     }
-    let applied = apply_limits(state, scope.plans, plan, capped);
-    if applied != capped {
-        cuts.insert(Cut::Limit);
-    }
     if rule.once != Once::Unlimited {
-        state.plan_mut(&plan.id).once.insert((rule.id.clone(), once_key), scope.instant);
-        forget_oldest_keys(state, limits.once_keys);
+        state.plan_mut(&plan.id).once.insert((rule.id.clone(), award.once_key.clone()), place.instant);
+        forget_oldest_keys(state, place.limits.once_keys);
     }
     let source = TagSource {
         plan: Some(plan.id.clone()),
-        version: Some(plan.version.clone()),
+        version: Some(award.version.clone()),
         rule: Some(rule.id.clone()),
-        uid: scope.event.map(|row| row.uid),
-        time: scope.instant,
+        uid: award.uid,
+        timer: place.timer,
+        time: place.instant,
     };
-    state.bookings.push(Booking {
-        step,
-        plan: plan.id.clone(),
-        version: plan.version.clone(),
-        rule: rule.id.clone(),
-        uid: source.uid,
-        time: scope.instant,
-        raw,
-        applied,
-        decay: rule.decay.clone(),
-        cuts,
-        stay: state.plan(&plan.id).stay.map(|stay| stay.stay),
-    });
+    let applied = enter_points(state, &source, (award.raw, capped), &rule.decay, cuts, place);
     let mut writes = Vec::new();
     for (tag, own_points) in &rule.tags {
         let joining = match own_points {
@@ -119,9 +121,38 @@ pub(crate) fn fire(
     Some(writes)
 }
 
+/// Applies the plan's limits to points and enters them in the ledger. Returns the points applied.
+pub(crate) fn enter_points(
+    state: &mut State,
+    source: &TagSource,
+    (raw, points): (Thousandths, Thousandths),
+    decay: &Decay,
+    mut cuts: BTreeSet<Cut>,
+    place: Place,
+) -> Thousandths {
+    let applied = apply_limits(state, place.plans, place.plan, points);
+    if applied != points {
+        cuts.insert(Cut::Limit);
+    }
+    state.bookings.push(Booking {
+        step: place.step,
+        plan: place.plan.id.clone(),
+        version: source.version.clone().unwrap_or_default(),
+        rule: source.rule.clone().unwrap_or_default(),
+        uid: source.uid,
+        timer: place.timer,
+        time: place.instant,
+        raw,
+        applied,
+        decay: decay.clone(),
+        cuts,
+        stay: state.plan(&place.plan.id).stay.map(|stay| stay.stay),
+    });
+    applied
+}
+
 /// The rule's policy for the event, else the plan's (S56). A timer has no verdict.
-fn policy(plan: &Plan, rule: &Rule, event: Option<&Row>) -> Policy {
-    let Some(row) = event else { return Policy::Count };
+pub(crate) fn policy(plan: &Plan, rule: &Rule, row: &Row) -> Policy {
     rule.policies.0.get(&row.verdict).copied().unwrap_or_else(|| plan.policies.of_plan(row.verdict))
 }
 
@@ -134,24 +165,35 @@ fn weigh(policy: Policy, points: Thousandths, cuts: &mut BTreeSet<Cut>) -> Optio
     Some(weighted)
 }
 
-/// Some(key) where `once_per` allows a firing; the key is none but for a keyed rule (S11).
-fn once_allows(state: &State, rule: &Rule, scope: &Scope, limits: &Limits) -> Option<Option<String>> {
-    let memory = state.plan(&scope.plan.id).once;
-    let last = |key: &Option<String>| memory.get(&(rule.id.clone(), key.clone())).copied();
+/// The key under which the rule may fire once: none but for a keyed rule, whose event must have one (S11).
+fn once_key(rule: &Rule, scope: &Scope) -> Option<Option<String>> {
     match &rule.once {
-        Once::Unlimited => Some(None),
-        Once::Ever => last(&None).is_none().then_some(None),
-        Once::Per(period_ms) => last(&None).is_none_or(|last| scope.instant >= last + period_ms).then_some(None),
-        Once::PerKey(expression) => {
-            let key = Some(match expression.value(scope) {
-                Ok(Value::Text(text)) if !text.is_empty() => format!("text {text}"),
-                // Adding zero makes one key of 0 and -0, which are equal.
-                Ok(Value::Number(number)) => format!("number {}", number + 0.0),
-                Ok(Value::Bool(value)) => format!("bool {value}"),
-                _ => return None,
-            });
-            last(&key).is_none_or(|last| scope.instant >= last + limits.horizon_ms).then_some(key)
-        }
+        Once::PerKey(expression) => expression.value(scope).ok().and_then(|value| key(&value)).map(Some),
+        Once::Unlimited | Once::Ever | Once::Per(_) => Some(None),
+    }
+}
+
+/// A value as a key; null, lists and the empty string are none.
+pub(crate) fn key(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) if !text.is_empty() => Some(format!("text {text}")),
+        // Adding zero makes one key of 0 and -0, which are equal.
+        Value::Number(number) => Some(format!("number {}", number + 0.0)),
+        Value::Bool(value) => Some(format!("bool {value}")),
+        _ => None,
+    }
+}
+
+/// S11: whether the rule may fire again at the instant.
+pub(crate) fn once_allows(state: &State, award: &Award, place: Place) -> bool {
+    let memory = state.plan(&place.plan.id).once;
+    let last = memory.get(&(award.rule.id.clone(), award.once_key.clone())).copied();
+    let again_after = |span_ms: i64| last.is_none_or(|last| place.instant >= last + span_ms);
+    match &award.rule.once {
+        Once::Unlimited => true,
+        Once::Ever => last.is_none(),
+        Once::Per(period_ms) => again_after(*period_ms),
+        Once::PerKey(_) => again_after(place.limits.horizon_ms),
     }
 }
 
@@ -192,69 +234,6 @@ fn apply_limits(state: &State, plans: &PlanSet, plan: &Plan, points: Thousandths
     let floor = plan.floor.unwrap_or(-GROUP_THOUSANDTHS_MAX);
     let ceiling = plan.ceiling.unwrap_or(GROUP_THOUSANDTHS_MAX);
     if points >= 0 { points.min((ceiling - engagement).max(0)) } else { -(-points).min((engagement - floor).max(0)) }
-}
-
-/// The tags that an event of the CRM writes.
-pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
-    if row.kind != Kind::Tags {
-        return Vec::new();
-    }
-    let source = TagSource { plan: None, version: None, rule: None, uid: Some(row.uid), time: row.time };
-    let write = |(tag, value): (&String, &Scalar)| {
-        let add = match value {
-            Scalar::Bool(true) => Some(0),
-            Scalar::Number(points) => Some(thousandths_of_result(*points)?),
-            Scalar::Bool(false) => None,
-            Scalar::Null | Scalar::Text(_) => return None,
-        };
-        let with_points = matches!(value, Scalar::Number(_));
-        Some(TagWrite { tag: tag.clone(), add, decay: Decay::None, with_points, source: source.clone() })
-    };
-    row.properties.iter().filter_map(write).collect()
-}
-
-/// Writes the tags in order (S7, S25): points join, a removal ends the tag's score.
-pub(crate) fn write_tags(state: &mut State, writes: Vec<TagWrite>, limits: &Limits) {
-    let before = state.tags.clone();
-    let touched: BTreeSet<String> = writes.iter().map(|write| write.tag.clone()).collect();
-    for write in writes {
-        let present = state.has_tag(&write.tag);
-        let Some(points) = write.add else {
-            if let Some(tag) = state.tags.get_mut(&write.tag).filter(|tag| tag.present) {
-                (tag.present, tag.since) = (false, write.source.time);
-            }
-            continue;
-        };
-        if !present {
-            if state.tags.values().filter(|tag| tag.present).count() >= limits.tags {
-                continue;
-            }
-            let life = state.new_life();
-            state.tags.insert(write.tag.clone(), TagState { present: true, since: write.source.time, life });
-        }
-        let life = state.tags.get(&write.tag).map_or(0, |tag| tag.life);
-        let sum = score(state, &PlanSet::new(), &ScoreName::Tag(write.tag.clone()));
-        let value = (sum + points).clamp(-GROUP_THOUSANDTHS_MAX, GROUP_THOUSANDTHS_MAX) - sum;
-        state.tag_bookings.push(TagBooking {
-            tag: write.tag,
-            life,
-            value,
-            decay: write.decay,
-            with_points: write.with_points,
-            source: write.source,
-        });
-    }
-    // A level is what it is after a step (S30): what was as it is now before the step has been so since then.
-    for tag in touched {
-        let Some(now) = state.tags.get_mut(&tag) else { continue };
-        match before.get(&tag) {
-            Some(known) if known.present == now.present => now.since = known.since,
-            None if !now.present => {
-                state.tags.remove(&tag);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Whether a rule of the plan booked points other than zero in this step (S37).

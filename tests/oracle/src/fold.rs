@@ -5,16 +5,19 @@
 
 use jiff::tz::TimeZone;
 
+use crate::compound::{Met, meet};
 use crate::edge::Edge;
 use crate::event::{Kind, Row, Uid};
-use crate::firing::{TagWrite, crm_writes, fire, write_tags};
+use crate::firing::{Place as BookingPlace, award, book, policy};
 use crate::levels::Settling;
 use crate::limits::Limits;
 use crate::plan::{Per, Plan, Policy, Rule, Trigger};
 use crate::scope::{Place, Scope};
 use crate::scores::{Boundary, PlanSet};
 use crate::state::{Cause, State, TimerKind};
+use crate::tagging::{TagWrite, crm_writes, write_tags};
 use crate::timers::{Timer, next_timer};
+use crate::windows::{close_windows, fire_window, open_window};
 
 /// What a fold reads.
 pub(crate) struct Inputs<'a> {
@@ -35,8 +38,8 @@ pub(crate) struct Step {
     /// Its place: timers of an instant go before its events (S5).
     pub(crate) position: (i64, Option<Uid>),
     pub(crate) edges: Vec<Edge>,
-    /// Whether a rule fired.
-    pub(crate) fired: bool,
+    /// Whether a rule did anything with its event: fired, opened or closed a window, took it as a part.
+    pub(crate) matched: bool,
 }
 
 /// The result of a fold.
@@ -100,20 +103,52 @@ impl<'a> Fold<'a> {
         // The state grows as rules book, while conditions read attributes of this step and everything else from before it.
         let now = self.state.clone();
         let mut writes = crm_writes(row);
-        let mut fired = false;
+        let mut matched = false;
+        // Windows are closed before any is opened (S7 (3)).
+        for plan in plans.values() {
+            matched |= close_windows(&mut self.state, plan, row);
+        }
         for plan in plans.values() {
             for rule in &plan.rules {
-                let listens = matches!(&rule.trigger, Trigger::On(types) if types.contains(&row.event_type));
-                if listens && let Some(written) = self.fire((&pre, &now), plan, &rule.id, Some(row), row.time) {
-                    fired = true;
-                    writes.extend(written);
-                }
+                let scope = Scope { now: &now, ..self.scope(&pre, plan, Some(row), row.time, Place::Rule) };
+                let (did, written) = self.meet_rule(rule, &scope, row);
+                matched |= did;
+                writes.extend(written);
             }
         }
         write_tags(&mut self.state, writes, self.inputs.limits);
         let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
         let marks = if row.clamped { vec!["clamped".to_owned()] } else { Vec::new() };
-        self.settle(&pre, cause, marks, (row.time, Some(row.uid)), fired);
+        self.settle(&pre, cause, marks, (row.time, Some(row.uid)), matched);
+    }
+
+    /// The event meets a rule. Whether the rule did anything with it, and the tags that it wrote.
+    fn meet_rule(&mut self, rule: &Rule, scope: &Scope, row: &Row) -> (bool, Vec<TagWrite>) {
+        let place = self.booking_place(scope.plan, row.time, false);
+        match &rule.trigger {
+            Trigger::On(types) if types.contains(&row.event_type) && scope.pre.is_member(&scope.plan.id) => {
+                let Some(award) = award(rule, scope) else { return (false, Vec::new()) };
+                let written = book(&mut self.state, &award, policy(scope.plan, rule, row), place);
+                (written.is_some(), written.unwrap_or_default())
+            }
+            Trigger::Absence { .. } => {
+                (open_window(&mut self.state, rule, scope, row, self.inputs.limits.windows), Vec::new())
+            }
+            Trigger::All { .. } => match meet(&mut self.state, rule, scope, row, place) {
+                Met::Nothing => (false, Vec::new()),
+                Met::Part => (true, Vec::new()),
+                Met::Fired(writes) => (true, writes),
+            },
+            Trigger::On(_) | Trigger::Idle { .. } => (false, Vec::new()),
+        }
+    }
+
+    fn booking_place<'p>(&self, plan: &'p Plan, instant: i64, timer: bool) -> BookingPlace<'p>
+    where
+        'a: 'p,
+    {
+        let step = self.steps.len();
+        BookingPlace { plans: self.plans(), plan, instant, step, timer, limits: self.inputs.limits }
     }
 
     /// Before its first event a contact is blank; plans in force by then say who is a member (S10, S26).
@@ -152,6 +187,20 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// S45: what a compound rule keeps stays as long as the rule asks for the same parts in the same way.
+    fn drop_other_parts(&mut self) {
+        let sets = self.inputs.timeline;
+        let (before, now) = (&sets[self.state.plan_set - 1].1, &sets[self.state.plan_set].1);
+        let shape = |plan: Option<&'a Plan>, rule: &str| match &plan?.rule(rule)?.trigger {
+            Trigger::All { parts, matching, in_order, .. } => Some((parts, matching, in_order)),
+            _ => None,
+        };
+        for (id, memory) in &mut self.state.plans {
+            let same = |rule: &str| shape(before.get(id), rule) == shape(now.get(id), rule);
+            memory.compounds.retain(|(rule, _), _| same(rule));
+        }
+    }
+
     /// S14: an event that the plan does not ignore and whose type is not passive.
     fn is_activity(&self, plan: &Plan, row: &Row) -> bool {
         row.kind == Kind::Interaction
@@ -163,41 +212,38 @@ impl<'a> Fold<'a> {
         self.state.now = timer.due;
         let pre = self.state.clone();
         let mut marks = Vec::new();
-        let mut fired = false;
         match timer.kind {
             TimerKind::PlanChange => {
                 self.state.plan_set += 1;
                 self.begin_caps();
+                self.drop_other_parts();
                 marks.push("plan".to_owned());
             }
             TimerKind::Idle => {
                 let plan = &self.plans()[&timer.plan];
                 let served = &mut self.state.plan_mut(&timer.plan).idle_served;
                 served.insert(timer.rule.clone(), timer.due);
-                if let Some(writes) = self.fire((&pre, &pre), plan, &timer.rule, None, timer.due) {
-                    fired = true;
-                    write_tags(&mut self.state, writes, self.inputs.limits);
-                }
+                let place = self.booking_place(plan, timer.due, true);
+                let scope = self.scope(&pre, plan, None, timer.due, Place::Rule);
+                let rule = plan.rule(&timer.rule).filter(|_| pre.is_member(&plan.id));
+                let awarded = rule.and_then(|rule| award(rule, &scope));
+                let written = awarded.and_then(|award| book(&mut self.state, &award, Policy::Count, place));
+                write_tags(&mut self.state, written.unwrap_or_default(), self.inputs.limits);
+            }
+            TimerKind::Absence => {
+                let plan = &self.plans()[&timer.plan];
+                let place = self.booking_place(plan, timer.due, true);
+                let window = self.state.plan_mut(&timer.plan).windows.remove(&(timer.rule.clone(), timer.key.clone()));
+                let written =
+                    window.and_then(|window| fire_window(&mut self.state, &window, pre.is_member(&plan.id), place));
+                write_tags(&mut self.state, written.unwrap_or_default(), self.inputs.limits);
             }
             TimerKind::Check => {}
         }
-        let named = |name: &String| (timer.kind == TimerKind::Idle).then(|| name.clone());
+        let named = |name: &String| matches!(timer.kind, TimerKind::Idle | TimerKind::Absence).then(|| name.clone());
         let cause =
             Cause::Timer { due: timer.due, kind: timer.kind, plan: named(&timer.plan), rule: named(&timer.rule) };
-        self.settle(&pre, cause, marks, (timer.due, None), fired);
-    }
-
-    fn fire(
-        &mut self,
-        (pre, now): (&State, &State),
-        plan: &Plan,
-        rule: &str,
-        event: Option<&Row>,
-        instant: i64,
-    ) -> Option<Vec<TagWrite>> {
-        let scope = Scope { now, ..self.scope(pre, plan, event, instant, Place::Rule) };
-        let step = self.steps.len();
-        fire(&mut self.state, plan.rule(rule)?, &scope, step, self.inputs.limits)
+        self.settle(&pre, cause, marks, (timer.due, None), false);
     }
 
     fn scope<'s>(&self, pre: &'s State, plan: &'s Plan, event: Option<&'s Row>, instant: i64, place: Place) -> Scope<'s>
@@ -218,7 +264,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, position: (i64, Option<Uid>), fired: bool) {
+    fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, position: (i64, Option<Uid>), matched: bool) {
         let settling = Settling {
             contact: self.inputs.contact,
             plans: self.plans(),
@@ -234,7 +280,7 @@ impl<'a> Fold<'a> {
         };
         let edges = settling.settle();
         self.state.tau = position.0;
-        self.steps.push(Step { position, edges, fired });
+        self.steps.push(Step { position, edges, matched });
     }
 }
 

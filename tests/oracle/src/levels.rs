@@ -96,6 +96,10 @@ impl Settling<'_> {
         let memory = self.state.plan_mut(&plan.id);
         memory.fit = fit;
         memory.member_since = member.then(|| memory.member_since.unwrap_or(instant));
+        if !member {
+            memory.windows.clear();
+            memory.compounds.clear();
+        }
     }
 
     fn tag_edges(&mut self) {

@@ -4,8 +4,8 @@
 //! never from the fold. It folds a contact's whole history from the beginning for each command and adds up every score from its
 //! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
 //!
-//! Covered: S1 to S12, S14, S16, S18 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
-//! Not covered, and refused in plans: absence, sequences, adjustments, bands, grades, actions, routing, feedback, recompute,
+//! Covered: S1 to S16, S18 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
+//! Not covered, and refused in plans: adjustments, bands, grades, actions, routing, feedback, recompute,
 //! merging, erasure, held verdicts.
 //!
 //! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
@@ -34,6 +34,7 @@ pub mod generate;
 pub mod number;
 
 mod check;
+mod compound;
 mod decay;
 mod derived;
 mod edge;
@@ -52,7 +53,9 @@ mod scores;
 mod spelling;
 mod stages;
 mod state;
+mod tagging;
 mod timers;
+mod windows;
 
 pub use decay::{Decay, KEEP_ALL};
 pub use derived::{DerivedEvent, derived_id};

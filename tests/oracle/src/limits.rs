@@ -27,6 +27,8 @@ pub struct Limits {
     pub tags: usize,
     /// How many keys of once-per rules a contact has at most; the oldest ends.
     pub once_keys: usize,
+    /// How many windows of absence rules a contact has at most; no new one opens.
+    pub windows: usize,
     /// Event types that are no activity (S14).
     pub passive_types: BTreeSet<String>,
 }
@@ -42,6 +44,7 @@ impl Default for Limits {
             property_bytes: 1024,
             tags: 200,
             once_keys: 2000,
+            windows: 256,
             passive_types: passive.into_iter().map(str::to_owned).collect(),
         }
     }

@@ -12,11 +12,11 @@ use crate::decay::{Decay, KEEP_ALL};
 use crate::event::{Verdict, hash, hex};
 use crate::number::{Decimal, Thousandths};
 use crate::plan::{
-    Cap, Fact, FitRule, Once, Per, Pipeline, Plan, Points, Policies, Policy, Qualify, Rule, Stage, Trigger,
+    Cap, Fact, FitRule, Once, Part, Per, Pipeline, Plan, Points, Policies, Policy, Qualify, Rule, Stage, Trigger,
 };
 use crate::spelling::{
-    CapEntry, DecayEntry, DecayWord, FactEntry, FitEntry, OneOrMany, PipelineEntry, PlanFile, PointsEntry, PolicyEntry,
-    PolicyWord, QualifyEntry, RearmEntry, RuleEntry, StageEntry, TagEntry, Verdicts,
+    CapEntry, DecayEntry, DecayWord, FactEntry, FitEntry, OneOrMany, PartEntry, PipelineEntry, PlanFile, PointsEntry,
+    PolicyEntry, PolicyWord, QualifyEntry, RearmEntry, RuleEntry, StageEntry, TagEntry, Verdicts,
 };
 
 /// Why a plan cannot be used.
@@ -127,21 +127,8 @@ fn policies(entry: Verdicts) -> Policies {
     Policies(stated.into_iter().filter_map(|(verdict, entry)| Some((verdict, policy(entry?)))).collect())
 }
 
-fn rule(entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rule, PlanError> {
-    let trigger = match (entry.on, entry.idle) {
-        (Some(on), None) => Trigger::On(on.into_vec()),
-        (None, Some(idle)) => {
-            let idle_ms = duration("idle", &idle)?;
-            match entry.every {
-                Some(every) => {
-                    let every_ms = duration("every", &every)?;
-                    Trigger::Idle { idle_ms, every_ms, times: entry.times.unwrap_or(12) }
-                }
-                None => Trigger::Idle { idle_ms, every_ms: 0, times: 1 },
-            }
-        }
-        _ => return bad("rule, which needs either on or idle", entry.id),
-    };
+fn rule(mut entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rule, PlanError> {
+    let trigger = trigger(&mut entry)?;
     let once = match entry.once_per.as_deref() {
         None => Once::Unlimited,
         Some("ever") => Once::Ever,
@@ -175,6 +162,49 @@ fn rule(entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rule, P
         tags,
         untag: entry.untag.map_or_else(Vec::new, OneOrMany::into_vec),
         policies: policies(entry.verdicts),
+    })
+}
+
+/// What a rule waits for: exactly one of `on`, `idle`, `after`, `all`, with the keys that belong to it and no others.
+fn trigger(entry: &mut RuleEntry) -> Result<Trigger, PlanError> {
+    let within = entry.within.as_deref().map(|text| duration("within", text)).transpose()?;
+    let of_windows = within.is_some() || entry.matching.is_some();
+    let of_idle = entry.every.is_some() || entry.times.is_some();
+    let kinds = (entry.on.take(), entry.idle.take(), entry.after.take(), entry.all.take());
+    Ok(match (kinds, entry.unless.take(), within, entry.in_order) {
+        ((Some(on), None, None, None), None, None, None) if !of_windows && !of_idle => Trigger::On(on.into_vec()),
+        ((None, Some(idle), None, None), None, None, None) if !of_windows => {
+            let idle_ms = duration("idle", &idle)?;
+            match &entry.every {
+                Some(every) => {
+                    let every_ms = duration("every", every)?;
+                    Trigger::Idle { idle_ms, every_ms, times: entry.times.unwrap_or(12) }
+                }
+                None => Trigger::Idle { idle_ms, every_ms: 0, times: 1 },
+            }
+        }
+        ((None, None, Some(after), None), Some(unless), Some(within_ms), None) if !of_idle => Trigger::Absence {
+            after: after.into_vec(),
+            unless: unless.into_vec(),
+            matching: entry.matching.take(),
+            within_ms,
+        },
+        ((None, None, None, Some(all)), None, Some(within_ms), in_order) if !of_idle && !all.is_empty() => {
+            Trigger::All {
+                parts: all.into_iter().map(part).collect::<Result<_, _>>()?,
+                within_ms,
+                matching: entry.matching.take(),
+                in_order: in_order.unwrap_or(false),
+            }
+        }
+        _ => return bad("rule, which needs one of on, idle, after with unless, all, and their keys", entry.id.clone()),
+    })
+}
+
+fn part(entry: PartEntry) -> Result<Part, PlanError> {
+    Ok(match entry {
+        PartEntry::Type(on) => Part { on: vec![on], when: None },
+        PartEntry::Condition(entry) => Part { on: entry.on.into_vec(), when: expression(entry.when)? },
     })
 }
 

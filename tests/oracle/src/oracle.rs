@@ -245,22 +245,21 @@ impl Oracle {
     fn bytes(&self, folded: &Folded) -> usize {
         let rows: usize = self.rows.values().map(Row::bytes).sum();
         let newest = self.newest().unwrap_or(i64::MIN);
-        let counts = |time: i64, uid: Option<Uid>| {
-            let departed = self.boundary().is_some_and(|boundary| match uid {
-                Some(uid) => (time, uid) <= boundary,
-                None => time <= boundary.0,
-            });
-            !departed && time <= newest
+        let counts = |time: i64, timer: bool, uid: Option<Uid>| {
+            !crate::scores::in_base(self.boundary(), time, timer, uid) && time <= newest
         };
         let state = &folded.state;
-        let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.uid)).count();
-        let tags = state.tag_bookings.iter().filter(|tag| tag.with_points && counts(tag.source.time, tag.source.uid));
+        let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.timer, booking.uid)).count();
+        let tags = state.tag_bookings.iter().filter(|tag| {
+            let source = &tag.source;
+            tag.with_points && counts(source.time, source.timer, source.uid)
+        });
         rows + 40 * (bookings + tags.count())
     }
 
     fn outcome(&self, row: &Row, folded: &Folded) -> Outcome {
         let position = (row.time, Some(row.uid));
-        let fired = folded.steps.iter().any(|step| step.position == position && step.fired);
+        let fired = folded.steps.iter().any(|step| step.position == position && step.matched);
         let plans = self.timeline.iter().rev().find(|(from, _)| *from <= row.time).map(|(_, plans)| plans);
         let ignored = |plan: &Plan| plan.policies.of_plan(row.verdict) == Policy::Ignore;
         let suppressed = row.verdict != Verdict::Human

@@ -84,6 +84,17 @@ pub(crate) enum Trigger {
     On(Vec<String>),
     /// No activity for `idle_ms`, then again after each `every_ms`, at most `times`.
     Idle { idle_ms: i64, every_ms: i64, times: u32 },
+    /// An event of the types `after` and none of the types `unless` within the span, with the same value of a property.
+    Absence { after: Vec<String>, unless: Vec<String>, matching: Option<String>, within_ms: i64 },
+    /// Each part within the span, in any order or in this one, with the same value of a property.
+    All { parts: Vec<Part>, within_ms: i64, matching: Option<String>, in_order: bool },
+}
+
+/// A part of a compound rule.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) on: Vec<String>,
+    pub(crate) when: Option<Expression>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

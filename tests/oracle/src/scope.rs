@@ -40,7 +40,7 @@ pub(crate) struct Scope<'a> {
 }
 
 /// A field of an event (S59): its time is never visible.
-fn event_field(row: &Row, field: &str) -> Option<Value> {
+pub(crate) fn event_field(row: &Row, field: &str) -> Option<Value> {
     match field {
         "type" => Some(Value::Text(row.event_type.clone())),
         "time" => None,

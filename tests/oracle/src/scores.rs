@@ -87,9 +87,10 @@ impl ScoreName {
 /// Where the base ends: the order of the newest row that departed (S6).
 pub(crate) type Boundary = Option<(i64, Uid)>;
 
-fn in_base(boundary: Boundary, time: i64, uid: Option<Uid>) -> bool {
-    // A timer at the instant of the newest departed row went before it.
-    boundary.is_some_and(|(until, last)| (time, uid) <= (until, Some(last)))
+/// Whether a booking at an instant, by a timer or by the event with the uid, is of a step up to the boundary.
+pub(crate) fn in_base(boundary: Boundary, time: i64, timer: bool, uid: Option<Uid>) -> bool {
+    // A timer at the instant of the newest departed row went before it, whatever event it was caused by.
+    boundary.is_some_and(|(until, last)| (time, uid.filter(|_| !timer)) <= (until, Some(last)))
 }
 
 /// One booking as a part of a score, with what it is shown as.
@@ -114,10 +115,8 @@ pub(crate) fn bounds(
     name: &ScoreName,
     (from, to): (i64, i64),
 ) -> (Thousandths, Thousandths) {
-    let engagement = |plan: &str| {
-        let parts = engagement_parts(state, plan, None, |_| true);
-        of_groups(&parts, (from, to))
-    };
+    let ends = |points: Vec<Points>| of_groups(&points, (from, to));
+    let engagement = |plan: &str| ends(engagement_bookings(state, plan, None).map(points_of).collect());
     let fit = |plan: &str| state.plan(plan).fit.values().sum::<Thousandths>();
     let plan_score = |plan: &Plan| {
         let ((low, high), fit) = (engagement(&plan.id), fit(&plan.id));
@@ -125,29 +124,45 @@ pub(crate) fn bounds(
     };
     match name {
         ScoreName::Engagement(plan) => engagement(plan),
-        ScoreName::Stage(plan) => of_groups(&stage_parts(state, plan, None), (from, to)),
+        ScoreName::Stage(plan) => ends(stage_bookings(state, plan).map(points_of).collect()),
         ScoreName::Fit(plan) => (fit(plan), fit(plan)),
         ScoreName::Plan(plan) => plans.get(plan).map_or((0, 0), plan_score),
         ScoreName::Global => {
             let global = plans.values().filter(|plan| plan.global).map(plan_score);
             global.fold((0, 0), |sum, (low, high)| (sum.0 + low, sum.1 + high))
         }
-        ScoreName::Tag(tag) => of_groups(&tag_parts(state, tag, None), (from, to)),
+        ScoreName::Tag(tag) => {
+            let point = |b: &'_ TagBooking| (b.value, b.source.time);
+            let of_tag = tag_bookings(state, tag);
+            ends(of_tag.map(|b| ((b.source.plan.as_deref(), &b.decay), point(b))).collect())
+        }
     }
 }
 
-fn of_groups(parts: &[Part], (from, to): (i64, i64)) -> (Thousandths, Thousandths) {
+/// A group: what a plan books into one dimension with one decay (S21).
+type Group<'a> = (Option<&'a str>, &'a Decay);
+
+/// Points and the instant of their booking, in a group.
+type Points<'a> = (Group<'a>, (Thousandths, i64));
+
+fn points_of(booking: &Booking) -> Points<'_> {
+    ((Some(&booking.plan), &booking.decay), (booking.applied, booking.time))
+}
+
+fn of_groups(points: &[Points], (from, to): (i64, i64)) -> (Thousandths, Thousandths) {
+    let mut groups: BTreeMap<Group, Vec<(Thousandths, i64)>> = BTreeMap::new();
+    for (group, booking) in points {
+        groups.entry(*group).or_default().push(*booking);
+    }
     let mut sum = (0, 0);
-    for ((_, decay), group) in groups(parts) {
-        let bookings: Vec<_> = group.iter().map(|part| (part.applied, part.booked)).collect();
+    for ((_, decay), bookings) in groups {
         let ends = [decay.value(&bookings, from), decay.value(&bookings, to)];
         sum = (sum.0 + ends[0].min(ends[1]), sum.1 + ends[0].max(ends[1]));
     }
     sum
 }
 
-/// A group: what a plan books into one dimension with one decay (S21).
-fn groups(parts: &[Part]) -> BTreeMap<(Option<&str>, &Decay), Vec<&Part>> {
+fn groups(parts: &[Part]) -> BTreeMap<Group<'_>, Vec<&Part>> {
     let mut groups: BTreeMap<_, Vec<&Part>> = BTreeMap::new();
     for part in parts {
         groups.entry((part.line.plan.as_deref(), &part.decay)).or_default().push(part);
@@ -158,8 +173,10 @@ fn groups(parts: &[Part]) -> BTreeMap<(Option<&str>, &Decay), Vec<&Part>> {
 /// Every line of a score. They add up to it.
 pub(crate) fn lines(state: &State, plans: &PlanSet, name: &ScoreName, boundary: Boundary) -> Vec<Contribution> {
     match name {
-        ScoreName::Engagement(plan) => shown(state, &engagement_parts(state, plan, boundary, |_| true)),
-        ScoreName::Stage(plan) => shown(state, &stage_parts(state, plan, boundary)),
+        ScoreName::Engagement(plan) => {
+            shown(state, &engagement_parts(engagement_bookings(state, plan, None), boundary))
+        }
+        ScoreName::Stage(plan) => shown(state, &engagement_parts(stage_bookings(state, plan), boundary)),
         ScoreName::Fit(plan) => fit_lines(state, plan),
         ScoreName::Plan(plan) => plans.get(plan).map_or_else(Vec::new, |plan| plan_lines(state, plan, boundary)),
         ScoreName::Global => {
@@ -209,7 +226,7 @@ fn clamp(plan: &Plan, sum: Thousandths) -> Thousandths {
 /// S23: plan = clamp(engagement + fit); S22: what the clamp takes or gives is a line.
 fn plan_lines(state: &State, plan: &Plan, boundary: Boundary) -> Vec<Contribution> {
     let mut lines = fit_lines(state, &plan.id);
-    lines.extend(shown(state, &engagement_parts(state, &plan.id, boundary, |_| true)));
+    lines.extend(shown(state, &engagement_parts(engagement_bookings(state, &plan.id, None), boundary)));
     let sum: Thousandths = lines.iter().map(|line| line.value).sum();
     if clamp(plan, sum) != sum {
         lines.push(unnamed(LineKind::Limit, Some(&plan.id), clamp(plan, sum) - sum));
@@ -225,22 +242,35 @@ fn fit_lines(state: &State, plan: &str) -> Vec<Contribution> {
     state.plan(plan).fit.iter().map(line).collect()
 }
 
-fn stage_parts(state: &State, plan: &str, boundary: Boundary) -> Vec<Part> {
-    let Some(stay) = state.plan(plan).stay else { return Vec::new() };
-    engagement_parts(state, plan, boundary, |booking| booking.stay == Some(stay.stay))
+/// The bookings of a plan, or those of one stay in a stage.
+fn engagement_bookings<'s>(state: &'s State, plan: &str, stay: Option<u64>) -> impl Iterator<Item = &'s Booking> {
+    let wanted = move |booking: &&Booking| booking.plan == plan && (stay.is_none() || booking.stay == stay);
+    state.bookings.iter().filter(wanted)
 }
 
-fn engagement_parts(state: &State, plan: &str, boundary: Boundary, wanted: impl Fn(&Booking) -> bool) -> Vec<Part> {
+/// S26: what was booked in the present stage; nothing where there is none.
+fn stage_bookings<'s>(state: &'s State, plan: &str) -> impl Iterator<Item = &'s Booking> {
+    let stay = state.plan(plan).stay.map(|stay| stay.stay);
+    engagement_bookings(state, plan, stay).filter(move |_| stay.is_some())
+}
+
+/// What belongs to the present life of a tag; nothing where it is not set.
+fn tag_bookings<'s>(state: &'s State, tag: &str) -> impl Iterator<Item = &'s TagBooking> {
+    let life = state.tags.get(tag).filter(|tag| tag.present).map(|tag| tag.life);
+    state.tag_bookings.iter().filter(move |booking| booking.tag == tag && Some(booking.life) == life)
+}
+
+fn engagement_parts<'s>(bookings: impl Iterator<Item = &'s Booking>, boundary: Boundary) -> Vec<Part> {
     let line = |booking: &Booking| {
-        if in_base(boundary, booking.time, booking.uid) {
-            return unnamed(LineKind::Base, Some(plan), 0);
+        if in_base(boundary, booking.time, booking.timer, booking.uid) {
+            return unnamed(LineKind::Base, Some(&booking.plan), 0);
         }
         Contribution {
             kind: LineKind::Booking,
             time: Some(booking.time),
             uid: booking.uid.map(|uid| uid.hex()),
             rule: booking.rule.clone(),
-            plan: Some(plan.to_owned()),
+            plan: Some(booking.plan.clone()),
             value: 0,
         }
     };
@@ -250,15 +280,13 @@ fn engagement_parts(state: &State, plan: &str, boundary: Boundary, wanted: impl 
         booked: booking.time,
         line: line(booking),
     };
-    state.bookings.iter().filter(|booking| booking.plan == plan && wanted(booking)).map(part).collect()
+    bookings.map(part).collect()
 }
 
 fn tag_parts(state: &State, tag: &str, boundary: Boundary) -> Vec<Part> {
-    let Some(life) = state.tags.get(tag).filter(|tag| tag.present).map(|tag| tag.life) else { return Vec::new() };
-    let of_tag = state.tag_bookings.iter().filter(|booking| booking.tag == tag && booking.life == life);
     let line = |booking: &TagBooking| {
         let source = &booking.source;
-        if in_base(boundary, source.time, source.uid) {
+        if in_base(boundary, source.time, source.timer, source.uid) {
             return unnamed(LineKind::Base, source.plan.as_deref(), 0);
         }
         Contribution {
@@ -276,7 +304,7 @@ fn tag_parts(state: &State, tag: &str, boundary: Boundary) -> Vec<Part> {
         booked: booking.source.time,
         line: line(booking),
     };
-    of_tag.map(part).collect()
+    tag_bookings(state, tag).map(part).collect()
 }
 
 fn unnamed(kind: LineKind, plan: Option<&str>, value: Thousandths) -> Contribution {

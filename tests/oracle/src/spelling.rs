@@ -97,6 +97,12 @@ pub(crate) enum PointsEntry {
 pub(crate) struct RuleEntry {
     pub(crate) id: String,
     pub(crate) on: Option<OneOrMany>,
+    pub(crate) after: Option<OneOrMany>,
+    pub(crate) unless: Option<OneOrMany>,
+    pub(crate) all: Option<Vec<PartEntry>>,
+    pub(crate) within: Option<String>,
+    pub(crate) matching: Option<String>,
+    pub(crate) in_order: Option<bool>,
     pub(crate) idle: Option<String>,
     pub(crate) every: Option<String>,
     pub(crate) times: Option<u32>,
@@ -112,6 +118,13 @@ pub(crate) struct RuleEntry {
     pub(crate) untag: Option<OneOrMany>,
     #[serde(default)]
     pub(crate) verdicts: Verdicts,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum PartEntry {
+    Type(String),
+    Condition(FactEntry),
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::decay::Decay;
-use crate::event::{Scalar, Uid};
+use crate::event::{Scalar, Uid, Verdict};
+use crate::firing::Award;
 use crate::number::Thousandths;
 
 /// What a step was caused by.
@@ -27,9 +28,9 @@ pub enum Cause {
         due: i64,
         /// Its kind.
         kind: TimerKind,
-        /// The plan of an idle timer.
+        /// The plan of an absence or idle timer.
         plan: Option<String>,
-        /// The rule of an idle timer.
+        /// The rule of an absence or idle timer.
         rule: Option<String>,
     },
 }
@@ -50,6 +51,8 @@ impl Cause {
 pub enum TimerKind {
     /// A forward change of plans.
     PlanChange,
+    /// The end of a window of an absence rule.
+    Absence,
     /// An idle rule.
     Idle,
     /// The check timer.
@@ -76,6 +79,8 @@ pub(crate) struct Booking {
     pub(crate) version: String,
     pub(crate) rule: String,
     pub(crate) uid: Option<Uid>,
+    /// Whether a timer booked it, before the events of its instant.
+    pub(crate) timer: bool,
     pub(crate) time: i64,
     pub(crate) raw: Thousandths,
     pub(crate) applied: Thousandths,
@@ -106,6 +111,7 @@ pub(crate) struct TagSource {
     pub(crate) version: Option<String>,
     pub(crate) rule: Option<String>,
     pub(crate) uid: Option<Uid>,
+    pub(crate) timer: bool,
     pub(crate) time: i64,
 }
 
@@ -130,6 +136,19 @@ pub(crate) struct Stay {
     pub(crate) must_earn: bool,
 }
 
+/// A window of an absence rule (S13).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) award: Award,
+    /// The verdict of the event that opened it.
+    pub(crate) verdict: Verdict,
+    pub(crate) due: i64,
+}
+
+/// For each part of a compound rule the instants it keeps: of unused events, or of the start of a chain (S15).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Parts(pub(crate) Vec<Vec<i64>>);
+
 /// What a plan remembers of the contact. Survives changes of the plan's version (S45).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PlanState {
@@ -149,6 +168,10 @@ pub(crate) struct PlanState {
     pub(crate) idle_served: BTreeMap<String, i64>,
     /// The last firing of each once-per rule, by rule and key.
     pub(crate) once: BTreeMap<(String, Option<String>), i64>,
+    /// Open windows, by rule and key.
+    pub(crate) windows: BTreeMap<(String, String), Window>,
+    /// What compound rules keep, by rule and key.
+    pub(crate) compounds: BTreeMap<(String, String), Parts>,
     /// How many bookings there were, of all plans, when the period of a rule's cap came into force; none where it always was.
     pub(crate) cap_since: BTreeMap<String, usize>,
 }

@@ -1,4 +1,4 @@
-//! Which timer is next: plan change, idle rules, the check (S5, S14, S33, S45).
+//! Which timer is next: plan change, windows, idle rules, the check (S5, S13, S14, S33, S45).
 //!
 //! Computes every due of the contact from scratch and takes the least. Never fires one.
 
@@ -14,6 +14,12 @@ pub(crate) struct Timer {
     pub(crate) kind: TimerKind,
     pub(crate) plan: String,
     pub(crate) rule: String,
+    /// The key of a window.
+    pub(crate) key: String,
+}
+
+fn unnamed(due: i64, kind: TimerKind) -> Timer {
+    Timer { due, kind, plan: String::new(), rule: String::new(), key: String::new() }
 }
 
 /// The timer that goes next, if it is due by this instant; none for a contact without events.
@@ -22,14 +28,17 @@ pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)], until: i64)
     let (in_force_from, plans) = &timeline[state.plan_set];
     let mut timers = Vec::new();
     if let Some((from, _)) = timeline.get(state.plan_set + 1) {
-        timers.push(Timer { due: *from, kind: TimerKind::PlanChange, plan: String::new(), rule: String::new() });
+        timers.push(unnamed(*from, TimerKind::PlanChange));
     }
     for plan in plans.values() {
+        for ((rule, key), window) in state.plan(&plan.id).windows {
+            timers.push(Timer { plan: plan.id.clone(), rule, key, ..unnamed(window.due, TimerKind::Absence) });
+        }
         for rule in &plan.rules {
             if let Trigger::Idle { idle_ms, every_ms, times } = rule.trigger
                 && let Some(due) = next_due(state, plan, &rule.id, began, *in_force_from, (idle_ms, every_ms, times))
             {
-                timers.push(Timer { due, kind: TimerKind::Idle, plan: plan.id.clone(), rule: rule.id.clone() });
+                timers.push(Timer { plan: plan.id.clone(), rule: rule.id.clone(), ..unnamed(due, TimerKind::Idle) });
             }
         }
     }
@@ -37,7 +46,7 @@ pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)], until: i64)
     // The check is the last of its instant and there is only one: it need not be looked for beyond the others.
     let until = next.as_ref().map_or(until, |next| until.min(next.due));
     let check = next_check(state, plans, until);
-    let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: String::new(), rule: String::new() });
+    let check = check.map(|due| unnamed(due, TimerKind::Check));
     next.into_iter().chain(check).min()
 }
 

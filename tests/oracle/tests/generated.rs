@@ -108,7 +108,25 @@ proptest! {
     }
 
     #[test]
-    fn s33_l7_many_ticks_of_the_clock_tell_what_one_tells(case in case(&Profile::decay().steady())) {
+    fn l1_l4_with_absence((case, other) in shuffled_pair(Profile::absence().steady()), full in case(&Profile::absence())) {
+        arrive_alike(&case, &other);
+        run(&full);
+    }
+
+    #[test]
+    fn l1_l4_with_compounds((case, other) in shuffled_pair(Profile::compound().steady()), full in case(&Profile::compound())) {
+        arrive_alike(&case, &other);
+        run(&full);
+    }
+
+    #[test]
+    fn l1_l4_with_everything((case, other) in shuffled_pair(Profile::everything().steady()), full in case(&Profile::everything())) {
+        arrive_alike(&case, &other);
+        run(&full);
+    }
+
+    #[test]
+    fn s33_l7_many_ticks_of_the_clock_tell_what_one_tells(case in case(&Profile::everything().steady())) {
         let (mut one, mut many) = (case.oracle().unwrap(), case.oracle().unwrap());
         let mut clock = leadstream_oracle::generate::START_MS;
         for command in &case.commands {

@@ -4,10 +4,18 @@
 
 use std::collections::BTreeMap;
 
+use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::generate::{Profile, case};
-use leadstream_oracle::{Cause, DerivedType};
+use leadstream_oracle::{Cause, DerivedType, Uid};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+
+/// What the rule with that number waits for, in the first version of its plan.
+fn rule_kind(case: &Case, plan: &str, rule: &str) -> Option<&'static str> {
+    let lines = case.plans.iter().find(|lines| lines[0] == format!("plan: {plan}"))?;
+    let line = lines.iter().find(|line| line.contains(&format!("id: {rule},")))?;
+    ["in_order", "all:", "after:", "idle:", "on:"].into_iter().find(|key| line.contains(key))
+}
 
 /// How often so many cases of a profile reach what.
 fn reached(profile: &Profile, cases: usize) -> BTreeMap<String, usize> {
@@ -37,6 +45,19 @@ fn reached(profile: &Profile, cases: usize) -> BTreeMap<String, usize> {
         }
         for record in oracle.ledger() {
             record.cuts.iter().for_each(|cut| reach(format!("{cut:?}")));
+            // A timer's booking with a uid is a window's.
+            let events = |event: &leadstream_oracle::Uid| Some(event.hex()) == record.uid;
+            let times = case.commands.iter().filter_map(|command| match command {
+                Command::Event(event) => Some((Uid::of(&event.source, &event.id), event.time)),
+                _ => None,
+            });
+            if record.uid.is_some() && !times.clone().any(|(uid, time)| events(&uid) && time == record.time) {
+                record.cuts.iter().for_each(|cut| reach(format!("{cut:?} of a window")));
+                reach("window".to_owned());
+            }
+            if let Some(kind) = rule_kind(&case, &record.plan, &record.rule) {
+                reach(format!("rule {kind}"));
+            }
             let course = format!("{:?}", record.decay);
             reach(format!("decay {}", course.split('(').next().unwrap_or_default()));
         }
@@ -66,6 +87,24 @@ fn the_profile_decay_reaches_every_course_and_levels_that_move_with_no_event() {
         "line Limit",
     ];
     assert_reached(&reached(&Profile::decay(), 150), &expected);
+}
+
+#[test]
+fn the_profile_absence_reaches_windows_and_what_they_lead_to() {
+    let expected = [
+        "rule after:",
+        "window",
+        "Cap of a window",
+        "timer Absence",
+        "reason release by Absence",
+        "TagAdded by Absence",
+    ];
+    assert_reached(&reached(&Profile::absence(), 150), &expected);
+}
+
+#[test]
+fn the_profile_compound_reaches_rules_of_several_parts_in_any_order_and_in_theirs() {
+    assert_reached(&reached(&Profile::compound(), 150), &["rule all:", "rule in_order", "Weight", "Cap"]);
 }
 
 #[test]

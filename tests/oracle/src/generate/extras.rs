@@ -5,7 +5,8 @@
 use proptest::prelude::*;
 
 use super::Groups;
-use super::plans::{Model, words};
+use super::conditions;
+use super::plans::{Model, Rule, cap, joined, literal_points, quoted, tags, valid, words};
 
 /// What is added to a plan.
 #[derive(Clone, Debug, Default)]
@@ -14,27 +15,109 @@ pub(super) struct Extras {
     head: Vec<String>,
     /// For each rule by its number, keys that it gets.
     of_rules: Vec<Option<String>>,
+    /// Rules after the others.
+    rules: Vec<Rule>,
 }
 
 /// Random additions from the groups.
 pub(super) fn extras(groups: Groups) -> BoxedStrategy<Extras> {
-    if !groups.decay {
-        return Just(Extras::default()).boxed();
-    }
-    let own = proptest::collection::vec(proptest::option::weighted(0.3, rule_decay()), 0..6);
-    (proptest::option::weighted(0.8, plan_decay()), own)
-        .prop_map(|(of_plan, of_rules)| Extras { head: of_plan.into_iter().collect(), of_rules })
+    let asked = |group: bool, strategy: BoxedStrategy<Extras>| {
+        if group { strategy } else { Just(Extras::default()).boxed() }
+    };
+    (
+        asked(groups.decay, decays()),
+        asked(groups.absence, more_rules(absence_rule())),
+        asked(groups.compound, more_rules(compound_rule())),
+    )
+        .prop_map(|(decays, absences, compounds)| {
+            [decays, absences, compounds].into_iter().fold(Extras::default(), Extras::and)
+        })
         .boxed()
 }
 
 impl Extras {
+    fn and(mut self, other: Extras) -> Extras {
+        self.head.extend(other.head);
+        self.of_rules.extend(other.of_rules);
+        self.rules.extend(other.rules);
+        self
+    }
+
     pub(super) fn added_to(&self, mut model: Model) -> Model {
         model.head.extend(self.head.iter().cloned());
         for (rule, keys) in model.rules.iter_mut().zip(&self.of_rules) {
             rule.rest.extend(keys.iter().map(|keys| format!(", {keys}")));
         }
+        model.rules.extend(self.rules.iter().cloned());
         model
     }
+}
+
+fn decays() -> BoxedStrategy<Extras> {
+    let own = proptest::collection::vec(proptest::option::weighted(0.3, rule_decay()), 0..6);
+    (proptest::option::weighted(0.8, plan_decay()), own)
+        .prop_map(|(of_plan, of_rules)| Extras { head: of_plan.into_iter().collect(), of_rules, ..Extras::default() })
+        .boxed()
+}
+
+fn more_rules(rule: BoxedStrategy<Rule>) -> BoxedStrategy<Extras> {
+    proptest::collection::vec(rule, 1..3).prop_map(|rules| Extras { rules, ..Extras::default() }).boxed()
+}
+
+fn rare(strategy: BoxedStrategy<String>) -> impl Strategy<Value = Option<String>> {
+    proptest::option::weighted(0.2, strategy)
+}
+
+fn once() -> BoxedStrategy<String> {
+    words(&["once_per: 2d", "once_per: ever", "once_per: event.email_id"])
+}
+
+fn when() -> BoxedStrategy<String> {
+    conditions::of_rule().prop_map(|condition| quoted("when", &condition)).boxed()
+}
+
+fn own_verdicts() -> BoxedStrategy<String> {
+    words(&["verdicts: { machine: count }", "verdicts: { suspect: { weight: 0.25 } }", "verdicts: { suspect: ignore }"])
+}
+
+/// The points of a rule that an event awards.
+fn points() -> BoxedStrategy<String> {
+    prop_oneof![5 => literal_points(), 1 => words(&["'event.value / 100'"])].boxed()
+}
+
+fn absence_rule() -> BoxedStrategy<Rule> {
+    let trigger = words(&[
+        "after: email_delivered, unless: email_opened, within: 1d",
+        "after: email_delivered, unless: email_opened, within: 2d, matching: email_id",
+        "after: page_viewed, unless: [order_completed, form_submitted], within: 12h",
+        "after: [page_viewed, email_opened], unless: page_viewed, within: 2d, matching: path",
+        "after: order_completed, unless: order_completed, within: 3d",
+    ]);
+    (trigger, points(), rare(when()), rare(cap()), rare(once()), rare(valid()), rare(tags()), rare(own_verdicts()))
+        .prop_map(|(trigger, points, when, cap, once, valid, tags, verdicts)| Rule {
+            points,
+            rest: joined([Some(trigger), when, cap, once, valid, tags, verdicts]),
+        })
+        .boxed()
+}
+
+fn compound_rule() -> BoxedStrategy<Rule> {
+    let parts = words(&[
+        "all: [page_viewed, form_submitted]",
+        "all: [page_viewed, page_viewed]",
+        "all: [email_opened, page_viewed, order_completed]",
+        "all: [page_viewed, { on: [order_completed, email_opened], when: 'event.value > 10' }]",
+        "all: [{ on: page_viewed, when: 'has(event.path)' }, email_opened]",
+    ]);
+    let within = words(&["within: 1d", "within: 2d", "within: 7d"]);
+    let order = proptest::option::weighted(0.4, Just("in_order: true".to_owned()));
+    let matching = rare(words(&["matching: email_id", "matching: path"]));
+    (parts, within, order, matching, points(), rare(when()), rare(once()), rare(tags()), rare(own_verdicts()))
+        .prop_map(|(parts, within, order, matching, points, when, once, tags, verdicts)| Rule {
+            points,
+            rest: joined([Some(parts), Some(within), order, matching, when, once, tags, verdicts]),
+        })
+        .boxed()
 }
 
 /// Courses whose ends meet the instants of the histories, and some that never do.

@@ -39,6 +39,10 @@ pub struct Profile {
 pub struct Groups {
     /// Decay of points, by plan and by rule (S20, S21).
     pub decay: bool,
+    /// Absence rules (S13).
+    pub absence: bool,
+    /// Compound rules (S15).
+    pub compound: bool,
 }
 
 impl Profile {
@@ -80,7 +84,22 @@ impl Profile {
 
     /// Points that decay.
     pub fn decay() -> Profile {
-        Profile::of_groups(Groups { decay: true })
+        Profile::of_groups(Groups { decay: true, ..Groups::default() })
+    }
+
+    /// Rules that fire when something does not happen.
+    pub fn absence() -> Profile {
+        Profile::of_groups(Groups { absence: true, ..Groups::default() })
+    }
+
+    /// Rules of several parts.
+    pub fn compound() -> Profile {
+        Profile::of_groups(Groups { compound: true, ..Groups::default() })
+    }
+
+    /// Every group at once.
+    pub fn everything() -> Profile {
+        Profile::of_groups(Groups { decay: true, absence: true, compound: true })
     }
 
     /// Everything that `full` has, and these groups.

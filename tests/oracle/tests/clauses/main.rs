@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
 mod common;
+mod compound;
 mod decay;
 mod derived;
 mod late;
@@ -11,3 +12,4 @@ mod points;
 mod scores;
 mod stages;
 mod timers;
+mod windows;
