@@ -5,6 +5,7 @@
 
 pub mod canonical;
 pub mod contact;
+pub mod decay;
 pub mod derived;
 pub mod event;
 pub mod explain;
