@@ -223,9 +223,9 @@ impl OutputEncoder for Encoders {
     }
 
     fn scorecard(&mut self, fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
-        let card = fold.scorecard(contact);
-        let Some(stepped) = card.at else { return };
-        match self.scorecards.write(&cards::row(&card, stepped.max(clock)), &mut self.record) {
+        let card = fold.scorecard(contact, clock);
+        let Some(at) = card.at else { return };
+        match self.scorecards.write(&cards::row(&card, at.max(clock)), &mut self.record) {
             Ok(()) => self.push(SCORES, out),
             Err(error) => tracing::error!(%error, "a scorecard could not be written"),
         }

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReasons, PlanState, Row};
+use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReasons, PlanState, Row, TagState};
+use crate::decay::Sum;
 use crate::event::Verdict;
 use crate::expr::ScoreRef;
 use crate::fold::Fold;
@@ -13,6 +14,7 @@ use crate::plan::{Plan, PlanSet, Qualify, Rearm};
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::Timestamp;
+use crate::valued::{Valued, valued};
 use crate::word::Word;
 
 /// The scores and levels of one contact at one instant.
@@ -20,7 +22,7 @@ use crate::word::Word;
 pub struct Scorecard {
     /// The contact.
     pub contact: Arc<str>,
-    /// After all steps up to this instant; `None` for a contact without events.
+    /// After all steps up to this instant, and what decays at it; where nothing does, the last step. `None` for a contact without events.
     pub at: Option<Timestamp>,
     /// How many derived events there were (S55): the scorecard with the greatest wins.
     pub seq: u64,
@@ -244,19 +246,21 @@ pub enum MissingReason {
 }
 
 impl Fold {
-    /// The scores and levels of a contact.
-    pub fn scorecard(&self, contact: &Contact) -> Scorecard {
+    /// The scores and levels of a contact, at an instant to which all its steps are taken: the clock, or one asked about. What decays is worth what it is
+    /// then; never earlier than the contact's last step.
+    pub fn scorecard(&self, contact: &Contact, at: Timestamp) -> Scorecard {
         let plans = self.plans_of(contact);
-        let scores = Scores { state: &contact.state, plans: &plans };
+        let now = reading_instant(contact, at);
+        let scores = Scores { state: &contact.state, plans: &plans, now };
         let cards = plans.plans().iter().filter_map(|plan| Some(card(scores, plan, contact.state.plan(plan.key)?)));
         let tags = contact.state.tags.iter();
         Scorecard {
             contact: contact.id.clone(),
-            at: contact.state.tau,
+            at: if contact.state.decays() { contact.state.tau.map(|_| now) } else { contact.state.tau },
             seq: contact.announced.seq,
             global: scores.global(),
             plans: cards.collect(),
-            tags: tags.map(|t| TagCard { tag: t.tag.clone(), since: t.since, points: t.points }).collect(),
+            tags: tags.map(|t| TagCard { tag: t.tag.clone(), since: t.since, points: t.points.at(now) }).collect(),
         }
     }
 
@@ -264,22 +268,21 @@ impl Fold {
     /// far the clock has come, which may be long after the contact's last step.
     pub fn explain(&self, contact: &Contact, at: Timestamp) -> Explanation {
         let plans = self.plans_of(contact);
-        let scorecard = self.scorecard(contact);
+        let scorecard = self.scorecard(contact, at);
+        let now = reading_instant(contact, at);
         let mut ledgers = vec![global_ledger(&scorecard, &plans)];
         for plan in plans.plans() {
             if let Some(held) = contact.state.plan(plan.key) {
-                ledgers.push(plan_ledger(contact, &plans, plan, held));
-                ledgers.extend(stage_ledger(contact, plan, held));
+                ledgers.push(plan_ledger(contact, &plans, plan, held, now));
+                ledgers.extend(stage_ledger(contact, plan, held, now));
             }
         }
-        ledgers.extend(
-            contact.state.tags.iter().map(|tag| tag_ledger(contact, &tag.tag, tag.points, tag.first_contribution)),
-        );
+        ledgers.extend(contact.state.tags.iter().map(|tag| tag_ledger(contact, tag, now)));
         Explanation {
             attributes: attributes(contact),
             ledgers,
             history: history(contact),
-            missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan, at)).collect(),
+            missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan, now)).collect(),
             scorecard,
         }
     }
@@ -290,6 +293,11 @@ impl Fold {
     }
 }
 
+/// The instant at which a contact is read: as asked, but not before its last step.
+fn reading_instant(contact: &Contact, at: Timestamp) -> Timestamp {
+    contact.state.tau.map_or(at, |tau| tau.max(at))
+}
+
 fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
     let stage = held.stage.as_ref();
     PlanCard {
@@ -297,11 +305,11 @@ fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
         version: plan.version,
         member: held.member,
         score: scores.plan(plan),
-        engagement: held.engagement,
+        engagement: held.engagement.at(scores.now),
         fit: held.fit,
         qualified: plan.qualify.as_ref().map(|_| held.qualify.on),
         qualified_since: held.qualify.since,
-        stage: stage.map(|s| StageCard { stage: s.stage, since: s.entered, points: s.points }),
+        stage: stage.map(|s| StageCard { stage: s.stage, since: s.entered, points: s.points.at(scores.now) }),
     }
 }
 
@@ -312,43 +320,45 @@ fn global_ledger(scorecard: &Scorecard, plans: &PlanSet) -> LedgerView {
     LedgerView { of: LedgerOf::Global, score: scorecard.global, lines }
 }
 
-fn plan_ledger(contact: &Contact, plans: &PlanSet, plan: &Plan, held: &PlanState) -> LedgerView {
+fn plan_ledger(contact: &Contact, plans: &PlanSet, plan: &Plan, held: &PlanState, now: Timestamp) -> LedgerView {
     let mut lines = Vec::new();
     let fit = held.fit_rules.iter();
     lines.extend(fit.map(|f| LedgerLine::Fit { plan: plan.id, rule: f.rule, value: f.points }));
     let booked = booked_in_plan(contact, plan, held.first_contribution);
-    with_base(&mut lines, booked, held.engagement);
-    let score = Scores { state: &contact.state, plans }.plan(plan);
-    let limit = score - (held.engagement + held.fit);
+    with_base(&mut lines, contact, &held.engagement, booked, now);
+    let score = Scores { state: &contact.state, plans, now }.plan(plan);
+    let limit = score - (held.engagement.at(now) + held.fit);
     if limit != Points::ZERO {
         lines.push(LedgerLine::Limit { plan: plan.id, value: limit });
     }
     LedgerView { of: LedgerOf::Plan(plan.id), score, lines }
 }
 
-fn stage_ledger(contact: &Contact, plan: &Plan, held: &PlanState) -> Option<LedgerView> {
+fn stage_ledger(contact: &Contact, plan: &Plan, held: &PlanState, now: Timestamp) -> Option<LedgerView> {
     let stage = held.stage.as_ref()?;
     let mut lines = Vec::new();
-    with_base(&mut lines, booked_in_plan(contact, plan, stage.first_contribution), stage.points);
-    Some(LedgerView { of: LedgerOf::Stage(plan.id), score: stage.points, lines })
+    with_base(&mut lines, contact, &stage.points, booked_in_plan(contact, plan, stage.first_contribution), now);
+    Some(LedgerView { of: LedgerOf::Stage(plan.id), score: stage.points.at(now), lines })
 }
 
-fn tag_ledger(contact: &Contact, tag: &Arc<str>, points: Points, first: u64) -> LedgerView {
-    let in_tag = |c: &&Contribution| matches!(contact.dimension_of(c), Some(Dimension::Tag(known)) if known == tag);
-    let booked = contact.ledger.since(first).iter().filter(in_tag).filter_map(|c| booked_line(contact, c)).collect();
+fn tag_ledger(contact: &Contact, held: &TagState, now: Timestamp) -> LedgerView {
+    let in_tag =
+        |c: &&Contribution| matches!(contact.dimension_of(c), Some(Dimension::Tag(known)) if *known == held.tag);
+    let booked = contact.ledger.since(held.first_contribution).iter().filter(in_tag).collect();
     let mut lines = Vec::new();
-    with_base(&mut lines, booked, points);
-    LedgerView { of: LedgerOf::Tag(tag.clone()), score: points, lines }
+    with_base(&mut lines, contact, &held.points, booked, now);
+    LedgerView { of: LedgerOf::Tag(held.tag.clone()), score: held.points.at(now), lines }
 }
 
-fn booked_in_plan(contact: &Contact, plan: &Plan, first: u64) -> Vec<BookedLine> {
+fn booked_in_plan<'c>(contact: &'c Contact, plan: &Plan, first: u64) -> Vec<&'c Contribution> {
     let in_plan = |c: &&Contribution| {
         contact.rules.get(c.rule).is_some_and(|rule| rule.dimension == Dimension::Plan && rule.plan == plan.id)
     };
-    contact.ledger.since(first).iter().filter(in_plan).filter_map(|c| booked_line(contact, c)).collect()
+    contact.ledger.since(first).iter().filter(in_plan).collect()
 }
 
-fn booked_line(contact: &Contact, contribution: &Contribution) -> Option<BookedLine> {
+fn booked_line(contact: &Contact, valued: &Valued<'_>) -> Option<BookedLine> {
+    let contribution = valued.booked;
     let rule = contact.rules.get(contribution.rule)?;
     let uid = match contribution.cause {
         Cause::Timer => None,
@@ -364,18 +374,18 @@ fn booked_line(contact: &Contact, contribution: &Contribution) -> Option<BookedL
         event_type: row.map(|at| Arc::from(contact.rows.event_type(at).as_str())),
         raw: contribution.raw,
         applied: contribution.applied,
-        value: contribution.applied,
+        value: valued.value,
         reasons: contribution.reasons,
     })
 }
 
 /// Adds bookings, and in front of them one line for what the base holds of the sum.
-fn with_base(lines: &mut Vec<LedgerLine>, booked: Vec<BookedLine>, sum: Points) {
-    let shown: Points = booked.iter().map(|line| line.value).sum();
-    if sum != shown {
-        lines.push(LedgerLine::Base { value: sum - shown });
+fn with_base(lines: &mut Vec<LedgerLine>, contact: &Contact, sum: &Sum, booked: Vec<&Contribution>, now: Timestamp) {
+    let (valued, base) = valued(contact, sum, booked, now);
+    if base != Points::ZERO {
+        lines.push(LedgerLine::Base { value: base });
     }
-    lines.extend(booked.into_iter().map(LedgerLine::Booked));
+    lines.extend(valued.iter().filter_map(|valued| booked_line(contact, valued)).map(LedgerLine::Booked));
 }
 
 fn attributes(contact: &Contact) -> Vec<AttributeLine> {
@@ -417,7 +427,7 @@ fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan, at: Timestamp) -> Op
     if !held.member {
         reasons.push(MissingReason::NotMember);
     }
-    let score = Scores { state: &contact.state, plans }.read(plan, &qualify.score);
+    let score = Scores { state: &contact.state, plans, now: at }.read(plan, &qualify.score);
     if score < qualify.at {
         reasons.push(MissingReason::Points(qualify.at - score));
     }

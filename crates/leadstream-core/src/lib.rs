@@ -18,6 +18,7 @@ mod published;
 mod scores;
 pub mod time;
 mod timeline;
+mod valued;
 mod word;
 
 pub use contact::Contact;

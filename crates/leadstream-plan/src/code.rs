@@ -56,6 +56,8 @@ pub enum Code {
     ContradictoryTags,
     /// A floor above the ceiling.
     BadLimits,
+    /// A decay that is none: in two ways at once, a half-life under a minute, or steps that do not fall from step to step.
+    BadDecay,
     /// A threshold that would be released above where it is reached.
     ReleaseAboveAt,
     /// A threshold or stage above everything that the plan can give.
@@ -103,7 +105,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 46] = [
+const CODES: [(Code, &str, Severity, &str); 47] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -223,6 +225,12 @@ const CODES: [(Code, &str, Severity, &str); 46] = [
         "A rule that sets a tag twice, or sets and removes it.",
     ),
     (Code::BadLimits, "bad-limits", Severity::Error, "A floor above the ceiling."),
+    (
+        Code::BadDecay,
+        "bad-decay",
+        Severity::Error,
+        "A decay that is none: in two ways at once, a half-life under a minute, or steps that do not fall from step to step.",
+    ),
     (
         Code::ReleaseAboveAt,
         "release-above-at",

@@ -77,6 +77,9 @@ pub(crate) struct PlanFile {
     /// What becomes of events that a machine caused.
     #[schemars(default)]
     verdicts: Option<Verdicts>,
+    /// How points of rules lose their worth with age. Default: none.
+    #[schemars(default)]
+    decay: Option<Decay>,
     /// The author's own tests, run by `leadstream plan test`.
     #[schemars(default)]
     tests: Option<Vec<Test>>,
@@ -128,6 +131,48 @@ pub(crate) struct Rule {
     /// The rule's own policies for events that a machine caused.
     #[schemars(default)]
     verdicts: Option<Verdicts>,
+    /// How the rule's points lose their worth with age. Default: as the plan says.
+    #[schemars(default)]
+    decay: Option<Decay>,
+}
+
+/// How points lose their worth with age.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Decay {
+    /// `none`.
+    Word(NoDecay),
+    /// One of the ways.
+    Way(DecayWay),
+}
+
+/// No decay.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum NoDecay {
+    /// Points keep their worth.
+    None,
+}
+
+/// A way in which points lose their worth.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1, "maxProperties" = 1))]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct DecayWay {
+    /// Half of the worth goes in each such span, a minute or more.
+    #[schemars(default)]
+    half_life: Option<Duration>,
+    /// The worth goes evenly, to nothing after the span.
+    #[schemars(default)]
+    linear: Option<Duration>,
+    /// All of the worth goes at once, after the span.
+    #[schemars(default)]
+    expire: Option<Duration>,
+    /// Ages, rising, with the percent that is kept from then on, falling.
+    #[schemars(default, length(min = 1))]
+    step: Option<Vec<(Duration, u8)>>,
 }
 
 /// The most that a rule gives or takes.

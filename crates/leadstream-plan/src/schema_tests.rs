@@ -11,6 +11,7 @@ fn definition(set: &KeySet) -> &'static str {
         "a rule" => "Rule",
         "a cap" => "Cap",
         "a tag" => "OwnTag",
+        "a decay" => "DecayWay",
         "a fit rule" => "FitRule",
         "`limits`" => "Limits",
         "`qualify`" => "Qualify",

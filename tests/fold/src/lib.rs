@@ -216,8 +216,8 @@ pub fn contributions_of(event: &DerivedEvent) -> Vec<(String, Option<String>, i6
 }
 
 /// The scorecard in the oracle's words; attributes are compared apart.
-pub fn scorecard_of(fold: &Fold, contact: &Contact) -> leadstream_oracle::Scorecard {
-    let card = fold.scorecard(contact);
+pub fn scorecard_of(fold: &Fold, contact: &Contact, at: Timestamp) -> leadstream_oracle::Scorecard {
+    let card = fold.scorecard(contact, at);
     let held = |plan: &str| contact.state.plans.iter().find(|held| *held.plan == *plan).cloned();
     let plan_card = |plan: &leadstream_core::explain::PlanCard| {
         let held = held(&plan.plan);

@@ -18,7 +18,11 @@ use proptest::prelude::*;
 /// What the fold and the oracle must agree on after every command.
 fn compare(subject: &Subject, oracle: &Oracle) {
     if !subject.contact.is_blank() {
-        assert_eq!(scorecard_of(&subject.fold, &subject.contact), oracle.scorecard(), "scorecards differ");
+        assert_eq!(
+            scorecard_of(&subject.fold, &subject.contact, subject.clock),
+            oracle.scorecard(),
+            "scorecards differ"
+        );
     }
     let mut expected: Vec<_> = oracle
         .ledger()
@@ -211,7 +215,7 @@ proptest! {
             subject
         };
         let (one, other) = (fold(&case), fold(&other));
-        let state = |subject: &Subject| leadstream_oracle::Scorecard { seq: 0, ..scorecard_of(&subject.fold, &subject.contact) };
+        let state = |subject: &Subject| leadstream_oracle::Scorecard { seq: 0, ..scorecard_of(&subject.fold, &subject.contact, subject.clock) };
         prop_assert_eq!(state(&one), state(&other));
         prop_assert_eq!(ledger_of(&one.contact), ledger_of(&other.contact));
     }

@@ -64,7 +64,7 @@ impl Run {
     }
 
     fn engagement(&self) -> i64 {
-        self.contact.state.plans[0].engagement.thousandths()
+        self.contact.state.plans[0].engagement.fixed.thousandths()
     }
 }
 

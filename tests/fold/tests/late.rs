@@ -178,7 +178,7 @@ fn the_past_knows_nothing_of_events_after_it_whatever_is_remembered_beside_the_c
             // Between the base and the only row that is left, three days went by without an order.
             let past = fold.at(&contact, Timestamp::from_millis(day(3))).expect("it is kept");
             assert_eq!(past.ledger.len(), 3, "{:?}", past.ledger);
-            assert_eq!(past.state.plans[0].engagement, Points::whole(1 - 3));
+            assert_eq!(past.state.plans[0].engagement.fixed, Points::whole(1 - 3));
         }
     }
 }

@@ -27,7 +27,11 @@ fn booked(plans: Vec<Vec<String>>, limits: Limits, commands: Vec<Command>) -> Ve
     for command in &case.commands {
         subject.command(command);
         oracle.command_of(command).unwrap();
-        assert_eq!(scorecard_of(&subject.fold, &subject.contact), oracle.scorecard(), "after {command:?}");
+        assert_eq!(
+            scorecard_of(&subject.fold, &subject.contact, subject.clock),
+            oracle.scorecard(),
+            "after {command:?}"
+        );
     }
     let in_points = |thousandths: i64| thousandths as f64 / 1000.0;
     let bookings = ledger_of(&subject.contact).into_iter();

@@ -35,12 +35,12 @@ fn a_contact_is_told_with_the_clock_as_of_which_it_is() {
     world.step(0).unwrap();
     let answer = world.insist("anna");
     let contact = answer.contact.unwrap();
-    assert_eq!(contact.state.plans[0].engagement.thousandths(), 10_000);
+    assert_eq!(contact.state.plans[0].engagement.fixed.thousandths(), 10_000);
     assert!(answer.clock < next_due, "{} is not before {next_due}", answer.clock);
     world.log.clear_faults();
     world.settle(0).unwrap();
     let answer = world.insist("anna");
-    assert_eq!(answer.contact.unwrap().state.plans[0].engagement.thousandths(), 5_000);
+    assert_eq!(answer.contact.unwrap().state.plans[0].engagement.fixed.thousandths(), 5_000);
     assert!(answer.clock >= next_due);
 }
 
@@ -61,7 +61,7 @@ fn timers_fire_on_an_idle_partition_and_after_a_restart_without_input() {
             restart(&mut world, true);
         }
         let engagement =
-            |world: &mut World| world.insist("anna").contact.unwrap().state.plans[0].engagement.thousandths();
+            |world: &mut World| world.insist("anna").contact.unwrap().state.plans[0].engagement.fixed.thousandths();
         for _ in 0..1_000 {
             world.pass(50);
             world.step(0).unwrap();
@@ -99,7 +99,7 @@ fn behind_a_re_keying_stage_the_clock_waits_for_every_source_partition() {
     world.settle(0).unwrap();
     let contact = world.insist("anna").contact.unwrap();
     assert_eq!(contact.rows.len(), 4);
-    assert_eq!(contact.state.plans[0].engagement.thousandths() % 5_000, 0);
+    assert_eq!(contact.state.plans[0].engagement.fixed.thousandths() % 5_000, 0);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn world_of_anna(write_back_ms: i64) -> World {
 }
 
 fn engagement(world: &mut World, contact: &str) -> i64 {
-    world.insist(contact).contact.unwrap().state.plans[0].engagement.thousandths()
+    world.insist(contact).contact.unwrap().state.plans[0].engagement.fixed.thousandths()
 }
 
 #[test]

@@ -354,7 +354,7 @@ fn input_of_a_transaction_is_folded_when_it_is_committed_and_never_when_it_is_ab
     let mut source = world.log.open_producer(&options).unwrap();
     let engagement = |world: &mut World| {
         let anna = ask(world, "anna").unwrap().contact;
-        anna.map(|contact| contact.state.plans[0].engagement.thousandths())
+        anna.map(|contact| contact.state.plans[0].engagement.fixed.thousandths())
     };
     for (id, commits) in [("aborted", false), ("committed", true)] {
         let line = event_line("anna", id, "viewed", world.log.now_ms());
@@ -465,7 +465,7 @@ fn a_contact_with_too_many_bytes_loses_rows_to_its_base_and_stops_nothing_s6() {
     world.settle(0).unwrap();
     let answer = ask(&mut world, "anna").unwrap().contact.unwrap();
     assert!(answer.base.is_some());
-    assert_eq!(answer.state.plans[0].engagement.thousandths(), 600_000);
+    assert_eq!(answer.state.plans[0].engagement.fixed.thousandths(), 600_000);
 }
 
 #[test]

@@ -195,14 +195,14 @@ fn a_late_event_before_the_change_is_scored_by_the_plans_of_its_time_and_a_later
         world.settle(0).unwrap();
         let answer = world.ask("c1").unwrap();
         let contact = answer.contact.unwrap();
-        assert_eq!(contact.state.plans[0].engagement.as_number(), 30.0 + 11.0);
+        assert_eq!(contact.state.plans[0].engagement.fixed.as_number(), 30.0 + 11.0);
         let told = &world.told().derived["c1"];
         assert_eq!(told.iter().filter(|line| line.contains("lead.")).count(), 1, "{told:#?}");
         let mut fold = Fold::new(answer.timeline.clone(), plans(Plans::Timeless).history);
         let since = answer.timeline.latest().since;
         let version = |fold: &mut Fold, at_ms: i64| {
             let past = fold.at(&contact, Timestamp::from_millis(at_ms)).unwrap();
-            (fold.scorecard(&past).plans[0].version, past.state.plans[0].qualify.on)
+            (fold.scorecard(&past, Timestamp::from_millis(at_ms)).plans[0].version, past.state.plans[0].qualify.on)
         };
         let (old, new) = (version(&mut fold, since.millis() - 1), version(&mut fold, since.millis()));
         assert_eq!((old.1, new.1), (false, true));
@@ -405,7 +405,7 @@ fn check_contacts(world: &mut World, in_force: &PlansInForce, set: u64) {
             let plan = &contact.state.plans[0];
             let stage = plan.stage.as_ref().map(|stage| stage.stage);
             let since = contact.state.plans_since;
-            (contact.rows.len(), plan.engagement, plan.qualify.on, stage, contact.state.booked, since)
+            (contact.rows.len(), plan.engagement.fixed, plan.qualify.on, stage, contact.state.booked, since)
         };
         assert_eq!(summary(&known), summary(expected), "{contact} at {}", answer.clock);
         for (index, line) in told.get(contact).into_iter().flatten().enumerate() {

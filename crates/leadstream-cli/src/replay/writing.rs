@@ -35,7 +35,7 @@ pub(crate) fn write_scorecards(outcome: &Outcome, as_csv: bool, output: &mut Out
     let sequences: Vec<&[Box<Contact>]> = outcome.folders.iter().map(|folder| folder.contacts.as_slice()).collect();
     let contacts = merged(sequences, |one, other| one.id < other.id);
     let rows = contacts.map(|(share, contact)| {
-        let card = outcome.folders[share].fold.scorecard(contact);
+        let card = outcome.folders[share].fold.scorecard(contact, outcome.until.unwrap_or(Timestamp::MIN));
         let time = outcome.until.max(card.at).unwrap_or(Timestamp::MIN);
         cards::row(&card, time)
     });

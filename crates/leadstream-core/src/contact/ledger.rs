@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::contact::Growth;
 use crate::contact::trail::{Cut, Trail, TrailMark};
+use crate::decay::Decay;
 use crate::id::{Name, PlanVersion, Uid};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -126,6 +127,8 @@ pub struct RuleName {
     pub version: PlanVersion,
     /// The score that its bookings count in.
     pub dimension: Dimension,
+    /// How its bookings lose their worth (S20).
+    pub decay: Decay,
 }
 
 /// Rules by index: a contribution names its rule by a small number, and stays readable when the plan is gone.

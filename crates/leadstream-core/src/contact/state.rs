@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::contact::RuleIndex;
+use crate::decay::Sum;
 use crate::event::{Value, Verdict};
 use crate::id::{Name, Uid};
 use crate::plan::CountedVerdicts;
@@ -135,7 +136,7 @@ pub struct TagState {
     /// Since when it is carried.
     pub since: Timestamp,
     /// Its score.
-    pub points: Points,
+    pub points: Sum,
     /// The ordinal of the first contribution that can count in it.
     pub first_contribution: u64,
 }
@@ -156,7 +157,7 @@ pub struct PlanState {
     /// The last activity before `State::plans_since`, each judged by the version in force at its time (S45).
     pub active_before: Option<Timestamp>,
     /// Points earned by behaviour, inside the limits (S22).
-    pub engagement: Points,
+    pub engagement: Sum,
     /// The ordinal of the first contribution that counts in the engagement: later than the first where the plan was retired in between.
     pub first_contribution: u64,
     /// Points of present attributes (S16): the sum of `fit_rules`.
@@ -191,6 +192,8 @@ pub struct QualifyState {
     pub last_on: Option<Timestamp>,
     /// Everything but the cooldown says on (S32).
     pub held: bool,
+    /// The condition held when it was last looked at (S30); only kept where points decay.
+    pub allowed: bool,
 }
 
 /// The present stage of one plan.
@@ -201,13 +204,15 @@ pub struct StageState {
     /// When it was entered.
     pub entered: Timestamp,
     /// The stage score: applied points booked in it (S26).
-    pub points: Points,
+    pub points: Sum,
     /// The ordinal of the first contribution that counts in it.
     pub first_contribution: u64,
     /// The stage score has reached `leave_below` in this stage (S36).
     pub armed: bool,
     /// It was entered by leaving a higher one, and no later step has booked points since: no advance yet (S37).
     pub resting: bool,
+    /// The conditions of the next stage let the contact in when they were last looked at (S30); only kept where points decay.
+    pub may_advance: bool,
 }
 
 /// What one rule remembers of its firings.
@@ -303,6 +308,18 @@ impl State {
         since.chain(held.active_before).max()
     }
 
+    /// Whether some points lose their worth.
+    pub fn decays(&self) -> bool {
+        self.sums().any(|sum| !sum.groups().is_empty())
+    }
+
+    /// Every running sum.
+    pub fn sums(&self) -> impl Iterator<Item = &Sum> {
+        let stages = self.plans.iter().filter_map(|plan| plan.stage.as_ref()).map(|stage| &stage.points);
+        let tags = self.tags.iter().map(|tag| &tag.points);
+        self.plans.iter().map(|plan| &plan.engagement).chain(stages).chain(tags)
+    }
+
     /// Becomes a copy of another state in the memory that it has.
     pub(crate) fn copy_from(&mut self, other: &State) {
         // All by name: whoever adds a part is told here.
@@ -350,7 +367,8 @@ impl State {
     }
 
     pub(super) fn warm(&self) -> u64 {
-        let plans = self.plans.iter().fold(0, |sum, plan| sum ^ plan.key.0 ^ plan.engagement.thousandths() as u64);
+        let plans =
+            self.plans.iter().fold(0, |sum, plan| sum ^ plan.key.0 ^ plan.engagement.fixed.thousandths() as u64);
         let rules = self.rules.iter().fold(0, |sum, rule| sum ^ u64::from(rule.rule));
         let once = self.once.last().map_or(0, |once| once.key);
         plans ^ rules ^ once ^ self.rolling.last().map_or(0, |booking| u64::from(booking.rule))
@@ -359,6 +377,7 @@ impl State {
     pub(crate) fn memory_bytes(&self) -> usize {
         self.attributes.len() * (size_of::<Attribute>() + ATTRIBUTE_TEXT_BYTES)
             + self.tags.capacity() * size_of::<TagState>()
+            + self.sums().map(Sum::memory_bytes).sum::<usize>()
             + self.plans.capacity() * size_of::<PlanState>()
             + self.rules.capacity() * size_of::<RuleState>()
             + self.once.capacity() * size_of::<OnceKey>()

@@ -3,8 +3,8 @@
 //! Half-lives are kept as one number in a running binary frame, so that adding to them and reading them costs the same however many bookings there were. The
 //! other ways keep their bookings until they are worth nothing.
 
-use crate::decay::Decay;
 use crate::decay::tables::power;
+use crate::decay::{Decay, Exact};
 use crate::points::Points;
 use crate::time::{Span, Timestamp};
 
@@ -41,7 +41,7 @@ pub struct Part {
 }
 
 /// The frame and the place in it of an instant: `Q = floor(65536 t / h)`, `k = floor(Q / 65536)`, `m = Q mod 65536` (S20).
-fn place(instant: Timestamp, half_life: Span) -> (i64, u32) {
+pub(super) fn place(instant: Timestamp, half_life: Span) -> (i64, u32) {
     let quotient = (i128::from(instant.millis()) << 16).div_euclid(i128::from(half_life.millis()));
     ((quotient >> 16) as i64, (quotient & 0xffff) as u32)
 }
@@ -49,6 +49,12 @@ fn place(instant: Timestamp, half_life: Span) -> (i64, u32) {
 /// `floor(x / 2^shift)`.
 fn shifted(number: i128, shift: i64) -> i128 {
     number >> shift.clamp(0, 127)
+}
+
+/// `2 W G(m)` at an instant: the group's worth in thousandths times `2^80`.
+fn halving(frame: i64, weight: i128, half_life: Span, now: Timestamp) -> i128 {
+    let (now_frame, m) = place(now, half_life);
+    2 * shifted(weight, now_frame - frame) * power(m)
 }
 
 /// So many half-lives after a booking of any size, nothing is left of it in thousandths.
@@ -91,8 +97,7 @@ impl Group {
     pub fn value_at(&self, now: Timestamp) -> Points {
         match (&self.worth, &self.decay) {
             (Worth::Halving { frame, weight }, Decay::HalfLife(half_life)) => {
-                let (now_frame, m) = place(now, *half_life);
-                let exact = 2 * shifted(*weight, now_frame - *frame) * power(m);
+                let exact = halving(*frame, *weight, *half_life, now);
                 Points::from_thousandths(((exact + (1 << 79)) >> 80) as i64)
             }
             (Worth::Parts(parts), decay) => {
@@ -100,6 +105,20 @@ impl Group {
                 rounded(sum, denominator)
             }
             (Worth::Halving { .. }, _) => Points::ZERO,
+        }
+    }
+
+    /// What the group is worth at an instant, before it is rounded.
+    pub(super) fn exact_at(&self, now: Timestamp) -> Exact {
+        match (&self.worth, &self.decay) {
+            (Worth::Halving { frame, weight }, Decay::HalfLife(half_life)) => {
+                Exact::of_shifted(halving(*frame, *weight, *half_life, now), 80)
+            }
+            (Worth::Parts(parts), decay) => {
+                let (sum, denominator) = decay.numerators(parts, |_| true, now);
+                Exact::of_fraction(sum, denominator)
+            }
+            (Worth::Halving { .. }, _) => Exact::default(),
         }
     }
 
@@ -131,6 +150,12 @@ impl Group {
             (Worth::Parts(parts), decay) => parts.last().map_or(Timestamp::MIN, |last| last.time + decay.end()),
             (Worth::Halving { .. }, _) => Timestamp::MIN,
         }
+    }
+
+    /// How many bytes of memory it holds.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let parts = if let Worth::Parts(parts) = &self.worth { parts.capacity() * size_of::<Part>() } else { 0 };
+        size_of::<Group>() + parts
     }
 
     /// Whether nothing is left of it at an instant, nor ever will be.
@@ -165,7 +190,7 @@ impl Decay {
     }
 
     /// What is left at an age of what was booked, as a fraction; for decays that keep their parts.
-    fn share_at(&self, age: Span) -> (i128, i128) {
+    pub(super) fn share_at(&self, age: Span) -> (i128, i128) {
         match self {
             Decay::Linear(span) => {
                 (i128::from((span.millis() - age.millis()).max(0).min(span.millis())), i128::from(span.millis()))

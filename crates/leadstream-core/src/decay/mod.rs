@@ -3,6 +3,7 @@
 //! Only whole numbers: a score is the same on every machine (L9). A sum without decay is one number.
 
 mod group;
+mod share;
 mod sum;
 mod tables;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use crate::time::Span;
 
 pub use group::{Group, Part, Worth};
+pub use share::Exact;
 pub use sum::Sum;
 
 /// How the points of a booking lose their worth, fixed when they are booked (S20).

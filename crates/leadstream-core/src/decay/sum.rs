@@ -27,7 +27,7 @@ impl Sum {
     /// Adds a booking at an instant that is no earlier than any before.
     pub fn add(&mut self, applied: Points, decay: &Decay, now: Timestamp) {
         let Some(blank) = Group::new(decay) else {
-            self.fixed += applied;
+            self.fixed = (self.fixed + applied).saturated();
             return;
         };
         let groups = self.groups.get_or_insert_default();
@@ -54,6 +54,16 @@ impl Sum {
             .iter()
             .map(|group| group.bounds(from, until))
             .fold((self.fixed, self.fixed), |(least, most), (less, more)| (least + less, most + more))
+    }
+
+    /// Whether it is nothing, and stays so.
+    pub fn is_zero(&self) -> bool {
+        self.fixed == Points::ZERO && self.groups.is_none()
+    }
+
+    /// How many bytes of memory it holds beside itself.
+    pub fn memory_bytes(&self) -> usize {
+        self.groups.as_ref().map_or(0, |groups| groups.iter().map(Group::memory_bytes).sum())
     }
 
     /// The first instant from which on it does not change, if nothing is added; `None` where it does not change at all.

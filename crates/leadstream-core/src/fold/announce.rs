@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, RuleName, SubjectId};
+use crate::decay::{Decay, Exact, Sum};
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
 use crate::fold::spelling;
 use crate::id::{Hash, Hasher, Uid};
 use crate::plan::{Plan, PlanSet};
-use crate::points::Points;
 use crate::time::Timestamp;
+use crate::valued::{Valued, valued};
 use crate::word::Word;
 
 /// How many contributions a derived event shows (S53).
@@ -36,7 +37,7 @@ impl Announcement<'_> {
             return;
         }
         let contributions = match &edge.score {
-            Some((score, _)) => largest_contributions(contact, self.plans, edge, score),
+            Some((score, _)) => largest_contributions(contact, self.plans, edge, score, self.time),
             None => Vec::new(),
         };
         let plan = match &edge.subject {
@@ -113,8 +114,14 @@ fn number(announced: &mut Announced, contact: &str, edge: &Edge) -> (u64, Hash, 
 /// The contributions with the largest value now in the score that was read; ties by time, uid and rule (S53).
 ///
 /// Most edges have far more contributions than are shown: the largest are chosen among references, and only they are put into words.
-fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score: &ScoreRef) -> Vec<ContributionLine> {
-    let mut largest = Largest { contact, parts: Vec::with_capacity(CONTRIBUTIONS_SHOWN + 1) };
+fn largest_contributions(
+    contact: &Contact,
+    plans: &PlanSet,
+    edge: &Edge,
+    score: &ScoreRef,
+    now: Timestamp,
+) -> Vec<ContributionLine> {
+    let mut largest = Largest { contact, now, parts: Vec::with_capacity(CONTRIBUTIONS_SHOWN + 1) };
     let plan_of = |id: &str| plans.plans().iter().find(|plan| *plan.id == *id).map(|plan| &**plan);
     let asking = plan_of(edge.subject.plan());
     match score {
@@ -130,12 +137,19 @@ fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score:
             if let Some(plan) = id.as_ref().map_or(asking, |id| plan_of(id)) {
                 let held = contact.state.plan(plan.key).and_then(|held| held.stage.as_ref());
                 let first = edge.stage_first.or(held.map(|stage| stage.first_contribution)).unwrap_or(u64::MAX);
-                largest.offer_booked(plan, first);
+                // The sum of a stage that was left is gone.
+                let sum = held.filter(|stage| stage.first_contribution == first).map(|stage| &stage.points);
+                largest.offer_booked(plan, first, sum);
             }
         }
         ScoreRef::Tag(tag) => {
-            let first = contact.state.tag(tag).map_or(u64::MAX, |held| held.first_contribution);
-            largest.offer_where(first, |rule| matches!(&rule.dimension, Dimension::Tag(known) if known == tag));
+            let held = contact.state.tag(tag);
+            let first = held.map_or(u64::MAX, |held| held.first_contribution);
+            largest.offer_where(
+                first,
+                held.map(|held| &held.points),
+                |rule| matches!(&rule.dimension, Dimension::Tag(known) if known == tag),
+            );
         }
     }
     largest.parts.iter().filter_map(|part| part.line(contact)).collect()
@@ -144,6 +158,7 @@ fn largest_contributions(contact: &Contact, plans: &PlanSet, edge: &Edge, score:
 /// The largest parts offered so far, largest first.
 struct Largest<'a> {
     contact: &'a Contact,
+    now: Timestamp,
     parts: Vec<Part<'a>>,
 }
 
@@ -153,7 +168,7 @@ enum Part<'a> {
     /// A fit rule of a plan that holds.
     Fit(&'a Plan, &'a FitPoints),
     /// A booking.
-    Booked(&'a Contribution),
+    Booked(Valued<'a>),
 }
 
 impl<'a> Largest<'a> {
@@ -164,30 +179,42 @@ impl<'a> Largest<'a> {
             held.fit_rules.iter().for_each(|rule| self.offer(Part::Fit(plan, rule)));
         }
         if engagement {
-            self.offer_booked(plan, held.first_contribution);
+            self.offer_booked(plan, held.first_contribution, Some(&held.engagement));
         }
     }
 
-    fn offer_booked(&mut self, plan: &Plan, first: u64) {
-        self.offer_where(first, |rule| rule.dimension == Dimension::Plan && rule.plan == plan.id);
+    fn offer_booked(&mut self, plan: &Plan, first: u64, sum: Option<&Sum>) {
+        self.offer_where(first, sum, |rule| rule.dimension == Dimension::Plan && rule.plan == plan.id);
     }
 
     /// Offers the bookings from an ordinal on whose entry in the table of rules is wanted. The table is short: it is asked first, so that a long
     /// ledger is passed over by small numbers.
-    fn offer_where(&mut self, first: u64, wanted: impl Fn(&RuleName) -> bool) {
+    fn offer_where(&mut self, first: u64, sum: Option<&Sum>, wanted: impl Fn(&RuleName) -> bool) {
         let contact = self.contact;
         let wanted: Vec<bool> = contact.rules.iter().map(wanted).collect();
-        for booked in contact.ledger.since(first) {
-            if wanted.get(booked.rule as usize).copied().unwrap_or(false) {
-                self.offer(Part::Booked(booked));
+        let booked = contact.ledger.since(first).iter();
+        let booked = booked.filter(|booked| wanted.get(booked.rule as usize).copied().unwrap_or(false));
+        match sum {
+            // What decays is shown so that all of it adds up (S21).
+            Some(sum) if !sum.groups().is_empty() => {
+                let (all, _) = valued(contact, sum, booked.collect(), self.now);
+                all.into_iter().for_each(|booked| self.offer(Part::Booked(booked)));
             }
+            _ => booked.for_each(|booked| self.offer(Part::Booked(self.alone(booked)))),
         }
     }
 
+    /// A booking with its worth by itself.
+    fn alone(&self, booked: &'a Contribution) -> Valued<'a> {
+        let decay = self.contact.rules.get(booked.rule).map_or(&Decay::None, |rule| &rule.decay);
+        let exact = decay.worth(booked.applied, booked.time, self.now);
+        Valued { booked, value: exact.rounded(), exact }
+    }
+
     fn offer(&mut self, part: Part<'a>) {
-        let size = part.value().thousandths().unsigned_abs();
+        let size = part.size();
         let full = self.parts.len() == CONTRIBUTIONS_SHOWN;
-        let beaten = full && self.parts.last().is_some_and(|last| last.value().thousandths().unsigned_abs() > size);
+        let beaten = full && self.parts.last().is_some_and(|last| last.size() > size);
         if size == 0 || beaten {
             return; // what is worth nothing now is not shown
         }
@@ -201,21 +228,22 @@ impl<'a> Largest<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn value(self) -> Points {
+    /// What it is worth now, exactly and without its sign.
+    fn size(self) -> u128 {
         match self {
-            Part::Fit(_, fit) => fit.points,
-            Part::Booked(booked) => booked.applied,
+            Part::Fit(_, fit) => Exact::of(fit.points).size(),
+            Part::Booked(booked) => booked.exact.size(),
         }
     }
 
     /// Orders parts as they are shown: by size, then time, uid, rule and plan; fit rules first among equals.
-    fn rank(self, contact: &'a Contact) -> (Reverse<u64>, Timestamp, Option<Uid>, &'a str, &'a str) {
-        let size = |points: Points| Reverse(points.thousandths().unsigned_abs());
+    fn rank(self, contact: &'a Contact) -> (Reverse<u128>, Timestamp, Option<Uid>, &'a str, &'a str) {
+        let size = Reverse(self.size());
         match self {
-            Part::Fit(plan, fit) => (size(fit.points), Timestamp::MIN, None, &fit.rule, &plan.id),
-            Part::Booked(booked) => {
+            Part::Fit(plan, fit) => (size, Timestamp::MIN, None, &fit.rule, &plan.id),
+            Part::Booked(Valued { booked, .. }) => {
                 let (plan, rule) = contact.rules.get(booked.rule).map_or(("", ""), |name| (&*name.plan, &*name.rule));
-                (size(booked.applied), booked.time, uid_of(booked.cause), rule, plan)
+                (size, booked.time, uid_of(booked.cause), rule, plan)
             }
         }
     }
@@ -230,7 +258,7 @@ impl<'a> Part<'a> {
                 time: Timestamp::MIN,
                 value: fit.points,
             }),
-            Part::Booked(booked) => {
+            Part::Booked(Valued { booked, value, .. }) => {
                 let rule = contact.rules.get(booked.rule)?;
                 let uid = uid_of(booked.cause);
                 let row = uid.and_then(|uid| contact.rows.find(uid));
@@ -240,7 +268,7 @@ impl<'a> Part<'a> {
                     uid,
                     event_type: row.map_or(Cow::Borrowed(""), |at| spelling(contact.rows.event_type(at))),
                     time: booked.time,
-                    value: booked.applied,
+                    value,
                 })
             }
         }

@@ -6,6 +6,7 @@ use crate::contact::{
     Cause, Contribution, Dimension, LimitReason, LimitReasons, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
     RuleTable, State, TagState,
 };
+use crate::decay::{Decay, Sum};
 use crate::fold::reached::{Bound, Reached};
 use crate::fold::step::{Firing, TagOperation};
 use crate::id::{Name, PlanVersion};
@@ -46,14 +47,14 @@ impl Books<'_> {
         let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
         let weighted = firing.weight.map_or(firing.raw, |weight| firing.raw.weighted(weight));
         let capped = self.cap(rule, state_index, weighted, now);
-        let engagement = self.state.plans[plan_at].engagement;
+        let engagement = self.state.plans[plan_at].engagement.at(now);
         let applied = limited(plan, engagement, capped);
         let reasons = LimitReasons::NONE
             .with(LimitReason::Weight, weighted != firing.raw)
             .with(LimitReason::Cap, capped != weighted)
             .with(LimitReason::Limit, applied != capped);
         self.remember(rule, state_index, firing, applied, now);
-        self.add(plan_at, applied);
+        self.add(plan_at, applied, &rule.decay, now);
         self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reasons });
         for (effect, booked_as) in rule.tags.iter().zip(&names.tags) {
             // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
@@ -131,11 +132,11 @@ impl Books<'_> {
         }
     }
 
-    fn add(&mut self, plan_at: usize, applied: Points) {
+    fn add(&mut self, plan_at: usize, applied: Points, decay: &Decay, now: Timestamp) {
         let held = &mut self.state.plans[plan_at];
-        held.engagement += applied;
+        held.engagement.add(applied, decay, now);
         if let Some(stage) = &mut held.stage {
-            stage.points = (stage.points + applied).saturated();
+            stage.points.add(applied, decay, now);
             stage.resting &= applied == Points::ZERO;
         }
     }
@@ -156,20 +157,21 @@ impl Books<'_> {
                 }
                 TagOperation::Give { tag, points } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let applied = self.add_to_tag(at, *points);
+                    let applied = self.add_to_tag(at, *points, &Decay::None, now);
                     let rule = self.rules.insert(&Arc::new(RuleName {
                         key: Name::of_pair("", ""),
                         plan: Word::EMPTY,
                         rule: Word::EMPTY,
                         version: PlanVersion::default(),
                         dimension: Dimension::Tag(tag.clone()),
+                        decay: Decay::None,
                     }));
                     let reasons = LimitReasons::NONE.with(LimitReason::Limit, applied != *points);
                     self.record(Contribution { time: now, cause, rule, raw: *points, applied, reasons });
                 }
                 TagOperation::Book { rule, tag, points, raw, reasons } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let applied = self.add_to_tag(at, *points);
+                    let applied = self.add_to_tag(at, *points, &rule.decay, now);
                     let rule = self.rules.insert(rule);
                     let raw = *raw;
                     let reasons = reasons.with(LimitReason::Limit, applied != *points);
@@ -186,10 +188,10 @@ impl Books<'_> {
     }
 
     /// Adds points to a tag's score, inside the bound of every sum. Returns what was added.
-    fn add_to_tag(&mut self, at: usize, points: Points) -> Points {
-        let held = &mut self.state.tags[at];
-        let applied = within(held.points, points, -SUM_MAX, SUM_MAX);
-        held.points += applied;
+    fn add_to_tag(&mut self, at: usize, points: Points, decay: &Decay, now: Timestamp) -> Points {
+        let held = &mut self.state.tags[at].points;
+        let applied = within(held.at(now), points, -SUM_MAX, SUM_MAX);
+        held.add(applied, decay, now);
         applied
     }
 
@@ -205,7 +207,7 @@ impl Books<'_> {
                 // A level is what it is after a step (S30): a tag removed and set again in one step has been carried since before it.
                 let since = self.touch(tag, None).unwrap_or(now);
                 let first_contribution = self.state.booked;
-                let held = TagState { tag: tag.clone(), since, points: Points::ZERO, first_contribution };
+                let held = TagState { tag: tag.clone(), since, points: Sum::default(), first_contribution };
                 self.state.tags.insert(at, held);
                 Some(at)
             }

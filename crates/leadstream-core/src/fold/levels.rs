@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::contact::{FitPoints, Level, PlanState, QualifyState, SharedList, State, SubjectId};
+use crate::decay::Sum;
 use crate::derived::Reason;
 use crate::event::Value;
 use crate::expr::{LevelRef, LevelSubject, ScoreRef};
@@ -91,7 +92,7 @@ impl Stepper<'_> {
                 member_since: now,
                 counted: plan.verdicts.counted(),
                 active_before: None,
-                engagement: Points::ZERO,
+                engagement: Sum::default(),
                 first_contribution: self.state.booked,
                 fit: Points::ZERO,
                 fit_rules: SharedList::default(),
@@ -121,9 +122,29 @@ impl Stepper<'_> {
             self.settle_stage(index, now);
             self.settle_qualify(index, now);
         }
+        self.note_conditions(now);
         if self.buffers.edges.len() > 1 {
             // Tags by name, then by plan: stage, threshold. Stable, so that the stages passed through stay in their order.
             self.buffers.edges.sort_by(|a, b| emission_rank(&a.subject).cmp(&emission_rank(&b.subject)));
+        }
+    }
+
+    /// Notes the conditions that a score which decays meets between steps: they stay as they are until the next one (S30, S33).
+    fn note_conditions(&mut self, now: Timestamp) {
+        for held in &mut self.state.plans {
+            held.qualify.allowed = false;
+            held.stage.iter_mut().for_each(|stage| stage.may_advance = false);
+        }
+        if !self.state.decays() {
+            return;
+        }
+        let plans = self.plans;
+        for plan in plans.plans() {
+            let Some(at) = self.plan_at(plan).filter(|at| self.state.plans[*at].member) else { continue };
+            if let Some(qualify) = &plan.qualify {
+                self.state.plans[at].qualify.allowed = self.holds(plan, qualify, now);
+            }
+            self.note_next_stage(plan, at, now);
         }
     }
 
@@ -133,7 +154,8 @@ impl Stepper<'_> {
             let after = self.state.tag(&tag).is_some();
             if carried_since.is_some() != after {
                 let (old, new) = if after { (Level::None, Level::On) } else { (Level::On, Level::None) };
-                let score = Some((ScoreRef::Tag(tag.clone()), self.state.tag(&tag).map_or(Points::ZERO, |t| t.points)));
+                let score =
+                    Some((ScoreRef::Tag(tag.clone()), self.state.tag(&tag).map_or(Points::ZERO, |t| t.points.at(now))));
                 let (subject, reason) = (SubjectId::Tag(tag), Reason::Tag);
                 self.buffers.edges.push(Edge {
                     subject,
@@ -179,7 +201,7 @@ impl Stepper<'_> {
             }
             let held = &mut self.state.plans[at];
             held.member = false;
-            held.engagement = Points::ZERO;
+            held.engagement = Sum::default();
             no_fit(held);
             held.first_contribution = self.state.booked;
             let plan = held.plan;
@@ -227,7 +249,7 @@ impl Stepper<'_> {
             }
             return;
         };
-        let score = Scores { state: self.state, plans }.read(plan, &qualify.score);
+        let score = Scores { state: self.state, plans, now }.read(plan, &qualify.score);
         if held.on {
             if let Some(reason) = self.reason_to_release(plan, at, qualify, score, now) {
                 self.state.plans[at].qualify = switched(held, false, now);
@@ -345,5 +367,5 @@ fn no_fit(held: &mut PlanState) {
 /// A threshold that has just been switched.
 fn switched(held: QualifyState, on: bool, now: Timestamp) -> QualifyState {
     let last_on = if on { Some(now) } else { held.last_on };
-    QualifyState { on, since: Some(now), last_on, held: false }
+    QualifyState { on, since: Some(now), last_on, held: false, allowed: held.allowed }
 }

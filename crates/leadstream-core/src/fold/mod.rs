@@ -6,6 +6,7 @@
 mod announce;
 mod booking;
 mod checkpoints;
+mod crossing;
 mod departure;
 mod facts;
 mod levels;
@@ -378,9 +379,10 @@ fn plan_change_cause(timeline: &Timeline, contact: &Contact) -> DerivedCause {
 /// Whether a condition of a plan holds for a contact as it stands, between steps.
 pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &Expr) -> bool {
     let levels = levels::PreLevels::of(&contact.state);
+    let now = contact.state.tau.unwrap_or_default();
     let scope = facts::StepScope {
         contact: &contact.id,
-        view: Scores { state: &contact.state, plans },
+        view: Scores { state: &contact.state, plans, now },
         plan,
         event: None,
         history: facts::History {
@@ -389,7 +391,7 @@ pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &
             visible: contact.rows.len(),
             caches: &contact.facts,
         },
-        now: contact.state.tau.unwrap_or_default(),
+        now,
         levels: &levels,
     };
     when.eval_bool(&scope).unwrap_or(false)

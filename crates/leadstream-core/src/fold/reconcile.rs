@@ -41,7 +41,7 @@ impl Fold {
             let plan = plans.plans().iter().find(|plan| *plan.id == *subject.plan()).map(|plan| &**plan);
             let noted = self.noted.iter().find(|edge| edge.subject == subject && edge.new == new);
             let since = noted.map(|edge| edge.since).or_else(|| since(&contact.state, &subject)).unwrap_or(cause_time);
-            let scores = Scores { state: &contact.state, plans };
+            let scores = Scores { state: &contact.state, plans, now: tau };
             let (score, threshold, reason) = explain(scores, plan, &subject, &old, &new);
             let via = passed_through(plan, &old, &new);
             // No stage ranks as the first one, so between them nothing is told, as in order (S23, S37).
@@ -102,7 +102,7 @@ fn since(state: &State, subject: &SubjectId) -> Option<Timestamp> {
 fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &Level, new: &Level) -> Explained {
     match subject {
         SubjectId::Tag(tag) => {
-            let points = scores.state.tag(tag).map_or(Points::ZERO, |tag| tag.points);
+            let points = scores.read_tag(tag);
             (Some((ScoreRef::Tag(tag.clone()), points)), None, Reason::Tag)
         }
         SubjectId::Qualify(_) => match plan.and_then(|plan| Some((plan, plan.qualify.as_ref()?))) {

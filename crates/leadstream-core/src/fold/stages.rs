@@ -4,6 +4,7 @@
 //! stage, and leaving it for none, is not told.
 
 use crate::contact::{Level, StageState, SubjectId};
+use crate::decay::Sum;
 use crate::derived::Reason;
 use crate::expr::{Expr, ScoreRef};
 use crate::fold::levels::Edge;
@@ -44,7 +45,22 @@ impl Stepper<'_> {
         if !left {
             self.advance(plan, pipeline, at, present, now);
         }
-        self.arm(plan, pipeline, at);
+        self.arm(plan, pipeline, at, now);
+    }
+
+    /// Notes whether the conditions of the next stage let the contact in: between steps they stay as they are (S30).
+    pub(crate) fn note_next_stage(&mut self, plan: &Plan, at: usize, now: Timestamp) {
+        let Some(pipeline) = &plan.pipeline else { return };
+        let next = self.stage_place(pipeline, at).and_then(|place| pipeline.stages.get(place + 1));
+        let lets_in = next.is_some_and(|next| self.conditions_let_in(plan, next, now));
+        if let Some(stage) = &mut self.state.plans[at].stage {
+            stage.may_advance = lets_in;
+        }
+    }
+
+    fn conditions_let_in(&self, plan: &Plan, next: &Stage, now: Timestamp) -> bool {
+        next.enter_when.as_ref().is_none_or(|when| self.stage_condition(plan, when, now))
+            && !next.leave_when.as_ref().is_some_and(|when| self.stage_condition(plan, when, now))
     }
 
     /// The stage becomes none (S23): told, unless it was the first.
@@ -80,10 +96,10 @@ impl Stepper<'_> {
     }
 
     /// Notes that the score has reached what it must not fall below in this stage (S36).
-    fn arm(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize) {
+    fn arm(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, now: Timestamp) {
         let Some(place) = self.stage_place(pipeline, at) else { return };
         let Some(below) = pipeline.stages[place].leave_below else { return };
-        if self.stage_score(plan, pipeline) >= below
+        if self.stage_score(plan, pipeline, now) >= below
             && let Some(stage) = &mut self.state.plans[at].stage
         {
             stage.armed = true;
@@ -93,7 +109,7 @@ impl Stepper<'_> {
     fn leave(&mut self, plan: &Plan, pipeline: &Pipeline, at: usize, mut present: usize, now: Timestamp) -> bool {
         let mut left = false;
         loop {
-            self.arm(plan, pipeline, at);
+            self.arm(plan, pipeline, at, now);
             let Some(reason) = self.reason_to_leave(plan, pipeline, at, present, now) else { return left };
             let threshold = pipeline.stages[present].leave_below;
             self.go(plan, pipeline, at, Move { to: present - 1, threshold, reason, resting: true }, now);
@@ -118,7 +134,7 @@ impl Stepper<'_> {
         let held = plan_state.stage.as_ref()?;
         if held.armed
             && let Some(below) = stage.leave_below
-            && self.stage_score(plan, pipeline) < below
+            && self.stage_score(plan, pipeline, now) < below
         {
             return Some(Reason::Score);
         }
@@ -135,11 +151,8 @@ impl Stepper<'_> {
             if resting || pipeline.stages[present].is_final || (next.enter.is_none() && next.enter_when.is_none()) {
                 return;
             }
-            let score = self.stage_score(plan, pipeline);
-            let enters = next.enter.is_none_or(|enter| score >= enter)
-                && next.enter_when.as_ref().is_none_or(|when| self.stage_condition(plan, when, now))
-                && !next.leave_when.as_ref().is_some_and(|when| self.stage_condition(plan, when, now));
-            if !enters {
+            let score = self.stage_score(plan, pipeline, now);
+            if next.enter.is_some_and(|enter| score < enter) || !self.conditions_let_in(plan, next, now) {
                 return;
             }
             let reason = if next.enter.is_some() { Reason::Score } else { Reason::Condition };
@@ -158,8 +171,8 @@ impl Stepper<'_> {
     }
 
     /// The score that stages are entered and left by.
-    fn stage_score(&self, plan: &Plan, pipeline: &Pipeline) -> Points {
-        Scores { state: self.state, plans: self.plans }.read(plan, &pipeline.by)
+    fn stage_score(&self, plan: &Plan, pipeline: &Pipeline, now: Timestamp) -> Points {
+        Scores { state: self.state, plans: self.plans, now }.read(plan, &pipeline.by)
     }
 
     fn stage_condition(&self, plan: &Plan, when: &Expr, now: Timestamp) -> bool {
@@ -177,7 +190,7 @@ impl Stepper<'_> {
         now: Timestamp,
     ) {
         let by = plan.pipeline.as_ref().map_or(ScoreRef::Stage(None), |pipeline| pipeline.by.clone());
-        let score = Scores { state: self.state, plans: self.plans }.read(plan, &by);
+        let score = Scores { state: self.state, plans: self.plans, now }.read(plan, &by);
         let stage_first = self.state.plans[at].stage.as_ref().map(|stage| stage.first_contribution);
         let subject = SubjectId::Stage(plan.id);
         let score = Some((by, score));
@@ -211,6 +224,6 @@ impl Stepper<'_> {
 
 /// A stage just entered.
 fn entered(stage: &Stage, now: Timestamp, booked: u64, resting: bool) -> StageState {
-    let (stage, points) = (stage.name, Points::ZERO);
-    StageState { stage, entered: now, points, first_contribution: booked, armed: false, resting }
+    let (stage, points) = (stage.name, Sum::default());
+    StageState { stage, entered: now, points, first_contribution: booked, armed: false, resting, may_advance: false }
 }

@@ -218,7 +218,7 @@ impl Stepper<'_> {
 
     /// Whether a plan that is not in force any more still counts (S47).
     pub(crate) fn must_retire(&self, held: &PlanState) -> bool {
-        let counts = held.member || held.qualify.on || held.stage.is_some() || held.engagement != Points::ZERO;
+        let counts = held.member || held.qualify.on || held.stage.is_some() || !held.engagement.is_zero();
         counts && !self.plans.plans().iter().any(|plan| plan.key == held.key)
     }
 
@@ -400,7 +400,7 @@ impl Stepper<'_> {
     pub(crate) fn scope<'s>(&'s self, plan: &'s Plan, event: Option<&'s Event>, now: Timestamp) -> StepScope<'s> {
         StepScope {
             contact: self.contact,
-            view: Scores { state: self.state, plans: self.plans },
+            view: Scores { state: self.state, plans: self.plans, now },
             plan,
             event,
             history: History { departed: &self.departed, rows: self.rows, visible: self.visible, caches: self.caches },

@@ -2,8 +2,11 @@
 
 use crate::contact::{PlanState, RuleTable, State};
 use crate::derived::TimerKind;
+use crate::expr::ScoreRef;
+use crate::fold::crossing::Watched;
 use crate::fold::step::Timer;
-use crate::plan::{Pipeline, Plan, Rule, Trigger};
+use crate::plan::{Pipeline, Plan, PlanSet, Rearm, Rule, Trigger};
+use crate::points::Points;
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
 
@@ -36,7 +39,11 @@ fn next_of_plan(
         let due = next_idle(in_force, &plan.rules[rule_at], held, state, rules)?;
         Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
     });
-    let check = next_check(plan, held, state);
+    let check = if state.decays() {
+        Decaying { plans: &in_force.plans, plan, held, state }.next_check()
+    } else {
+        next_check(plan, held, state)
+    };
     let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: at, rule: 0 });
     idle.chain(check).min()
 }
@@ -81,4 +88,56 @@ fn next_leave_idle(pipeline: &Pipeline, held: &PlanState, state: &State) -> Opti
     }
     let quiet_since = present.entered.max(state.last_activity(held).unwrap_or(present.entered));
     Some(quiet_since + stage.leave_idle?)
+}
+
+/// A plan's levels where some points decay.
+#[derive(Clone, Copy)]
+struct Decaying<'a> {
+    plans: &'a PlanSet,
+    plan: &'a Plan,
+    held: &'a PlanState,
+    state: &'a State,
+}
+
+impl Decaying<'_> {
+    /// The next instant after the last step at which a level or the flag of a stage, read without a step, is another (S33).
+    fn next_check(self) -> Option<Timestamp> {
+        let tau = self.state.tau?;
+        let after = tau + Span::from_millis(1);
+        let stage = self.plan.pipeline.as_ref().and_then(|pipeline| self.next_of_stage(pipeline, after));
+        self.next_of_threshold(after).into_iter().chain(stage).min()
+    }
+
+    fn first(self, score: &ScoreRef, from: Timestamp, threshold: Points, above: bool) -> Option<Timestamp> {
+        Watched { state: self.state, plans: self.plans, plan: self.plan, score }.first(from, threshold, above)
+    }
+
+    fn next_of_threshold(self, after: Timestamp) -> Option<Timestamp> {
+        let qualify = self.plan.qualify.as_ref()?;
+        let held = &self.held.qualify;
+        if held.on {
+            return self.first(&qualify.score, after, qualify.release, false);
+        }
+        if !held.allowed || (qualify.rearm == Rearm::Never && held.last_on.is_some()) {
+            return None;
+        }
+        let ready = held.last_on.map_or(after, |last| after.max(last + qualify.cooldown));
+        self.first(&qualify.score, ready, qualify.at, true)
+    }
+
+    fn next_of_stage(self, pipeline: &Pipeline, after: Timestamp) -> Option<Timestamp> {
+        let present = self.held.stage.as_ref()?;
+        let place = pipeline.stages.iter().position(|stage| stage.name == present.stage)?;
+        let stage = &pipeline.stages[place];
+        let next =
+            pipeline.stages.get(place + 1).filter(|_| present.may_advance && !present.resting && !stage.is_final);
+        let enter = next.and_then(|next| next.enter);
+        let advance = enter.and_then(|enter| self.first(&pipeline.by, after, enter, true));
+        // The first stage is never left, and a final one by feedback only; the flag is kept all the same.
+        let is_left = place > 0 && !stage.is_final;
+        let below = stage.leave_below.filter(|_| !present.armed || is_left);
+        let leave = below.and_then(|below| self.first(&pipeline.by, after, below, !present.armed));
+        let idle = next_leave_idle(pipeline, self.held, self.state);
+        advance.into_iter().chain(leave).chain(idle).min()
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::decay::Decay;
 use crate::event::{Term, Verdict};
 use crate::expr::{Expr, ScoreRef};
 use crate::id::{Name, PlanVersion};
@@ -88,6 +89,7 @@ impl Rule {
             valid_from: None,
             valid_until: None,
             verdicts: None,
+            decay: Decay::None,
         }
     }
 }
@@ -119,6 +121,8 @@ pub struct Rule {
     pub valid_until: Option<Timestamp>,
     /// The rule's own policy for machine and suspect events; `None`: the plan's (S56).
     pub verdicts: Option<VerdictPolicies>,
+    /// How what it books loses its worth: its own decay, or the plan's (S20).
+    pub decay: Decay,
 }
 
 /// What makes a rule look at a contact.

@@ -92,7 +92,14 @@ fn idle_rules(plan: &Plan) -> Vec<u32> {
 
 fn names_of(plan: &Plan, rule: &Rule) -> RuleNames {
     let name = |dimension| {
-        Arc::new(RuleName { key: rule.key, plan: plan.id, rule: rule.id, version: plan.version, dimension })
+        Arc::new(RuleName {
+            key: rule.key,
+            plan: plan.id,
+            rule: rule.id,
+            version: plan.version,
+            dimension,
+            decay: rule.decay.clone(),
+        })
     };
     let tags = rule.tags.iter().map(|effect| name(Dimension::Tag(effect.tag.clone()))).collect();
     RuleNames { plan: name(Dimension::Plan), tags }

@@ -31,23 +31,26 @@ pub(crate) const PLAN: KeySet = KeySet {
         "pipeline",
         "facts",
         "verdicts",
+        "decay",
         "tests",
     ],
-    later: &["decay", "bands", "route", "actions", "feedback", "grade"],
+    later: &["bands", "route", "actions", "feedback", "grade"],
 };
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
     of: "a rule",
     keys: &[
         "id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times",
-        "verdicts",
+        "verdicts", "decay",
     ],
-    later: &["after", "unless", "matching", "within", "all", "in_order", "decay"],
+    later: &["after", "unless", "matching", "within", "all", "in_order"],
 };
 /// A cap.
 pub(crate) const CAP: KeySet = KeySet { of: "a cap", keys: &["points", "per"], later: &[] };
 /// A tag with points of its own.
 pub(crate) const TAG: KeySet = KeySet { of: "a tag", keys: &["tag", "points"], later: &[] };
+/// A decay.
+pub(crate) const DECAY: KeySet = KeySet { of: "a decay", keys: &["half_life", "linear", "expire", "step"], later: &[] };
 /// A fit rule.
 pub(crate) const FIT: KeySet = KeySet { of: "a fit rule", keys: &["id", "when", "points"], later: &[] };
 /// Limits.
@@ -83,9 +86,9 @@ pub(crate) const DERIVED: KeySet =
     KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag"], later: &[] };
 
 /// Every set of keys.
-pub(crate) const SETS: [&KeySet; 15] = [
-    &PLAN, &RULE, &CAP, &TAG, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST, &EXPECT,
-    &DERIVED,
+pub(crate) const SETS: [&KeySet; 16] = [
+    &PLAN, &RULE, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
+    &EXPECT, &DERIVED,
 ];
 
 impl Compiler<'_> {

@@ -4,6 +4,7 @@
 //! compiles to nothing and its neighbours go on, so that one run shows all mistakes. There is a plan only if there is no error.
 
 mod conditions;
+mod decay;
 mod effects;
 mod examples;
 mod expected;

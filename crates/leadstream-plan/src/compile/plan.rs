@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use leadstream_core::Word;
+use leadstream_core::decay::Decay;
 use leadstream_core::id::{Name, PlanVersion};
 use leadstream_core::plan::{FitRule, Limits, Plan, PointsOf, Rule, VerdictPolicies};
 
@@ -15,6 +16,13 @@ use crate::cel::{Facts, Place};
 use crate::code::Code;
 use crate::suggest;
 use crate::yaml::{Entry, Node, Span};
+
+/// What a plan says for all of its rules.
+pub(super) struct Head {
+    pub(super) time_zone: TimeZone,
+    pub(super) verdicts: VerdictPolicies,
+    pub(super) decay: Decay,
+}
 
 impl Compiler<'_> {
     /// Compiles the plan that a file's tree holds.
@@ -29,6 +37,7 @@ impl Compiler<'_> {
         let time_zone = value(entries, "time_zone").map_or(Some(TimeZone::UTC), |node| self.time_zone(node));
         let verdicts = VerdictPolicies::default();
         let verdicts = value(entries, "verdicts").map_or(Some(verdicts), |node| self.verdicts(node, verdicts));
+        let decay = value(entries, "decay").map_or(Some(Decay::None), |node| self.decay(node));
         if let Some(node) = value(entries, "facts") {
             self.facts(node);
         }
@@ -37,20 +46,24 @@ impl Compiler<'_> {
         let limits = value(entries, "limits").map_or(Some(Limits::default()), |node| self.limits(node));
         let mut names = Names::default();
         // A time zone that is wrong is reported once; the rules are checked all the same.
-        let head = (time_zone.clone().unwrap_or(TimeZone::UTC), verdicts.unwrap_or_default());
+        let head = Head {
+            time_zone: time_zone.clone().unwrap_or(TimeZone::UTC),
+            verdicts: verdicts.unwrap_or_default(),
+            decay: decay.unwrap_or_default(),
+        };
         let rules = value(entries, "rules").map_or(Some(Vec::new()), |node| self.rules(node, &head, &mut names));
         let fit = value(entries, "fit").map_or(Some(Vec::new()), |node| self.fit(node, &mut names));
         let (Some(rules), Some(fit), Some(limits)) = (rules, fit, limits) else {
             // What the plan can reach is not known: the threshold and the stages are still checked for everything else.
             self.levels(entries, &reach::Reach::unknown());
-            self.examples(entries, &head.0, &[]);
+            self.examples(entries, &head.time_zone, &[]);
             return Outcome { id, ..Outcome::default() };
         };
         self.check_size(root, entries, rules.len() + fit.len());
         let (qualify, pipeline) = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
         let stages = pipeline.iter().flatten().flat_map(|pipeline| &pipeline.stages);
         let stages: Vec<Word> = stages.map(|stage| stage.name).collect();
-        let tests = self.examples(entries, &head.0, &stages);
+        let tests = self.examples(entries, &head.time_zone, &stages);
         let facts = std::mem::take(&mut self.environment.facts);
         let plan = || {
             let (id, _) = id.clone()?;
@@ -109,7 +122,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn rules(&mut self, node: &Node, head: &(TimeZone, VerdictPolicies), names: &mut Names) -> Option<Vec<Rule>> {
+    fn rules(&mut self, node: &Node, head: &Head, names: &mut Names) -> Option<Vec<Rule>> {
         let items = self.list(
             node,
             "a list of rules",

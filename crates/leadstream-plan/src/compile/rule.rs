@@ -3,13 +3,14 @@
 use jiff::tz::TimeZone;
 use leadstream_core::Word;
 use leadstream_core::id::Name;
-use leadstream_core::plan::{OncePer, PointsOf, Rule, Trigger, VerdictPolicies};
+use leadstream_core::plan::{OncePer, PointsOf, Rule, Trigger};
 use leadstream_core::points::Points;
 use leadstream_core::time::Timestamp;
 
 use super::Compiler;
 use super::keys::{self, entry, value};
 use super::names::Names;
+use super::plan::Head;
 use super::values::present;
 use crate::cel::Place;
 use crate::code::Code;
@@ -29,8 +30,8 @@ const IDLE_KEYS: [&str; 2] = ["every", "times"];
 const EVENT_KEYS: [&str; 2] = ["once_per", "verdicts"];
 
 impl Compiler<'_> {
-    /// Compiles one rule. `head` is the plan's time zone and policies.
-    pub(super) fn rule(&mut self, node: &Node, head: &(TimeZone, VerdictPolicies), names: &mut Names) -> Option<Rule> {
+    /// Compiles one rule.
+    pub(super) fn rule(&mut self, node: &Node, head: &Head, names: &mut Names) -> Option<Rule> {
         let entries = self.entries(node, &keys::RULE)?;
         let id = self.rule_id(node, entries, names);
         let trigger = self.trigger(node, entries);
@@ -40,8 +41,9 @@ impl Compiler<'_> {
             .map_or(Some(PointsOf::Fixed(Points::ZERO)), |points| self.points_of(points, place));
         let once_per = value(entries, "once_per").map(|once| self.once_per(once, place));
         let cap = value(entries, "cap").map(|cap| self.cap(cap, points.as_ref()));
-        let valid = value(entries, "valid").map_or(Some((None, None)), |valid| self.valid(valid, &head.0));
-        let verdicts = value(entries, "verdicts").map(|verdicts| self.verdicts(verdicts, head.1));
+        let valid = value(entries, "valid").map_or(Some((None, None)), |valid| self.valid(valid, &head.time_zone));
+        let verdicts = value(entries, "verdicts").map(|verdicts| self.verdicts(verdicts, head.verdicts));
+        let decay = value(entries, "decay").map_or(Some(head.decay.clone()), |decay| self.decay(decay));
         let (tags, untag) = self.tag_effects(entries);
         let points = points?;
         let (tags, untag) = (tags?, untag?);
@@ -69,6 +71,7 @@ impl Compiler<'_> {
             valid_from,
             valid_until,
             verdicts: present(verdicts)?,
+            decay: decay?,
         })
     }
 

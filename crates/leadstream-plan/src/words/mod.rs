@@ -16,7 +16,7 @@ use crate::compile::{Options, compile, value};
 use crate::load::Source;
 use crate::sink::Sink;
 use crate::yaml::{self, Content, Entry, Node};
-use phrase::as_written;
+use phrase::{as_written, decay};
 
 pub use change::{Difference, compare};
 
@@ -125,8 +125,8 @@ impl Words {
 const TESTS: &str = "tests";
 
 /// Keys that have sentences of their own, or say nothing about scores.
-const TOLD: [&str; 10] =
-    ["plan", "members", "global", "time_zone", "rules", "fit", "limits", "qualify", "pipeline", "facts"];
+const TOLD: [&str; 11] =
+    ["plan", "members", "global", "time_zone", "rules", "fit", "limits", "qualify", "pipeline", "facts", "decay"];
 
 fn head(entries: &[Entry]) -> Vec<Line> {
     let members = value(entries, "members").map_or_else(
@@ -135,14 +135,17 @@ fn head(entries: &[Entry]) -> Vec<Line> {
     );
     let is_global = value(entries, "global").is_some_and(|global| as_written(global).eq_ignore_ascii_case("true"));
     let zone = value(entries, "time_zone").map_or_else(|| "UTC".to_owned(), as_written);
-    vec![
+    let decay = value(entries, "decay")
+        .map(|node| Line::new("decay", format!("points of rules, unless a rule says otherwise: {}", decay(node))));
+    let lines = vec![
         Line::new("members", members),
         Line::new(
             "global",
             if is_global { "its score counts in the contact's global score" } else { "its score stands for itself" },
         ),
         Line::new("time zone", format!("days, weeks and months begin and end in {zone}")),
-    ]
+    ];
+    lines.into_iter().chain(decay).collect()
 }
 
 fn facts(entries: &[Entry]) -> Vec<Line> {

@@ -64,3 +64,27 @@ pub(super) fn either(node: &Node) -> String {
         _ => words.concat(),
     }
 }
+
+/// How points lose their worth.
+pub(super) fn decay(node: &Node) -> String {
+    let Content::Mapping(ways) = &node.content else { return "keeping their worth".to_owned() };
+    let way = |way: &crate::yaml::Entry| match way.key.as_str() {
+        "half_life" => format!("losing half of their worth in {}", span(&as_written(&way.value))),
+        "linear" => format!("losing their worth evenly over {}", span(&as_written(&way.value))),
+        "expire" => format!("worth nothing after {}", span(&as_written(&way.value))),
+        "step" => steps(&way.value),
+        other => format!("{other}: {}", as_written(&way.value)),
+    };
+    ways.iter().map(way).collect::<Vec<_>>().join(", ")
+}
+
+fn steps(node: &Node) -> String {
+    let Content::Sequence(steps) = &node.content else { return as_written(node) };
+    let step = |step: &Node| match &step.content {
+        Content::Sequence(parts) if parts.len() == 2 => {
+            format!("{} percent after {}", as_written(&parts[1]), span(&as_written(&parts[0])))
+        }
+        _ => as_written(step),
+    };
+    format!("worth {}", steps.iter().map(step).collect::<Vec<_>>().join(", "))
+}

@@ -1,7 +1,7 @@
 //! Sentences of rules and fit rules.
 
 use super::Line;
-use super::phrase::{amount, as_written, either, is_span, points, span};
+use super::phrase::{amount, as_written, decay, either, is_span, points, span};
 use crate::compile::value;
 use crate::yaml::{Content, Entry, Node};
 
@@ -9,8 +9,9 @@ use crate::yaml::{Content, Entry, Node};
 const TIMES_DEFAULT: &str = "12";
 
 /// Keys that the sentence of a rule tells.
-const TOLD: [&str; 13] =
-    ["id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times"];
+const TOLD: [&str; 14] = [
+    "id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times", "decay",
+];
 
 /// A rule: what makes it fire, what it gives, and how often.
 pub(super) fn sentence(entries: &[Entry]) -> Line {
@@ -19,6 +20,7 @@ pub(super) fn sentence(entries: &[Entry]) -> Line {
     clauses.extend(value(entries, "cap").map(cap));
     clauses.extend(value(entries, "once_per").map(|once| once_per(&as_written(once))));
     clauses.extend(value(entries, "valid").map(valid));
+    clauses.extend(value(entries, "decay").map(decay));
     let others = entries.iter().filter(|entry| !TOLD.contains(&entry.key.as_str()));
     clauses.extend(others.map(|entry| format!("{}: {}", entry.key, as_written(&entry.value))));
     Line::new(&id, clauses.join(", "))

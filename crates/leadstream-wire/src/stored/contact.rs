@@ -16,9 +16,19 @@ use super::bytes::{ByteReader, put_number};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
+use super::sums::{base_of, forget_sums, put_sums, read_sums};
 use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
+
+/// What an image holds beside what every contact has.
+mod image {
+    /// Rows have left for a base.
+    pub(super) const BASED: u8 = 1;
+    /// Some points lose their worth: what does stands at the end.
+    pub(super) const DECAYING: u8 = 1 << 1;
+    pub(super) const ALL: u8 = BASED | DECAYING;
+}
 
 /// What of a change's contact did not only grow.
 mod past {
@@ -26,7 +36,9 @@ mod past {
     pub(super) const DEPARTED: u8 = 1;
     /// Rows and bookings at the end were made anew, as by a late event.
     pub(super) const CUT: u8 = 1 << 1;
-    pub(super) const ALL: u8 = DEPARTED | CUT;
+    /// Some points lose their worth: what does, in base and state, stands at the end.
+    pub(super) const DECAYING: u8 = 1 << 2;
+    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -68,7 +80,9 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     put_rules(contact, 0, &mut writer);
     put_rows(contact, 0, &mut writer);
     let blank = State::default();
-    writer.byte(u8::from(contact.base.is_some()));
+    let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
+    let decays = base_decays || contact.state.decays();
+    writer.byte(if contact.base.is_some() { image::BASED } else { 0 } | if decays { image::DECAYING } else { 0 });
     if let Some(base) = &contact.base {
         put_order(base.boundary, &mut writer);
         put_state(&base.state, &blank, Beside::default(), &mut writer);
@@ -77,6 +91,37 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     put_contributions(contact, 0, &mut writer);
     put_state(&contact.state, &blank, beside(contact), &mut writer);
     put_announced(&contact.announced, &Announced::default(), &mut writer);
+    if decays {
+        put_all_sums(contact, &mut writer);
+    }
+}
+
+/// Appends what decays in base and state.
+fn put_all_sums(contact: &Contact, writer: &mut FormWriter<'_>) {
+    for state in contact.base.iter().map(|base| &base.state).chain([&contact.state]) {
+        writer.base = base_of(state);
+        put_sums(state, writer);
+    }
+}
+
+/// Forgets what decayed before in base and state.
+fn forget_all_sums(contact: &mut Contact) {
+    if let Some(base) = contact.base.as_mut().filter(|base| base.state.decays()) {
+        forget_sums(&mut Arc::make_mut(base).state);
+    }
+    if contact.state.decays() {
+        forget_sums(&mut contact.state);
+    }
+}
+
+/// Reads what decays in base and state.
+fn read_all_sums(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let base = contact.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
+    for state in base.into_iter().chain([&mut contact.state]) {
+        reader.base = base_of(state);
+        read_sums(state, reader)?;
+    }
+    Ok(())
 }
 
 /// Reads an image whose words are kept elsewhere.
@@ -88,7 +133,8 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     let mut contact = Contact::new(id);
     read_rules(&mut contact, &mut reader)?;
     read_rows(&mut contact, &mut reader)?;
-    if reader.flags(1)? == 1 {
+    let parts = reader.flags(image::ALL)?;
+    if parts & image::BASED != 0 {
         let boundary = read_order(&mut reader)?;
         let mut state = State::default();
         read_state(&mut state, Beside::default(), &mut reader)?;
@@ -98,6 +144,9 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     read_contributions(&mut contact, &mut reader)?;
     read_state_of(&mut contact, &mut reader)?;
     read_announced(&mut contact.announced, &mut reader)?;
+    if parts & image::DECAYING != 0 {
+        read_all_sums(&mut contact, &mut reader)?;
+    }
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
@@ -145,8 +194,14 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let mut writer = FormWriter { bytes, words, base: Default::default() };
     put_rules(contact, rules.before, &mut writer);
     let departed = contact.base.as_ref().filter(|base| !since.base().is_some_and(|before| Arc::ptr_eq(before, base)));
+    let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
+    let decays = base_decays || contact.state.decays();
     let is_cut = rows.is_cut() || bookings.is_cut();
-    writer.byte(if departed.is_some() { past::DEPARTED } else { 0 } | if is_cut { past::CUT } else { 0 });
+    writer.byte(
+        if departed.is_some() { past::DEPARTED } else { 0 }
+            | if is_cut { past::CUT } else { 0 }
+            | if decays { past::DECAYING } else { 0 },
+    );
     if let Some(base) = departed {
         writer.number(rows.left as u64);
         writer.number(bookings.left as u64);
@@ -164,6 +219,9 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let beside = Beside { rules_anew: is_cut, ..beside(contact) };
     put_state(&contact.state, since.state(), beside, &mut writer);
     put_announced(&contact.announced, since.announced(), &mut writer);
+    if decays {
+        put_all_sums(contact, &mut writer);
+    }
 }
 
 /// Brings a contact to the state of which a change was written.
@@ -189,6 +247,11 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     read_contributions(contact, &mut reader)?;
     read_state_of(contact, &mut reader)?;
     read_announced(&mut contact.announced, &mut reader)?;
+    if past & past::DECAYING != 0 {
+        read_all_sums(contact, &mut reader)?;
+    } else {
+        forget_all_sums(contact);
+    }
     contact.facts = Default::default();
     contact.checkpoints = Default::default();
     if !reader.bytes.is_empty() {

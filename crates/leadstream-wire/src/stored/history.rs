@@ -8,17 +8,21 @@ use std::sync::Arc;
 use leadstream_core::contact::{
     Cause, Contribution, Dimension, LimitReasons, RowParts, RowText, RuleName, split_value,
 };
+use leadstream_core::decay::Decay;
 use leadstream_core::{Contact, EventKind, Name, PlanVersion, Points, Timestamp, Uid, Verdict};
 
 use super::StoredError;
 use super::bytes::{put_number, put_signed};
 use super::form::{FormReader, FormWriter};
+use super::sums::{put_decay, read_decay};
 
 /// The code of a rule's entry: its score, and whether the plan's version follows; else it is that of the entry before.
 mod entry {
     pub(super) const OF_TAG: u8 = 1;
     pub(super) const VERSION: u8 = 1 << 1;
-    pub(super) const ALL: u8 = OF_TAG | VERSION;
+    /// Its bookings lose their worth, in the way that follows.
+    pub(super) const DECAY: u8 = 1 << 2;
+    pub(super) const ALL: u8 = OF_TAG | VERSION | DECAY;
 }
 
 pub(super) fn put_rules(contact: &Contact, from: usize, writer: &mut FormWriter<'_>) {
@@ -27,6 +31,7 @@ pub(super) fn put_rules(contact: &Contact, from: usize, writer: &mut FormWriter<
     for name in contact.rules.iter().skip(from) {
         let mut code = if version == Some(name.version) { 0 } else { entry::VERSION };
         code |= if name.dimension == Dimension::Plan { 0 } else { entry::OF_TAG };
+        code |= if name.decay == Decay::None { 0 } else { entry::DECAY };
         writer.byte(code);
         writer.word(name.plan);
         writer.word(name.rule);
@@ -35,6 +40,9 @@ pub(super) fn put_rules(contact: &Contact, from: usize, writer: &mut FormWriter<
         }
         if let Dimension::Tag(tag) = &name.dimension {
             writer.text(tag);
+        }
+        if name.decay != Decay::None {
+            put_decay(&name.decay, writer);
         }
         version = Some(name.version);
     }
@@ -54,8 +62,9 @@ pub(super) fn read_rules(contact: &mut Contact, reader: &mut FormReader<'_>) -> 
             0 => Dimension::Plan,
             _ => Dimension::Tag(Arc::from(reader.bytes.text()?)),
         };
+        let decay = if code & entry::DECAY == 0 { Decay::None } else { read_decay(reader)? };
         let key = Name::of_pair(&plan, &rule);
-        contact.rules.push(shared(RuleName { key, plan, rule, version, dimension }));
+        contact.rules.push(shared(RuleName { key, plan, rule, version, dimension, decay }));
     }
     Ok(())
 }

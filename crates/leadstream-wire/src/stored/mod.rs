@@ -12,6 +12,7 @@ mod history;
 pub mod plans;
 pub mod redo;
 mod state;
+mod sums;
 mod words;
 
 pub use words::{Dictionary, Vocabulary};

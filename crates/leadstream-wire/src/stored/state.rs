@@ -6,6 +6,7 @@ use leadstream_core::contact::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
     SharedList, StageState, State, TagState,
 };
+use leadstream_core::decay::Sum;
 use leadstream_core::plan::CountedVerdicts;
 use leadstream_core::{Name, Timestamp, Uid, Verdict};
 
@@ -265,7 +266,7 @@ fn read_attribute(reader: &mut FormReader<'_>) -> Result<Attribute, StoredError>
 fn put_tag(tag: &TagState, writer: &mut FormWriter<'_>) {
     writer.text(&tag.tag);
     writer.instant(tag.since);
-    writer.points(tag.points);
+    writer.points(tag.points.fixed);
     writer.number(tag.first_contribution);
 }
 
@@ -273,7 +274,7 @@ fn read_tag(reader: &mut FormReader<'_>) -> Result<TagState, StoredError> {
     Ok(TagState {
         tag: Arc::from(reader.bytes.text()?),
         since: reader.instant()?,
-        points: reader.points()?,
+        points: Sum::new(reader.points()?, Vec::new()),
         first_contribution: reader.bytes.number()?,
     })
 }
@@ -304,7 +305,7 @@ fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
     if let Some(instant) = plan.active_before {
         writer.instant(instant);
     }
-    writer.points(plan.engagement);
+    writer.points(plan.engagement.fixed);
     writer.number(plan.first_contribution);
     writer.points(plan.fit);
     writer.list(&plan.fit_rules, |fit, writer| {
@@ -316,7 +317,7 @@ fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
     if let Some(stage) = &plan.stage {
         writer.word(stage.stage);
         writer.instant(stage.entered);
-        writer.points(stage.points);
+        writer.points(stage.points.fixed);
         writer.number(stage.first_contribution);
         writer.byte(u8::from(stage.armed) | u8::from(stage.resting) << 1);
     }
@@ -329,12 +330,13 @@ fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
     let has = |bit| flags & bit != 0;
     let member_since = reader.instant()?;
     let active_before = if has(plan_flag::ACTIVE_BEFORE) { Some(reader.instant()?) } else { None };
-    let engagement = reader.points()?;
+    let engagement = Sum::new(reader.points()?, Vec::new());
     let first_contribution = reader.bytes.number()?;
     let fit = reader.points()?;
     let fit_rules = reader.list(|reader| Ok(FitPoints { rule: reader.word()?, points: reader.points()? }))?;
     let (since, last_on) = (reader.optional_instant()?, reader.optional_instant()?);
-    let qualify = QualifyState { on: has(plan_flag::QUALIFIED), since, last_on, held: has(plan_flag::HELD) };
+    let qualify =
+        QualifyState { on: has(plan_flag::QUALIFIED), since, last_on, held: has(plan_flag::HELD), allowed: false };
     let stage = if has(plan_flag::STAGE) { Some(read_stage(reader)?) } else { None };
     Ok(PlanState {
         plan,
@@ -354,10 +356,12 @@ fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
 }
 
 fn read_stage(reader: &mut FormReader<'_>) -> Result<StageState, StoredError> {
-    let (stage, entered, points) = (reader.word()?, reader.instant()?, reader.points()?);
+    let (stage, entered) = (reader.word()?, reader.instant()?);
+    let points = Sum::new(reader.points()?, Vec::new());
     let first_contribution = reader.bytes.number()?;
     let flags = reader.flags(3)?;
-    Ok(StageState { stage, entered, points, first_contribution, armed: flags & 1 != 0, resting: flags & 2 != 0 })
+    let (armed, resting) = (flags & 1 != 0, flags & 2 != 0);
+    Ok(StageState { stage, entered, points, first_contribution, armed, resting, may_advance: false })
 }
 
 /// How facts are written.

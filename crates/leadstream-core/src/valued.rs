@@ -1,0 +1,52 @@
+//! Bookings with what they are worth at an instant, so that they add up to the sum they were booked in (S21).
+
+use crate::contact::{Cause, Contact, Contribution};
+use crate::decay::{Decay, Exact, Sum};
+use crate::points::Points;
+use crate::time::Timestamp;
+
+/// A booking with its worth.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Valued<'a> {
+    pub(crate) booked: &'a Contribution,
+    /// What it is shown to be worth: with all others it adds up to the sum.
+    pub(crate) value: Points,
+    /// What it is worth exactly.
+    pub(crate) exact: Exact,
+}
+
+/// The bookings of a sum with their worth, and what the base holds of the sum.
+pub(crate) fn valued<'a>(
+    contact: &Contact,
+    sum: &Sum,
+    booked: Vec<&'a Contribution>,
+    now: Timestamp,
+) -> (Vec<Valued<'a>>, Points) {
+    let decay_of = |booked: &Contribution| contact.rules.get(booked.rule).map_or(&Decay::None, |rule| &rule.decay);
+    let alone = |booked: &'a Contribution| {
+        let exact = decay_of(booked).worth(booked.applied, booked.time, now);
+        Valued { booked, value: Points::ZERO, exact }
+    };
+    let mut all: Vec<Valued<'a>> = booked.into_iter().map(alone).collect();
+    let mut fixed = Points::ZERO;
+    for valued in all.iter_mut().filter(|valued| *decay_of(valued.booked) == Decay::None) {
+        valued.value = valued.booked.applied;
+        fixed += valued.value;
+    }
+    let mut base = sum.fixed - fixed;
+    for group in sum.groups() {
+        let places: Vec<usize> = (0..all.len()).filter(|at| *decay_of(all[*at].booked) == group.decay).collect();
+        let bookings: Vec<_> = places.iter().map(|at| (all[*at].booked.time, all[*at].booked.applied)).collect();
+        let tie = |at: usize| {
+            let booked = all[places[at]].booked;
+            let uid = if let Cause::Event(uid) = booked.cause { Some(uid) } else { None };
+            (booked.time, uid, contact.rules.get(booked.rule).map(|rule| rule.rule.as_str()))
+        };
+        let (shown, rest) = group.shown(&bookings, now, contact.base.is_some(), tie);
+        for (at, value) in places.into_iter().zip(shown) {
+            all[at].value = value;
+        }
+        base += rest;
+    }
+    (all, base)
+}
