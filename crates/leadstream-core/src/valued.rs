@@ -1,9 +1,10 @@
 //! Bookings with what they are worth at an instant, so that they add up to the sum they were booked in (S21).
 
 use crate::contact::{Cause, Contact, Contribution};
-use crate::decay::{Decay, Exact, Sum};
+use crate::decay::{Decay, Exact, Group, Sum};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// A booking with its worth.
 #[derive(Clone, Copy, Debug)]
@@ -34,8 +35,12 @@ pub(crate) fn valued<'a>(
         fixed += valued.value;
     }
     let mut base = sum.fixed - fixed;
+    let is_of = |group: &Group, booked: &Contribution| {
+        let rule = contact.rules.get(booked.rule);
+        rule.is_some_and(|rule| rule.decay == group.decay && (group.plan == Word::EMPTY || rule.plan == group.plan))
+    };
     for group in sum.groups() {
-        let places: Vec<usize> = (0..all.len()).filter(|at| *decay_of(all[*at].booked) == group.decay).collect();
+        let places: Vec<usize> = (0..all.len()).filter(|at| is_of(group, all[*at].booked)).collect();
         let bookings: Vec<_> = places.iter().map(|at| (all[*at].booked.time, all[*at].booked.applied)).collect();
         let tie = |at: usize| {
             let booked = all[places[at]].booked;

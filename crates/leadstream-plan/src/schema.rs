@@ -172,7 +172,7 @@ pub(crate) struct DecayWay {
     expire: Option<Duration>,
     /// Ages, rising, with the percent that is kept from then on, falling.
     #[schemars(default, length(min = 1))]
-    step: Option<Vec<(Duration, u8)>>,
+    step: Option<Vec<(Duration, f64)>>,
 }
 
 /// The most that a rule gives or takes.

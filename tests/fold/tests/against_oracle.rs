@@ -204,6 +204,12 @@ proptest! {
     }
 
     #[test]
+    fn the_fold_and_the_oracle_agree_where_points_decay_s20_s21_s33(case in case(&Profile::decay())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
     fn l1_the_order_of_arrival_does_not_matter(
         (case, other) in case(&Profile::usual()).prop_flat_map(|case| (Just(case.clone()), shuffled(&case)))
     ) {

@@ -4,15 +4,18 @@
 //! other ways keep their bookings until they are worth nothing.
 
 use crate::decay::tables::power;
-use crate::decay::{Decay, Exact};
+use crate::decay::{Decay, Exact, Step};
 use crate::points::Points;
 use crate::time::{Span, Timestamp};
+use crate::word::Word;
 
 /// Bookings of one kind of decay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// How they lose their worth; never [`Decay::None`].
     pub decay: Decay,
+    /// The plan that booked them, where several book in one sum; else empty.
+    pub plan: Word,
     /// What there is of them.
     pub worth: Worth,
 }
@@ -62,13 +65,13 @@ const HALF_LIVES_MAX: i64 = 75;
 
 impl Group {
     /// An empty group; `None` for [`Decay::None`], which needs none.
-    pub fn new(decay: &Decay) -> Option<Group> {
+    pub fn new(decay: &Decay, plan: Word) -> Option<Group> {
         let worth = match decay {
             Decay::None => return None,
             Decay::HalfLife(_) => Worth::Halving { frame: 0, weight: 0 },
             Decay::Linear(_) | Decay::Steps(_) => Worth::Parts(Vec::new()),
         };
-        Some(Group { decay: decay.clone(), worth })
+        Some(Group { decay: decay.clone(), plan, worth })
     }
 
     /// Adds a booking at an instant that is no earlier than any before.
@@ -172,10 +175,9 @@ impl Decay {
     fn end(&self) -> Span {
         match self {
             Decay::Linear(span) => *span,
-            Decay::Steps(steps) => steps
-                .iter()
-                .find(|step| step.keep_percent == 0)
-                .map_or(Span::from_millis(i64::MAX / 4), |step| step.age),
+            Decay::Steps(steps) => {
+                steps.iter().find(|step| step.keep == 0).map_or(Span::from_millis(i64::MAX / 4), |step| step.age)
+            }
             Decay::None | Decay::HalfLife(_) => Span::from_millis(i64::MAX / 4),
         }
     }
@@ -197,7 +199,7 @@ impl Decay {
             }
             Decay::Steps(steps) => {
                 let reached = steps.iter().rev().find(|step| age >= step.age);
-                (i128::from(reached.map_or(100, |step| step.keep_percent)), 100)
+                (i128::from(reached.map_or(Step::ALL, |step| step.keep)), i128::from(Step::ALL))
             }
             Decay::None | Decay::HalfLife(_) => (1, 1),
         }
@@ -212,7 +214,6 @@ fn rounded(numerator: i128, denominator: i128) -> Points {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decay::Step;
 
     const DAY: i64 = 86_400_000;
 
@@ -221,7 +222,7 @@ mod tests {
     }
 
     fn group(decay: &Decay, booked: &[(i64, i64)]) -> Group {
-        let mut group = Group::new(decay).unwrap();
+        let mut group = Group::new(decay, Word::EMPTY).unwrap();
         booked.iter().for_each(|(millis, points)| group.add(Points::whole(*points), at(*millis)));
         group
     }
@@ -255,7 +256,7 @@ mod tests {
         let linear = group(&Decay::Linear(Span::days(10)), &[(0, 10), (5 * DAY, -4)]);
         let values: Vec<i64> = [5, 6, 10, 12, 15, 99].map(|day| thousandths(&linear, day * DAY)).to_vec();
         assert_eq!(values, [1_000, 400, -2_000, -1_200, 0, 0]);
-        let steps = [(7, 50), (14, 0)].map(|(days, keep_percent)| Step { age: Span::days(days), keep_percent });
+        let steps = [(7, 50_000), (14, 0)].map(|(days, keep)| Step { age: Span::days(days), keep });
         let stepped = group(&Decay::Steps(steps.into()), &[(0, 3)]);
         assert_eq!([0, 7 * DAY - 1, 7 * DAY, 14 * DAY].map(|t| thousandths(&stepped, t)), [3_000, 3_000, 1_500, 0]);
         let expiring = group(&Decay::expire(Span::days(1)), &[(0, 3), (DAY - 1, 2)]);
@@ -266,7 +267,7 @@ mod tests {
     #[test]
     fn a_sum_is_rounded_once_and_not_each_part_s21() {
         // A third of a thousandth three times.
-        let mut group = Group::new(&Decay::Linear(Span::from_millis(3))).unwrap();
+        let mut group = Group::new(&Decay::Linear(Span::from_millis(3)), Word::EMPTY).unwrap();
         (0..3).for_each(|_| group.add(Points::from_thousandths(1), at(0)));
         assert_eq!(thousandths(&group, 2), 1);
     }
@@ -277,8 +278,8 @@ mod tests {
             Decay::HalfLife(Span::from_millis(60_000)),
             Decay::Linear(Span::from_millis(100_000)),
             Decay::Steps(
-                [(10_000, 60), (50_000, 5)]
-                    .map(|(age, keep_percent)| Step { age: Span::from_millis(age), keep_percent })
+                [(10_000, 60_000), (50_000, 5_500)]
+                    .map(|(age, keep)| Step { age: Span::from_millis(age), keep })
                     .into(),
             ),
         ];

@@ -34,13 +34,18 @@ pub enum Decay {
 pub struct Step {
     /// From this age on.
     pub age: Span,
-    /// So many percent of the points are kept, 0 to 100.
-    pub keep_percent: u8,
+    /// What is kept of the points, in thousandths of a percent: 0 to [`Step::ALL`].
+    pub keep: u32,
+}
+
+impl Step {
+    /// All of the points, in thousandths of a percent.
+    pub const ALL: u32 = 100_000;
 }
 
 impl Decay {
     /// Everything at once, after a span.
     pub fn expire(after: Span) -> Decay {
-        Decay::Steps(Arc::new([Step { age: after, keep_percent: 0 }]))
+        Decay::Steps(Arc::new([Step { age: after, keep: 0 }]))
     }
 }

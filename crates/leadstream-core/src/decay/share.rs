@@ -87,7 +87,8 @@ impl Group {
         }
         let mut shown: Vec<i64> = exact.iter().map(|part| part.whole()).collect();
         let mut order: Vec<usize> = (0..exact.len()).collect();
-        let key = |at: usize| (at >= bookings.len(), (at < bookings.len()).then(|| tie(at)));
+        // The rest goes first: it was booked before them.
+        let key = |at: usize| (at < bookings.len()).then(|| tie(at));
         order.sort_by(|one, other| {
             exact[*other].fraction().cmp(&exact[*one].fraction()).then_with(|| key(*one).cmp(&key(*other)))
         });
@@ -119,7 +120,7 @@ mod tests {
             (at(2), Points::from_thousandths(-5)),
         ];
         for decay in [Decay::Linear(Span::from_millis(7)), Decay::HalfLife(Span::from_millis(60_000))] {
-            let mut group = Group::new(&decay).unwrap();
+            let mut group = Group::new(&decay, crate::word::Word::EMPTY).unwrap();
             bookings.iter().for_each(|(time, applied)| group.add(*applied, *time));
             for now in 2..9 {
                 let (shown, rest) = group.shown(&bookings, at(now), false, |place| place);

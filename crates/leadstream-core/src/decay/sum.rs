@@ -3,6 +3,7 @@
 use crate::decay::{Decay, Group};
 use crate::points::Points;
 use crate::time::Timestamp;
+use crate::word::Word;
 
 /// Points that were booked in one score. Without decay it holds no memory of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,15 +25,16 @@ impl Sum {
         self.groups.as_ref().map_or(&[], |groups| groups)
     }
 
-    /// Adds a booking at an instant that is no earlier than any before.
-    pub fn add(&mut self, applied: Points, decay: &Decay, now: Timestamp) {
-        let Some(blank) = Group::new(decay) else {
+    /// Adds a booking at an instant that is no earlier than any before. Where several plans book in one sum, each has groups of its own: `plan`, else empty.
+    pub fn add(&mut self, applied: Points, decay: &Decay, plan: Word, now: Timestamp) {
+        let Some(blank) = Group::new(decay, plan) else {
             self.fixed = (self.fixed + applied).saturated();
             return;
         };
         let groups = self.groups.get_or_insert_default();
-        groups.retain(|group| group.decay == *decay || !group.is_over(now));
-        let at = groups.iter().position(|group| group.decay == *decay).unwrap_or_else(|| {
+        let is_it = |group: &Group| group.decay == *decay && group.plan == plan;
+        groups.retain(|group| is_it(group) || !group.is_over(now));
+        let at = groups.iter().position(is_it).unwrap_or_else(|| {
             groups.push(blank);
             groups.len() - 1
         });

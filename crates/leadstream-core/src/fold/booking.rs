@@ -134,9 +134,9 @@ impl Books<'_> {
 
     fn add(&mut self, plan_at: usize, applied: Points, decay: &Decay, now: Timestamp) {
         let held = &mut self.state.plans[plan_at];
-        held.engagement.add(applied, decay, now);
+        held.engagement.add(applied, decay, Word::EMPTY, now);
         if let Some(stage) = &mut held.stage {
-            stage.points.add(applied, decay, now);
+            stage.points.add(applied, decay, Word::EMPTY, now);
             stage.resting &= applied == Points::ZERO;
         }
     }
@@ -157,7 +157,7 @@ impl Books<'_> {
                 }
                 TagOperation::Give { tag, points } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let applied = self.add_to_tag(at, *points, &Decay::None, now);
+                    let applied = self.add_to_tag(at, *points, (&Decay::None, Word::EMPTY), now);
                     let rule = self.rules.insert(&Arc::new(RuleName {
                         key: Name::of_pair("", ""),
                         plan: Word::EMPTY,
@@ -171,7 +171,7 @@ impl Books<'_> {
                 }
                 TagOperation::Book { rule, tag, points, raw, reasons } => {
                     let Some(at) = self.carry(tag, now) else { continue };
-                    let applied = self.add_to_tag(at, *points, &rule.decay, now);
+                    let applied = self.add_to_tag(at, *points, (&rule.decay, rule.plan), now);
                     let rule = self.rules.insert(rule);
                     let raw = *raw;
                     let reasons = reasons.with(LimitReason::Limit, applied != *points);
@@ -188,10 +188,10 @@ impl Books<'_> {
     }
 
     /// Adds points to a tag's score, inside the bound of every sum. Returns what was added.
-    fn add_to_tag(&mut self, at: usize, points: Points, decay: &Decay, now: Timestamp) -> Points {
+    fn add_to_tag(&mut self, at: usize, points: Points, booked: (&Decay, Word), now: Timestamp) -> Points {
         let held = &mut self.state.tags[at].points;
         let applied = within(held.at(now), points, -SUM_MAX, SUM_MAX);
-        held.add(applied, decay, now);
+        held.add(applied, booked.0, booked.1, now);
         applied
     }
 

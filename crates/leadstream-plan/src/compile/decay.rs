@@ -1,6 +1,7 @@
 //! How points lose their worth with age (S20).
 
 use leadstream_core::decay::{Decay, Step};
+use leadstream_core::points::Points;
 use leadstream_core::time::Span;
 
 use super::Compiler;
@@ -81,10 +82,11 @@ impl Compiler<'_> {
             let problem = steps.last().and_then(|before| {
                 if step.age <= before.age {
                     Some(format!("this step is not later than the one before, {}", before.age))
-                } else if step.keep_percent > before.keep_percent {
+                } else if step.keep > before.keep {
                     Some(format!(
                         "this step keeps {} percent, more than the {} before: points never come back",
-                        step.keep_percent, before.keep_percent
+                        percent_of(step.keep),
+                        percent_of(before.keep)
                     ))
                 } else {
                     None
@@ -113,7 +115,21 @@ impl Compiler<'_> {
                 .help("write it as `[7d, 50]`");
             return None;
         };
-        let (age, percent) = (self.duration(age), self.count(percent, 0..=100));
-        Some(Step { age: age?, keep_percent: u8::try_from(percent?).ok()? })
+        let (age, keep) = (self.duration(age), self.percent(percent));
+        Some(Step { age: age?, keep: keep? })
     }
+
+    /// A percent with three decimals at most, in thousandths.
+    fn percent(&mut self, node: &Node) -> Option<u32> {
+        let percent = self.points(node, "a percent")?.thousandths();
+        let percent = u32::try_from(percent).ok().filter(|percent| *percent <= Step::ALL);
+        if percent.is_none() {
+            self.sink.report(Code::BadNumber, node.span.clone(), "a percent lies between 0 and 100");
+        }
+        percent
+    }
+}
+
+fn percent_of(keep: u32) -> Points {
+    Points::from_thousandths(i64::from(keep))
 }

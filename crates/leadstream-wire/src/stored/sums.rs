@@ -35,7 +35,7 @@ pub(super) fn put_decay(decay: &Decay, writer: &mut FormWriter<'_>) {
             writer.byte(kind::STEPS);
             writer.list(steps, |step, writer| {
                 span(writer, step.age);
-                writer.byte(step.keep_percent);
+                writer.number(u64::from(step.keep));
             });
         }
     }
@@ -51,8 +51,8 @@ pub(super) fn read_decay(reader: &mut FormReader<'_>) -> Result<Decay, StoredErr
         kind::HALF_LIFE => Decay::HalfLife(span(reader)?),
         kind::LINEAR => Decay::Linear(span(reader)?),
         kind::STEPS => {
-            let steps = reader.list(|reader| Ok(Step { age: span(reader)?, keep_percent: reader.bytes.byte()? }))?;
-            if steps.iter().any(|step| step.keep_percent > 100) || !steps.is_sorted_by(|one, next| one.age < next.age) {
+            let steps = reader.list(|reader| Ok(Step { age: span(reader)?, keep: reader.bytes.number_u32()? }))?;
+            if steps.iter().any(|step| step.keep > Step::ALL) || !steps.is_sorted_by(|one, next| one.age < next.age) {
                 return Err(StoredError::Malformed("steps of decay that are none"));
             }
             Decay::Steps(Arc::from(steps))
@@ -111,6 +111,7 @@ pub(super) fn forget_sums(state: &mut State) {
 fn put_groups(sum: &Sum, writer: &mut FormWriter<'_>) {
     writer.list(sum.groups(), |group, writer| {
         put_decay(&group.decay, writer);
+        writer.word(group.plan);
         match &group.worth {
             Worth::Halving { frame, weight } => {
                 writer.bytes.extend_from_slice(&frame.to_le_bytes());
@@ -126,7 +127,7 @@ fn put_groups(sum: &Sum, writer: &mut FormWriter<'_>) {
 
 fn read_groups(sum: &mut Sum, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
     let groups = reader.list(|reader| {
-        let decay = read_decay(reader)?;
+        let (decay, plan) = (read_decay(reader)?, reader.word()?);
         let worth = match decay {
             Decay::None => return Err(StoredError::Malformed("a group that does not decay")),
             Decay::HalfLife(_) => Worth::Halving {
@@ -139,7 +140,7 @@ fn read_groups(sum: &mut Sum, reader: &mut FormReader<'_>) -> Result<(), StoredE
             Worth::Halving { frame, weight } if frame.unsigned_abs() > 1 << 48 || weight.unsigned_abs() > 1 << 78 => {
                 Err(StoredError::Malformed("a sum beyond all bounds"))
             }
-            _ => Ok(Group { decay, worth }),
+            _ => Ok(Group { decay, plan, worth }),
         }
     })?;
     *sum = Sum::new(sum.fixed, groups);
