@@ -1,7 +1,7 @@
 //! Bookings with what they are worth at an instant, so that they add up to the sum they were booked in (S21).
 
 use crate::contact::{Cause, Contact, Contribution};
-use crate::decay::{Decay, Exact, Group, Sum};
+use crate::decay::{Decay, Group, Sum};
 use crate::points::Points;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -12,8 +12,6 @@ pub(crate) struct Valued<'a> {
     pub(crate) booked: &'a Contribution,
     /// What it is shown to be worth: with all others it adds up to the sum.
     pub(crate) value: Points,
-    /// What it is worth exactly.
-    pub(crate) exact: Exact,
 }
 
 /// The bookings of a sum with their worth, and what the base holds of the sum.
@@ -24,11 +22,7 @@ pub(crate) fn valued<'a>(
     now: Timestamp,
 ) -> (Vec<Valued<'a>>, Points) {
     let decay_of = |booked: &Contribution| contact.rules.get(booked.rule).map_or(&Decay::None, |rule| &rule.decay);
-    let alone = |booked: &'a Contribution| {
-        let exact = decay_of(booked).worth(booked.applied, booked.time, now);
-        Valued { booked, value: Points::ZERO, exact }
-    };
-    let mut all: Vec<Valued<'a>> = booked.into_iter().map(alone).collect();
+    let mut all: Vec<Valued<'a>> = booked.into_iter().map(|booked| Valued { booked, value: Points::ZERO }).collect();
     let mut fixed = Points::ZERO;
     for valued in all.iter_mut().filter(|valued| *decay_of(valued.booked) == Decay::None) {
         valued.value = valued.booked.applied;

@@ -19,16 +19,6 @@ impl Exact {
         Exact(i128::from(points.thousandths()) << BITS)
     }
 
-    /// The worth without its sign.
-    pub fn size(self) -> u128 {
-        self.0.unsigned_abs()
-    }
-
-    /// The worth to the nearest thousandth.
-    pub fn rounded(self) -> Points {
-        Points::from_thousandths(((self.0 + (1 << (BITS - 1))) >> BITS) as i64)
-    }
-
     /// `number / 2^bits` thousandths.
     pub(super) fn of_shifted(number: i128, bits: u32) -> Exact {
         Exact(number >> (bits - BITS))
@@ -128,8 +118,8 @@ mod tests {
                 // Without the first booking, the rest is what it is worth.
                 let (shown, rest) = group.shown(&bookings[1..], at(now), true, |place| place);
                 assert_eq!(shown.iter().copied().sum::<Points>() + rest, group.value_at(at(now)));
-                let alone = decay.worth(bookings[0].1, bookings[0].0, at(now)).rounded();
-                assert!((rest.thousandths() - alone.thousandths()).abs() <= 1);
+                let alone = decay.worth(bookings[0].1, bookings[0].0, at(now)).whole();
+                assert!((rest.thousandths() - alone).abs() <= 1);
             }
         }
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use crate::contact::{Announced, Cause, Contact, Contribution, Dimension, FitPoints, Level, RuleName, SubjectId};
-use crate::decay::{Decay, Exact, Sum};
+use crate::contact::{Announced, Cause, Contact, Dimension, FitPoints, Level, RuleName, SubjectId};
+use crate::decay::Sum;
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
@@ -136,10 +136,9 @@ fn largest_contributions(
             // The advancing points belong to the stage that was left: its contributions are shown (S26).
             if let Some(plan) = id.as_ref().map_or(asking, |id| plan_of(id)) {
                 let held = contact.state.plan(plan.key).and_then(|held| held.stage.as_ref());
-                let first = edge.stage_first.or(held.map(|stage| stage.first_contribution)).unwrap_or(u64::MAX);
-                // The sum of a stage that was left is gone.
-                let sum = held.filter(|stage| stage.first_contribution == first).map(|stage| &stage.points);
-                largest.offer_booked(plan, first, sum);
+                let held = held.map(|stage| (stage.first_contribution, &stage.points));
+                let (first, sum) = edge.left.as_ref().map(|(first, sum)| (*first, sum)).or(held).unzip();
+                largest.offer_booked(plan, first.unwrap_or(u64::MAX), sum);
             }
         }
         ScoreRef::Tag(tag) => {
@@ -200,15 +199,8 @@ impl<'a> Largest<'a> {
                 let (all, _) = valued(contact, sum, booked.collect(), self.now);
                 all.into_iter().for_each(|booked| self.offer(Part::Booked(booked)));
             }
-            _ => booked.for_each(|booked| self.offer(Part::Booked(self.alone(booked)))),
+            _ => booked.for_each(|booked| self.offer(Part::Booked(Valued { booked, value: booked.applied }))),
         }
-    }
-
-    /// A booking with its worth by itself.
-    fn alone(&self, booked: &'a Contribution) -> Valued<'a> {
-        let decay = self.contact.rules.get(booked.rule).map_or(&Decay::None, |rule| &rule.decay);
-        let exact = decay.worth(booked.applied, booked.time, self.now);
-        Valued { booked, value: exact.rounded(), exact }
     }
 
     fn offer(&mut self, part: Part<'a>) {
@@ -228,16 +220,17 @@ impl<'a> Largest<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// What it is worth now, exactly and without its sign.
-    fn size(self) -> u128 {
-        match self {
-            Part::Fit(_, fit) => Exact::of(fit.points).size(),
-            Part::Booked(booked) => booked.exact.size(),
-        }
+    /// What it is worth now as it is shown, without its sign.
+    fn size(self) -> u64 {
+        let value = match self {
+            Part::Fit(_, fit) => fit.points,
+            Part::Booked(booked) => booked.value,
+        };
+        value.thousandths().unsigned_abs()
     }
 
     /// Orders parts as they are shown: by size, then time, uid, rule and plan; fit rules first among equals.
-    fn rank(self, contact: &'a Contact) -> (Reverse<u128>, Timestamp, Option<Uid>, &'a str, &'a str) {
+    fn rank(self, contact: &'a Contact) -> (Reverse<u64>, Timestamp, Option<Uid>, &'a str, &'a str) {
         let size = Reverse(self.size());
         match self {
             Part::Fit(plan, fit) => (size, Timestamp::MIN, None, &fit.rule, &plan.id),

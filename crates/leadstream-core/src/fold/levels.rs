@@ -25,8 +25,8 @@ pub(crate) struct Edge {
     pub(crate) since: Timestamp,
     /// The score that was read, and which it was.
     pub(crate) score: Option<(ScoreRef, Points)>,
-    /// Where a stage score that was read begins in the ledger, for a stage that this very edge leaves.
-    pub(crate) stage_first: Option<u64>,
+    /// The stage that this very edge leaves: where its score, which was read, begins in the ledger, and the score.
+    pub(crate) left: Option<(u64, Sum)>,
     pub(crate) threshold: Option<Points>,
     pub(crate) reason: Reason,
     /// Entering the first stage is not told (S37).
@@ -163,7 +163,7 @@ impl Stepper<'_> {
                     new,
                     since: now,
                     score,
-                    stage_first: None,
+                    left: None,
                     threshold: None,
                     reason,
                     silent: false,
@@ -229,7 +229,7 @@ impl Stepper<'_> {
             new,
             since: now,
             score: None,
-            stage_first: None,
+            left: None,
             threshold: None,
             reason,
             silent: false,
@@ -307,7 +307,7 @@ impl Stepper<'_> {
             new,
             since: now,
             score: Some((qualify.score.clone(), score)),
-            stage_first: None,
+            left: None,
             threshold: Some(threshold),
             reason,
             silent: false,

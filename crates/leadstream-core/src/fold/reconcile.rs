@@ -50,7 +50,7 @@ impl Fold {
                     Some(_) => stage_place(plan, &old) == stage_place(plan, &new),
                     None => in_force.was_first(subject.plan(), &old),
                 };
-            let edge = Edge { subject, old, new, since, score, stage_first: None, threshold, reason, silent };
+            let edge = Edge { subject, old, new, since, score, left: None, threshold, reason, silent };
             announcement.tell(contact, &edge, via, out);
         }
         self.forget_tags(contact);

@@ -191,20 +191,10 @@ impl Stepper<'_> {
     ) {
         let by = plan.pipeline.as_ref().map_or(ScoreRef::Stage(None), |pipeline| pipeline.by.clone());
         let score = Scores { state: self.state, plans: self.plans, now }.read(plan, &by);
-        let stage_first = self.state.plans[at].stage.as_ref().map(|stage| stage.first_contribution);
+        let left = self.state.plans[at].stage.as_ref().map(|stage| (stage.first_contribution, stage.points.clone()));
         let subject = SubjectId::Stage(plan.id);
         let score = Some((by, score));
-        self.buffers.edges.push(Edge {
-            subject,
-            old,
-            new,
-            since: now,
-            score,
-            stage_first,
-            threshold,
-            reason,
-            silent: false,
-        });
+        self.buffers.edges.push(Edge { subject, old, new, since: now, score, left, threshold, reason, silent: false });
     }
 
     fn push_silent_stage(&mut self, plan: &Plan, old: Level, new: Level, now: Timestamp) {
@@ -214,7 +204,7 @@ impl Stepper<'_> {
             new,
             since: now,
             score: None,
-            stage_first: None,
+            left: None,
             threshold: None,
             reason: Reason::Plan,
             silent: true,
