@@ -16,6 +16,19 @@ use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecor
 
 const HOUR_MS: i64 = 3_600_000;
 
+/// As [`PLAN`], with every kind of decay.
+const DECAYING: &str = r#"
+plan: shoes
+decay: { half_life: 30d }
+rules:
+  - { id: visit,  on: page_viewed, points: 10, decay: none }
+  - { id: opened, on: email_opened, points: 5, tags: [{ tag: mail, points: 3 }] }
+  - { id: bought, on: order_completed, points: 'event.value / 10', decay: { linear: 300d }, tag: buyer }
+  - { id: often,  on: page_viewed, points: 1, decay: { step: [[10d, 50], [300d, 12.5]] } }
+qualify: { at: 400, when: contact.consent }
+pipeline: { by: engagement, stages: [ { name: lead }, { name: keen, enter: 50 } ] }
+"#;
+
 const PLAN: &str = r#"
 plan: shoes
 verdicts: { suspect: { weight: 0.5 } }
@@ -66,8 +79,8 @@ fn image_of(contact: &Contact) -> Vec<u8> {
 }
 
 /// The image before the last two events, the redo record of them, and the image after; then the redo record of a late event, and the image after that.
-fn made_by_the_fold() -> [Vec<u8>; 5] {
-    let compiled = leadstream_plan::compile("p.yaml", PLAN, &leadstream_plan::Options::default());
+fn made_by_the_fold(plan: &str) -> [Vec<u8>; 5] {
+    let compiled = leadstream_plan::compile("p.yaml", plan, &leadstream_plan::Options::default());
     let plan = compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
     let limits = HistoryLimits { rows: 6, ..HistoryLimits::default() };
     let mut fold = Fold::new(Timeline::new(Arc::new(PlanSet::new(vec![plan]))), limits);
@@ -112,13 +125,13 @@ fn package() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
 }
 
-/// The golden files.
-fn golden() -> [Vec<u8>; 5] {
+/// The golden files of a contact, by its name and the plan that made it.
+fn golden(contact: &str, plan: &str) -> [Vec<u8>; 5] {
     let path = |name: &str| -> PathBuf { package().join("tests/golden/v1").join(name) };
     let names = ["before", "redo", "after", "late-redo", "late"];
-    let paths = names.map(|name| path(&format!("contact-{name}.bin")));
+    let paths = names.map(|name| path(&format!("{contact}-{name}.bin")));
     if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() {
-        for (path, bytes) in paths.iter().zip(made_by_the_fold()).filter(|(path, _)| !path.exists()) {
+        for (path, bytes) in paths.iter().zip(made_by_the_fold(plan)).filter(|(path, _)| !path.exists()) {
             std::fs::write(path, bytes).unwrap();
         }
     }
@@ -127,13 +140,8 @@ fn golden() -> [Vec<u8>; 5] {
 
 #[test]
 fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
-    let [before, _, after, _, late] = golden();
-    for bytes in [&before, &after, &late] {
-        assert_eq!(&image_of(&read_image("c1", bytes).unwrap()), bytes);
-        for length in 0..bytes.len() {
-            assert!(read_image("c1", &bytes[..length]).is_err(), "{length} of {}", bytes.len());
-        }
-    }
+    let [before, _, after, _, late] = golden("contact", PLAN);
+    [&before, &after, &late].into_iter().for_each(|bytes| is_read_and_written(bytes));
     let contact = read_image("c1", &after).unwrap();
     let (state, plan) = (&contact.state, &contact.state.plans[0]);
     assert_eq!((contact.rows.len(), contact.base.is_some(), &*plan.plan), (6, true, "shoes"));
@@ -150,9 +158,37 @@ fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
 
 #[test]
 fn changes_of_version_1_lead_from_one_contact_to_the_next() {
-    let [before, redo, after, late_redo, late] = golden();
-    leads_from(&before, &redo, &after);
-    leads_from(&after, &late_redo, &late);
+    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING)] {
+        let [before, redo, after, late_redo, late] = golden(contact, plan);
+        leads_from(&before, &redo, &after);
+        leads_from(&after, &late_redo, &late);
+    }
+    let [_, redo, after, ..] = golden("contact", PLAN);
+    let record = RedoRecord::read(&redo).unwrap();
+    let RedoContent::Change(body) = record.entries[0].content else { panic!("a change") };
+    let mut other = read_image("c1", &after).unwrap();
+    assert!(apply_change(&mut other, body, &record.words).is_err(), "a change fits only what it was made from");
+}
+
+#[test]
+fn a_contact_whose_points_decay_is_read_and_written_to_the_byte_too_s20() {
+    let [before, _, after, _, late] = golden("decaying", DECAYING);
+    [&before, &after, &late].into_iter().for_each(|bytes| is_read_and_written(bytes));
+    let contact = read_image("c1", &after).unwrap();
+    let base = contact.base.as_ref().unwrap();
+    for (state, groups) in [(&contact.state, 3), (&base.state, 2)] {
+        assert_eq!(state.plans[0].engagement.groups().len(), groups, "half-lives, steps and, of the order, a line");
+        assert!(state.tags.iter().any(|tag| !tag.points.groups().is_empty()));
+    }
+    assert!(contact.state.plans[0].qualify.allowed);
+}
+
+/// An image is read, written to the byte, and refused where any part of it is missing.
+fn is_read_and_written(bytes: &[u8]) {
+    assert_eq!(image_of(&read_image("c1", bytes).unwrap()), bytes);
+    for length in 0..bytes.len() {
+        assert!(read_image("c1", &bytes[..length]).is_err(), "{length} of {}", bytes.len());
+    }
 }
 
 fn leads_from(before: &[u8], redo: &[u8], after: &[u8]) {
@@ -166,6 +202,4 @@ fn leads_from(before: &[u8], redo: &[u8], after: &[u8]) {
         let mut contact = read_image("c1", before).unwrap();
         assert!(apply_change(&mut contact, &body[..length], &record.words).is_err(), "{length} of {}", body.len());
     }
-    let mut other = read_image("c1", after).unwrap();
-    assert!(apply_change(&mut other, body, &record.words).is_err(), "a change fits only what it was made from");
 }

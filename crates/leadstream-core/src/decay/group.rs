@@ -60,6 +60,9 @@ fn halving(frame: i64, weight: i128, half_life: Span, now: Timestamp) -> i128 {
     2 * shifted(weight, now_frame - frame) * power(m)
 }
 
+/// The most bookings that a group keeps; beyond them the oldest ends (S58).
+const PARTS_MAX: usize = 2_000;
+
 /// So many half-lives after a booking of any size, nothing is left of it in thousandths.
 const HALF_LIVES_MAX: i64 = 75;
 
@@ -74,8 +77,8 @@ impl Group {
         Some(Group { decay: decay.clone(), plan, worth })
     }
 
-    /// Adds a booking at an instant that is no earlier than any before.
-    pub fn add(&mut self, applied: Points, now: Timestamp) {
+    /// Adds a booking at an instant that is no earlier than any before. Returns whether the oldest one had to end for it (S58).
+    pub fn add(&mut self, applied: Points, now: Timestamp) -> bool {
         let end = self.decay.end();
         match (&mut self.worth, &self.decay) {
             (Worth::Halving { frame, weight }, Decay::HalfLife(half_life)) => {
@@ -91,9 +94,14 @@ impl Group {
                     Some(last) => last.applied += applied,
                     None => parts.push(Part { time: now, applied }),
                 }
+                if parts.len() > PARTS_MAX {
+                    parts.remove(0);
+                    return true;
+                }
             }
             (Worth::Halving { .. }, _) => {}
         }
+        false
     }
 
     /// What the group is worth at an instant, rounded once (S21).
@@ -223,7 +231,9 @@ mod tests {
 
     fn group(decay: &Decay, booked: &[(i64, i64)]) -> Group {
         let mut group = Group::new(decay, Word::EMPTY).unwrap();
-        booked.iter().for_each(|(millis, points)| group.add(Points::whole(*points), at(*millis)));
+        for (millis, points) in booked {
+            group.add(Points::whole(*points), at(*millis));
+        }
         group
     }
 
@@ -268,8 +278,18 @@ mod tests {
     fn a_sum_is_rounded_once_and_not_each_part_s21() {
         // A third of a thousandth three times.
         let mut group = Group::new(&Decay::Linear(Span::from_millis(3)), Word::EMPTY).unwrap();
-        (0..3).for_each(|_| group.add(Points::from_thousandths(1), at(0)));
+        for _ in 0..3 {
+            group.add(Points::from_thousandths(1), at(0));
+        }
         assert_eq!(thousandths(&group, 2), 1);
+    }
+
+    #[test]
+    fn of_too_many_bookings_the_oldest_ends_s58() {
+        let mut group = group(&Decay::Linear(Span::days(30)), &[(0, 1_000)]);
+        let ended: Vec<bool> = (1..2_002).map(|millis| group.add(Points::ZERO, at(millis))).collect();
+        assert_eq!(ended.iter().position(|ended| *ended), Some(1_999));
+        assert_eq!(thousandths(&group, 2_001), 0);
     }
 
     #[test]

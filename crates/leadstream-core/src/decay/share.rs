@@ -111,7 +111,9 @@ mod tests {
         ];
         for decay in [Decay::Linear(Span::from_millis(7)), Decay::HalfLife(Span::from_millis(60_000))] {
             let mut group = Group::new(&decay, crate::word::Word::EMPTY).unwrap();
-            bookings.iter().for_each(|(time, applied)| group.add(*applied, *time));
+            for (time, applied) in bookings {
+                group.add(applied, time);
+            }
             for now in 2..9 {
                 let (shown, rest) = group.shown(&bookings, at(now), false, |place| place);
                 assert_eq!((shown.iter().copied().sum::<Points>(), rest), (group.value_at(at(now)), Points::ZERO));

@@ -26,10 +26,11 @@ impl Sum {
     }
 
     /// Adds a booking at an instant that is no earlier than any before. Where several plans book in one sum, each has groups of its own: `plan`, else empty.
-    pub fn add(&mut self, applied: Points, decay: &Decay, plan: Word, now: Timestamp) {
+    /// Returns whether the oldest booking had to end for it (S58).
+    pub fn add(&mut self, applied: Points, decay: &Decay, plan: Word, now: Timestamp) -> bool {
         let Some(blank) = Group::new(decay, plan) else {
             self.fixed = (self.fixed + applied).saturated();
-            return;
+            return false;
         };
         let groups = self.groups.get_or_insert_default();
         let is_it = |group: &Group| group.decay == *decay && group.plan == plan;
@@ -38,7 +39,7 @@ impl Sum {
             groups.push(blank);
             groups.len() - 1
         });
-        groups[at].add(applied, now);
+        groups[at].add(applied, now)
     }
 
     /// What the sum is worth at an instant.

@@ -134,11 +134,12 @@ impl Books<'_> {
 
     fn add(&mut self, plan_at: usize, applied: Points, decay: &Decay, now: Timestamp) {
         let held = &mut self.state.plans[plan_at];
-        held.engagement.add(applied, decay, Word::EMPTY, now);
+        let mut ended = held.engagement.add(applied, decay, Word::EMPTY, now);
         if let Some(stage) = &mut held.stage {
-            stage.points.add(applied, decay, Word::EMPTY, now);
+            ended |= stage.points.add(applied, decay, Word::EMPTY, now);
             stage.resting &= applied == Points::ZERO;
         }
+        self.reached.add(Bound::LiveParts, usize::from(ended));
     }
 
     fn record(&mut self, contribution: Contribution) {
@@ -191,7 +192,8 @@ impl Books<'_> {
     fn add_to_tag(&mut self, at: usize, points: Points, booked: (&Decay, Word), now: Timestamp) -> Points {
         let held = &mut self.state.tags[at].points;
         let applied = within(held.at(now), points, -SUM_MAX, SUM_MAX);
-        held.add(applied, booked.0, booked.1, now);
+        let ended = held.add(applied, booked.0, booked.1, now);
+        self.reached.add(Bound::LiveParts, usize::from(ended));
         applied
     }
 

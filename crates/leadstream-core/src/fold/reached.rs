@@ -19,11 +19,13 @@ pub enum Bound {
     FactInstants,
     /// What was announced of a tag was forgotten (S54).
     AnnouncedTags,
+    /// A booking that decays in a line or in steps ended before its time.
+    LiveParts,
 }
 
 impl Bound {
     /// All bounds.
-    pub const ALL: [Bound; 8] = [
+    pub const ALL: [Bound; 9] = [
         Bound::RowBytes,
         Bound::Attributes,
         Bound::Tags,
@@ -32,6 +34,7 @@ impl Bound {
         Bound::FactTypes,
         Bound::FactInstants,
         Bound::AnnouncedTags,
+        Bound::LiveParts,
     ];
 
     /// The bound as figures spell it.
@@ -45,6 +48,7 @@ impl Bound {
             Bound::FactTypes => "fact_types",
             Bound::FactInstants => "fact_instants",
             Bound::AnnouncedTags => "announced_tags",
+            Bound::LiveParts => "live_parts",
         }
     }
 }

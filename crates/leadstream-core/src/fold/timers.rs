@@ -14,9 +14,10 @@ use crate::timeline::{InForce, Timeline};
 pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) -> Option<Timer> {
     let tau = state.tau?;
     let in_force = timeline.at(state.plans_since.unwrap_or(tau));
+    let decays = state.decays();
     let own = in_force.plans.plans().iter().enumerate().filter_map(|(at, plan)| {
         let held = state.plan(plan.key)?;
-        next_of_plan(in_force, plan, at, held, state, rules)
+        next_of_plan(in_force, plan, at, held, (state, decays), rules)
     });
     let change = timeline.next_change(in_force.since);
     let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rule: 0 });
@@ -28,7 +29,7 @@ fn next_of_plan(
     plan: &Plan,
     at: usize,
     held: &PlanState,
-    state: &State,
+    (state, decays): (&State, bool),
     rules: &RuleTable,
 ) -> Option<Timer> {
     if !held.member {
@@ -39,7 +40,7 @@ fn next_of_plan(
         let due = next_idle(in_force, &plan.rules[rule_at], held, state, rules)?;
         Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
     });
-    let check = if state.decays() {
+    let check = if decays {
         Decaying { plans: &in_force.plans, plan, held, state }.next_check()
     } else {
         next_check(plan, held, state)
