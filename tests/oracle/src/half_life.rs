@@ -100,6 +100,30 @@ mod tests {
     }
 
     #[test]
+    fn s20_each_entry_of_a_is_the_rounded_root() {
+        // y = rnd(x) where (2x)^256 = 2^(49 256 - i): 2y - 1 <= 2x < 2y + 1.
+        for (i, y) in tables().a.iter().enumerate() {
+            let power = |number: i128| BigUint::try_from(number).unwrap().pow(256);
+            let doubled = BigUint::from(1_u8) << (49 * 256 - i);
+            assert!(power(2 * y - 1) <= doubled && doubled < power(2 * y + 1), "{i}");
+        }
+    }
+
+    #[test]
+    fn s20_each_entry_of_b_is_the_rounding_of_both_ends_of_an_interval_around_the_root() {
+        let one = BigUint::from(1_u8) << BITS;
+        let half = &one >> 1_u32;
+        let enclosed = (0..16)
+            .fold((half.clone(), half), |(below, above), _| ((below << BITS).sqrt(), (above << BITS).sqrt() + 1_u8));
+        let (mut below, mut above) = (one.clone(), one);
+        for (j, entry) in tables().b.iter().enumerate() {
+            assert_eq!((rounded(&below), rounded(&above)), (*entry, *entry), "{j}");
+            below = (below * &enclosed.0) >> BITS;
+            above = ((above * &enclosed.1) >> BITS) + 1_u8;
+        }
+    }
+
+    #[test]
     fn s20_a_hundred_points_with_half_life_30d() {
         let at = |instant| value(&[(100_000, 0)], instant, 30 * DAY_MS);
         assert_eq!((at(0), at(15 * DAY_MS), at(30 * DAY_MS), at(60 * DAY_MS)), (100_000, 70_711, 50_000, 25_000));

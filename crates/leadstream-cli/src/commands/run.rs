@@ -162,7 +162,6 @@ struct ProcessFigures {
     resident: IntGauge,
     stores: IntGauge,
     budget_bytes: u64,
-    stores_budget_bytes: u64,
     measured: Option<Instant>,
 }
 
@@ -176,14 +175,12 @@ impl ProcessFigures {
             Ok(gauge)
         };
         let budget = gauge("leadstream_memory_budget_bytes", "The memory budget of the process")?;
-        let parts = config.memory.parts();
         let budget_bytes = config.memory.budget.as_bytes();
         budget.set(i64::try_from(budget_bytes).unwrap_or(i64::MAX));
         Ok(ProcessFigures {
             resident: gauge("leadstream_memory_resident_bytes", "Memory of the process that is resident")?,
             stores: gauge("leadstream_memory_stores_bytes", "Memory that the stores use")?,
             budget_bytes,
-            stores_budget_bytes: parts.block_cache_bytes + parts.write_buffers_bytes,
             measured: None,
         })
     }
@@ -199,12 +196,7 @@ impl ProcessFigures {
         self.stores.set(i64::try_from(store_bytes).unwrap_or(i64::MAX));
         let resident_bytes = resident_bytes()?;
         self.resident.set(i64::try_from(resident_bytes).unwrap_or(i64::MAX));
-        Some(Size {
-            resident_bytes,
-            stores_bytes: u64::try_from(store_bytes).unwrap_or(u64::MAX),
-            budget_bytes: self.budget_bytes,
-            stores_budget_bytes: self.stores_budget_bytes,
-        })
+        Some(Size { resident_bytes, budget_bytes: self.budget_bytes })
     }
 }
 

@@ -5,6 +5,7 @@
 mod common;
 mod compound;
 mod decay;
+mod decayed;
 mod derived;
 mod late;
 mod levels;
