@@ -105,6 +105,9 @@ impl Subject {
 }
 
 /// An event as the core takes it, normalised by the oracle's own reading of S2, S4 and S58.
+///
+/// # Panics
+/// For a kind of events that the core does not have; the profiles that are compared make none.
 pub fn core_event(contact: &str, event: &OracleEvent, limits: &leadstream_oracle::Limits) -> Event {
     let row = Row::keep(event, limits);
     let mut core = Event { contact: contact.to_owned(), uid: Uid(row.uid.0), ..Event::default() };
@@ -116,6 +119,7 @@ pub fn core_event(contact: &str, event: &OracleEvent, limits: &leadstream_oracle
         Kind::Interaction => EventKind::Interaction,
         Kind::Attributes => EventKind::Attributes,
         Kind::Tags => EventKind::Tags,
+        Kind::Adjust | Kind::Feedback | Kind::Verdict => panic!("the fold has no such event: {}", row.event_type),
     };
     core.verdict = match row.verdict {
         leadstream_oracle::Verdict::Human => Verdict::Human,

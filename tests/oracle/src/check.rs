@@ -10,7 +10,7 @@ use crate::number::Thousandths;
 use crate::plan::Plan;
 use crate::scores::{PlanSet, ScoreName, bounds};
 use crate::stages::stage_score_name;
-use crate::state::State;
+use crate::state::{ActionState, State};
 
 /// A score, and a threshold it may meet.
 type Comparison = (ScoreName, Thousandths);
@@ -40,7 +40,10 @@ pub(crate) fn next_check(state: &State, plans: &PlanSet, until: i64) -> Option<i
 fn signature(state: &State) -> Vec<impl PartialEq> {
     let of_plan = |(id, memory): (&String, &crate::state::PlanState)| {
         let stay = memory.stay.as_ref().map(|stay| (stay.stage.clone(), stay.armed));
-        (id.clone(), memory.qualified, stay)
+        let of_actions = |(id, action): (&String, &ActionState)| (id.clone(), action.count, action.spent);
+        let actions: Vec<_> = memory.actions.iter().map(of_actions).collect();
+        let qualified = (memory.qualified, memory.after_feedback);
+        (id.clone(), qualified, stay, memory.band.clone(), memory.grade.clone(), actions)
     };
     state.plans.iter().map(of_plan).collect()
 }
@@ -61,13 +64,24 @@ fn comparisons(state: &State, plan: &Plan) -> Vec<Comparison> {
         let thresholds = [pipeline.stages[index].leave_below, next];
         all.extend(thresholds.into_iter().flatten().map(|threshold| (stage_score_name(plan), threshold)));
     }
+    if let Some(bands) = &plan.bands {
+        let cuts = bands.cuts.iter().flat_map(|(_, cut)| [*cut, cut - bands.margin]);
+        all.extend(cuts.map(|cut| (ScoreName::Plan(plan.id.clone()), cut)));
+    }
+    if let Some(grade) = &plan.grade {
+        all.extend(grade.engagement.iter().map(|(_, cut)| (ScoreName::Engagement(plan.id.clone()), *cut)));
+    }
+    for action in &plan.actions {
+        let name = ScoreName::of_threshold(&action.score, &plan.id);
+        all.extend(name.into_iter().flat_map(|name| [(name.clone(), action.at), (name, action.release)]));
+    }
     all
 }
 
 /// The instants at which a cooldown or a span of idleness ends.
 fn ends_of_spans(state: &State, plan: &Plan) -> Vec<i64> {
     let memory = state.plan(&plan.id);
-    let cooldown = plan.qualify.as_ref().zip(memory.last_on).map(|(qualify, last_on)| last_on + qualify.cooldown_ms);
+    let cooldown = plan.qualify.as_ref().zip(memory.cooldown_from).map(|(qualify, from)| from + qualify.cooldown_ms);
     let stages = plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages);
     let idle = memory.stay.as_ref().into_iter().flat_map(|stay| {
         let quiet_since = memory.last_activity.map_or(stay.entered, |activity| activity.max(stay.entered));

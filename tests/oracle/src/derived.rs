@@ -1,18 +1,15 @@
-//! Derived events: numbering, ids, and the corrections after a late command (S39, S41, S43, S53, S54, S55).
+//! Derived events: numbering, ids, and what was announced of each subject (S42, S43, S53, S54, S55).
 //!
-//! Invariant: after each command the levels announced are the levels of the fold.
+//! Invariant: after each command the levels announced are the levels of the fold; of an action the greatest count ever.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::edge::{DerivedType, Edge, Level};
 use crate::event::{hash, hex, length_prefixed};
-use crate::levels::off_reason;
 use crate::number::Thousandths;
-use crate::plan::Plan;
-use crate::scores::{Boundary, Contribution, PlanSet, ScoreName, largest, score};
-use crate::stages::stage_score_name;
+use crate::scores::Contribution;
 use crate::state::{Cause, State};
 
 /// A derived event (S53).
@@ -29,7 +26,7 @@ pub struct DerivedEvent {
     pub plan: Option<String>,
     /// The plan's version in force; none for tags.
     pub version: Option<String>,
-    /// `qualify`, `stage` or `tag:x`.
+    /// `qualify`, `stage`, `band`, `grade`, `route`, `action:x` or `tag:x`.
     pub subject: String,
     /// The number of this announcement of the subject.
     pub n: u64,
@@ -80,166 +77,77 @@ pub fn derived_id(contact: &str, plan: &str, subject: &str, n: u64) -> String {
     ]))
 }
 
-/// Numbers an edge and records it as announced.
-pub(crate) fn announce(
-    contact: &str,
-    announced: &mut BTreeMap<(String, String), Announced>,
-    seq: &mut u64,
-    edge: Edge,
-    correction: bool,
-) -> DerivedEvent {
-    let plan = edge.plan.clone().unwrap_or_default();
-    let entry = announced.entry((plan.clone(), edge.subject.clone())).or_default();
-    entry.n += 1;
-    *seq += 1;
-    let id = derived_id(contact, &plan, &edge.subject, entry.n);
-    let corrects = entry.last_id.replace(id.clone()).filter(|_| correction);
-    entry.level = Some(edge.new.clone());
-    DerivedEvent {
-        id,
-        derived_type: edge.derived_type,
-        contact: contact.to_owned(),
-        plan: edge.plan,
-        version: edge.version,
-        subject: edge.subject,
-        n: entry.n,
-        seq: *seq,
-        time: edge.time,
-        since: edge.since,
-        old: edge.old,
-        new: edge.new,
-        score: edge.score,
-        threshold: edge.threshold,
-        cause: edge.cause,
-        reason: edge.reason,
-        marks: edge.marks,
-        corrects,
-        via: edge.via,
-        contributions: edge.contributions,
-    }
+/// What was announced of each subject, by plan (empty for tags) and subject, and how many events that took.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Announcements {
+    pub(crate) of: BTreeMap<(String, String), Announced>,
+    pub(crate) seq: u64,
 }
 
-/// What a reconciliation reads.
-struct Reconciling<'a> {
-    announced: &'a BTreeMap<(String, String), Announced>,
-    state: &'a State,
-    plans: &'a PlanSet,
-    cause: &'a Cause,
-    tau: i64,
-    boundary: Boundary,
-}
-
-/// S41: one edge from the announced level to the level now for each subject where they differ, in the order of S39.
-pub(crate) fn reconcile(
-    announced: &BTreeMap<(String, String), Announced>,
-    state: &State,
-    plans: &PlanSet,
-    cause: &Cause,
-    tau: i64,
-    boundary: Boundary,
-) -> Vec<Edge> {
-    let reconciling = Reconciling { announced, state, plans, cause, tau, boundary };
-    let announced_tags = announced.keys().filter_map(|(_, subject)| subject.strip_prefix("tag:"));
-    let tags: BTreeSet<&str> = announced_tags.chain(state.tags.keys().map(String::as_str)).collect();
-    let mut edges: Vec<Edge> = tags.into_iter().filter_map(|tag| reconciling.tag(tag)).collect();
-    for plan in plans.values() {
-        edges.extend(reconciling.stage(plan));
-        edges.extend(reconciling.qualify(plan));
-    }
-    edges
-}
-
-impl Reconciling<'_> {
-    fn announced(&self, plan: &str, subject: &str) -> Option<Level> {
-        self.announced.get(&(plan.to_owned(), subject.to_owned()))?.level.clone()
+impl Announcements {
+    /// The level announced of a subject, if any was.
+    pub(crate) fn level(&self, plan: &str, subject: &str) -> Option<&Level> {
+        self.of.get(&(plan.to_owned(), subject.to_owned()))?.level.as_ref()
     }
 
-    fn tag(&self, tag: &str) -> Option<Edge> {
-        let subject = format!("tag:{tag}");
-        let old = self.announced("", &subject) == Some(Level::Is(true));
-        let new = self.state.has_tag(tag);
-        let since = self.state.tags.get(tag).map(|tag| tag.since);
-        let derived_type = if new { DerivedType::TagAdded } else { DerivedType::TagRemoved };
-        let levels = (Level::Is(old), Level::Is(new));
-        let read = ScoreName::Tag(tag.to_owned());
-        (old != new).then(|| self.edge(derived_type, None, subject, levels, since, &read))
-    }
-
-    fn qualify(&self, plan: &Plan) -> Option<Edge> {
-        let memory = self.state.plan(&plan.id);
-        let old = self.announced(&plan.id, "qualify") == Some(Level::Is(true));
-        let new = memory.qualified;
-        let derived_type = if new { DerivedType::LeadQualified } else { DerivedType::LeadDisqualified };
-        let levels = (Level::Is(old), Level::Is(new));
-        let read = plan.qualify.as_ref().and_then(|qualify| ScoreName::of_threshold(&qualify.score, &plan.id));
-        let read = read.unwrap_or_else(|| ScoreName::Plan(plan.id.clone()));
-        let mut edge = self.edge(derived_type, Some(plan), "qualify".to_owned(), levels, memory.qualified_since, &read);
-        if let Some(qualify) = &plan.qualify {
-            edge.threshold = Some(if new { qualify.at } else { qualify.release });
-            if !new {
-                let value = score(self.state, self.plans, &read);
-                let member = memory.member_since.is_some();
-                edge.reason = off_reason(member, self.state.condition(&plan.id, "qualify"), value, qualify.release)
-                    .map(str::to_owned);
-            }
-        }
-        (old != new).then_some(edge)
-    }
-
-    fn stage(&self, plan: &Plan) -> Option<Edge> {
-        let memory = self.state.plan(&plan.id);
-        let old = self.announced(&plan.id, "stage").unwrap_or(Level::None);
-        let new = memory.stay.as_ref().map_or(Level::None, |stay| Level::Named(stay.stage.clone()));
-        // In order, no stage is the first one.
-        let index = |level: &Level| match (level, &plan.pipeline) {
-            (Level::Named(name), Some(pipeline)) => pipeline.index(name).unwrap_or(0),
+    /// How often an action was announced.
+    pub(crate) fn count(&self, plan: &str, subject: &str) -> u64 {
+        match self.level(plan, subject) {
+            Some(Level::Count(count)) => *count,
             _ => 0,
-        };
-        let (from, to) = (index(&old), index(&new));
-        if from == to {
-            return None;
         }
-        let since = memory.stay.as_ref().map(|stay| stay.entered).or(memory.stage_left);
-        let derived_type = if to > from { DerivedType::StageAdvanced } else { DerivedType::StageRegressed };
-        let read = stage_score_name(plan);
-        let mut edge = self.edge(derived_type, Some(plan), "stage".to_owned(), (old, new), since, &read);
-        let stages = plan.pipeline.as_ref().map_or(&[][..], |pipeline| &pipeline.stages);
-        let (low, high) = (from.min(to), from.max(to));
-        edge.via = stages.iter().take(high).skip(low + 1).map(|stage| stage.name.clone()).collect();
-        if to < from {
-            edge.via.reverse();
-            edge.threshold = stages.get(from).and_then(|stage| stage.leave_below);
-        } else {
-            edge.threshold = stages.get(to).and_then(|stage| stage.enter);
-        }
-        Some(edge)
     }
 
-    fn edge(
-        &self,
-        derived_type: DerivedType,
-        plan: Option<&Plan>,
-        subject: String,
-        (old, new): (Level, Level),
-        since: Option<i64>,
-        read: &ScoreName,
-    ) -> Edge {
-        Edge {
-            derived_type,
-            plan: plan.map(|plan| plan.id.clone()),
-            version: plan.map(|plan| plan.version.clone()),
-            subject,
-            time: self.tau,
-            since: since.unwrap_or(self.cause.instant()),
-            old,
-            new,
-            score: Some(score(self.state, self.plans, read)),
-            threshold: None,
-            cause: self.cause.clone(),
-            reason: None,
-            marks: Vec::new(),
-            via: Vec::new(),
-            contributions: largest(self.state, self.plans, read, self.boundary),
+    /// Numbers an edge and records it as announced. None for an action announced as often already (S42).
+    pub(crate) fn announce(&mut self, contact: &str, mut edge: Edge, correction: bool) -> Option<DerivedEvent> {
+        let plan = edge.plan.clone().unwrap_or_default();
+        if let Level::Count(count) = edge.new {
+            let announced = self.count(&plan, &edge.subject);
+            if count <= announced {
+                return None;
+            }
+            edge.old = Level::Count(announced);
+        }
+        let entry = self.of.entry((plan.clone(), edge.subject.clone())).or_default();
+        entry.n += 1;
+        self.seq += 1;
+        let id = derived_id(contact, &plan, &edge.subject, entry.n);
+        let corrects = entry.last_id.replace(id.clone()).filter(|_| correction);
+        entry.level = Some(edge.new.clone());
+        Some(DerivedEvent {
+            id,
+            derived_type: edge.derived_type,
+            contact: contact.to_owned(),
+            plan: edge.plan,
+            version: edge.version,
+            subject: edge.subject,
+            n: entry.n,
+            seq: self.seq,
+            time: edge.time,
+            since: edge.since,
+            old: edge.old,
+            new: edge.new,
+            score: edge.score,
+            threshold: edge.threshold,
+            cause: edge.cause,
+            reason: edge.reason,
+            marks: edge.marks,
+            corrects,
+            via: edge.via,
+            contributions: edge.contributions,
+        })
+    }
+
+    /// What is announced in silence: a first stage is entered, and left for none, and an owner is lost (S23, S35, S37).
+    pub(crate) fn follow_in_silence(&mut self, state: &State) {
+        for (id, memory) in &state.plans {
+            let stage = memory.stay.as_ref().map_or(Level::None, |stay| Level::Named(stay.stage.clone()));
+            self.of.entry((id.clone(), "stage".to_owned())).or_default().level = Some(stage);
+            if memory.owner.is_none()
+                && let Some(route) = self.of.get_mut(&(id.clone(), "route".to_owned()))
+            {
+                route.level = Some(Level::None);
+            }
         }
     }
 }

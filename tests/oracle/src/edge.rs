@@ -10,11 +10,13 @@ use crate::state::Cause;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Level {
-    /// No stage.
+    /// No stage, grade or owner.
     None,
+    /// How often an action was requested.
+    Count(u64),
     /// Qualified or not; tag set or not.
     Is(bool),
-    /// A stage.
+    /// A stage, band, grade or owner.
     Named(String),
 }
 
@@ -39,6 +41,18 @@ pub enum DerivedType {
     /// The contact is qualified.
     #[serde(rename = "lead.qualified")]
     LeadQualified,
+    /// The contact has another owner.
+    #[serde(rename = "lead.routed")]
+    LeadRouted,
+    /// The band is another one.
+    #[serde(rename = "band.changed")]
+    BandChanged,
+    /// The grade is another one.
+    #[serde(rename = "grade.changed")]
+    GradeChanged,
+    /// A score rose to an action's threshold.
+    #[serde(rename = "action.requested")]
+    ActionRequested,
 }
 
 /// A change of a level.

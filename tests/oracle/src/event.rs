@@ -68,6 +68,12 @@ pub enum Kind {
     Attributes,
     /// A change of tags by the CRM: each property names a tag; true adds it, a number adds it with points, false removes it.
     Tags,
+    /// Points given or set by hand: `plan`, `add` or `set`, `decay: none`; `author` and `reason` are for people.
+    Adjust,
+    /// What sales says: `outcome`, and `plan` where it concerns one.
+    Feedback,
+    /// A verdict on another event: its `source` and `id`, and the `verdict`.
+    Verdict,
 }
 
 /// One event of the contact, as it arrives.
@@ -224,7 +230,9 @@ impl Row {
             Kind::Attributes => {
                 properties.values_mut().filter(|value| value.is_empty()).for_each(|value| *value = Scalar::Null);
             }
-            Kind::Tags => properties.retain(|_, value| !value.is_empty()),
+            Kind::Tags | Kind::Adjust | Kind::Feedback | Kind::Verdict => {
+                properties.retain(|_, value| !value.is_empty())
+            }
         }
         Row {
             uid: Uid::of(&event.source, &event.id),

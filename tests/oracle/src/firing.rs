@@ -79,7 +79,7 @@ pub(crate) fn book(state: &mut State, award: &Award, policy: Policy, place: Plac
         return None;
     }
     let mut cuts = BTreeSet::new();
-    let weighted = weigh(policy, award.raw, &mut cuts)?;
+    let weighted = weigh(&policy, award.raw, &mut cuts)?;
     let capped = rule.cap.as_ref().map_or(weighted, |cap| apply_cap(state, plan, rule, cap, weighted, place.instant));
     if capped != weighted {
         cuts.insert(Cut::Cap);
@@ -100,7 +100,7 @@ pub(crate) fn book(state: &mut State, award: &Award, policy: Policy, place: Plac
     let mut writes = Vec::new();
     for (tag, own_points) in &rule.tags {
         let joining = match own_points {
-            Some(own) => weigh(policy, *own, &mut BTreeSet::new())?,
+            Some(own) => weigh(&policy, *own, &mut BTreeSet::new())?,
             None => applied,
         };
         writes.push(TagWrite {
@@ -146,6 +146,7 @@ pub(crate) fn enter_points(
         applied,
         decay: decay.clone(),
         cuts,
+        ended: false,
         stay: state.plan(&place.plan.id).stay.map(|stay| stay.stay),
     });
     applied
@@ -153,10 +154,10 @@ pub(crate) fn enter_points(
 
 /// The rule's policy for the event, else the plan's (S56). A timer has no verdict.
 pub(crate) fn policy(plan: &Plan, rule: &Rule, row: &Row) -> Policy {
-    rule.policies.0.get(&row.verdict).copied().unwrap_or_else(|| plan.policies.of_plan(row.verdict))
+    rule.policies.0.get(&row.verdict).cloned().unwrap_or_else(|| plan.policies.of_plan(row.verdict))
 }
 
-fn weigh(policy: Policy, points: Thousandths, cuts: &mut BTreeSet<Cut>) -> Option<Thousandths> {
+fn weigh(policy: &Policy, points: Thousandths, cuts: &mut BTreeSet<Cut>) -> Option<Thousandths> {
     let Policy::Weight(weight) = policy else { return Some(points) };
     let weighted = weight.weigh(points)?;
     if weighted != points {

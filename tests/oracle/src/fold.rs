@@ -3,18 +3,23 @@
 //! Never numbers or announces: it returns its steps with their edges. Invariant: the result depends on its inputs only, not on how they
 //! arrived.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 
 use crate::compound::{Met, meet};
+use crate::crm::{ADJUST_RULE, Change, adjustment, feedback};
+use crate::decay::Decay;
 use crate::edge::Edge;
 use crate::event::{Kind, Row, Uid};
-use crate::firing::{Place as BookingPlace, award, book, policy};
+use crate::firing::{Place as BookingPlace, award, book, enter_points, policy};
+use crate::holds::{hold, release};
 use crate::levels::Settling;
 use crate::limits::Limits;
 use crate::plan::{Per, Plan, Policy, Rule, Trigger};
 use crate::scope::{Place, Scope};
-use crate::scores::{Boundary, PlanSet};
-use crate::state::{Cause, State, TimerKind};
+use crate::scores::{Boundary, PlanSet, ScoreName, score};
+use crate::state::{Cause, State, TagSource, TimerKind};
 use crate::tagging::{TagWrite, crm_writes, write_tags};
 use crate::timers::{Timer, next_timer};
 use crate::windows::{close_windows, fire_window, open_window};
@@ -83,6 +88,14 @@ impl<'a> Fold<'a> {
             self.begin(row.time);
         }
         self.state.now = row.time;
+        let plans = self.plans();
+        // S7 (2): what feedback ends has ended before anything reads it.
+        let feedback = feedback(row);
+        for plan in plans.values().filter(|plan| !plan.feedback.keep) {
+            if feedback.as_ref().is_some_and(|feedback| feedback.concerns(&plan.id)) {
+                self.state.end_engagement(&plan.id);
+            }
+        }
         let pre = self.state.clone();
         self.state.seen += 1;
         if row.kind == Kind::Attributes {
@@ -94,7 +107,6 @@ impl<'a> Fold<'a> {
                 }
             }
         }
-        let plans = self.plans();
         for plan in plans.values() {
             if self.is_activity(plan, row) {
                 self.state.plan_mut(&plan.id).last_activity = Some(row.time);
@@ -103,12 +115,17 @@ impl<'a> Fold<'a> {
         // The state grows as rules book, while conditions read attributes of this step and everything else from before it.
         let now = self.state.clone();
         let mut writes = crm_writes(row);
+        self.adjust(&pre, row);
         let mut matched = false;
         // Windows are closed before any is opened (S7 (3)).
         for plan in plans.values() {
             matched |= close_windows(&mut self.state, plan, row);
         }
         for plan in plans.values() {
+            let place = self.booking_place(plan, row.time, false);
+            let released = release(&mut self.state, row, pre.is_member(&plan.id), place);
+            matched |= released.is_some();
+            writes.extend(released.unwrap_or_default());
             for rule in &plan.rules {
                 let scope = Scope { now: &now, ..self.scope(&pre, plan, Some(row), row.time, Place::Rule) };
                 let (did, written) = self.meet_rule(rule, &scope, row);
@@ -119,16 +136,42 @@ impl<'a> Fold<'a> {
         write_tags(&mut self.state, writes, self.inputs.limits);
         let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
         let marks = if row.clamped { vec!["clamped".to_owned()] } else { Vec::new() };
-        self.settle(&pre, cause, marks, (row.time, Some(row.uid)), matched);
+        self.settle(&pre, cause, marks, Some(row), matched);
+    }
+
+    /// S17: an adjustment is booked under the limits, without a cap, for members.
+    fn adjust(&mut self, pre: &State, row: &Row) {
+        let Some(adjustment) = adjustment(row) else { return };
+        let Some(plan) = self.plans().get(&adjustment.plan).filter(|plan| pre.is_member(&plan.id)) else { return };
+        let place = self.booking_place(plan, row.time, false);
+        let points = match adjustment.change {
+            Change::Add(points) => points,
+            Change::Set(points) => points - score(&self.state, place.plans, &ScoreName::Engagement(plan.id.clone())),
+        };
+        let source = TagSource {
+            plan: Some(plan.id.clone()),
+            version: Some(plan.version.clone()),
+            rule: Some(ADJUST_RULE.to_owned()),
+            uid: Some(row.uid),
+            timer: false,
+            time: row.time,
+        };
+        let decay = if adjustment.decays { plan.decay.clone() } else { Decay::None };
+        enter_points(&mut self.state, &source, (points, points), &decay, BTreeSet::new(), place);
     }
 
     /// The event meets a rule. Whether the rule did anything with it, and the tags that it wrote.
     fn meet_rule(&mut self, rule: &Rule, scope: &Scope, row: &Row) -> (bool, Vec<TagWrite>) {
         let place = self.booking_place(scope.plan, row.time, false);
         match &rule.trigger {
-            Trigger::On(types) if types.contains(&row.event_type) && scope.pre.is_member(&scope.plan.id) => {
+            Trigger::On(types) if types.contains(&row.event_type) => {
                 let Some(award) = award(rule, scope) else { return (false, Vec::new()) };
-                let written = book(&mut self.state, &award, policy(scope.plan, rule, row), place);
+                let policy = policy(scope.plan, rule, row);
+                if matches!(policy, Policy::Hold { .. }) {
+                    return (hold(&mut self.state, award, row, &policy, place), Vec::new());
+                }
+                let is_member = scope.pre.is_member(&scope.plan.id);
+                let written = is_member.then(|| book(&mut self.state, &award, policy, place)).flatten();
                 (written.is_some(), written.unwrap_or_default())
             }
             Trigger::Absence { .. } => {
@@ -243,7 +286,7 @@ impl<'a> Fold<'a> {
         let named = |name: &String| matches!(timer.kind, TimerKind::Idle | TimerKind::Absence).then(|| name.clone());
         let cause =
             Cause::Timer { due: timer.due, kind: timer.kind, plan: named(&timer.plan), rule: named(&timer.rule) };
-        self.settle(&pre, cause, marks, (timer.due, None), false);
+        self.settle(&pre, cause, marks, None, false);
     }
 
     fn scope<'s>(&self, pre: &'s State, plan: &'s Plan, event: Option<&'s Row>, instant: i64, place: Place) -> Scope<'s>
@@ -264,12 +307,14 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, position: (i64, Option<Uid>), matched: bool) {
+    fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, event: Option<&Row>, matched: bool) {
+        let position = (self.state.now, event.map(|row| row.uid));
         let settling = Settling {
             contact: self.inputs.contact,
             plans: self.plans(),
             pre,
             seen: &self.inputs.rows[..self.state.seen],
+            event,
             state: &mut self.state,
             instant: position.0,
             step: self.steps.len(),

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::condition::Expression;
+use crate::condition::{Expression, Value};
+use crate::crm::{Feedback, feedback};
 use crate::edge::{DerivedType, Edge, Level};
 use crate::event::Row;
-use crate::firing::points_value;
+use crate::firing::{earned, points_value};
 use crate::number::Thousandths;
 use crate::plan::Plan;
 use crate::scope::{Place, Scope};
@@ -23,6 +24,8 @@ pub(crate) struct Settling<'a> {
     pub(crate) pre: &'a State,
     pub(crate) state: &'a mut State,
     pub(crate) seen: &'a [Row],
+    /// The event that the step is; none for a timer.
+    pub(crate) event: Option<&'a Row>,
     pub(crate) instant: i64,
     pub(crate) step: usize,
     pub(crate) cause: Cause,
@@ -50,9 +53,18 @@ impl Settling<'_> {
     fn move_levels(&mut self) {
         let plans = self.plans;
         for plan in plans.values() {
+            self.band(plan);
+            self.grade(plan);
             self.stage(plan);
-            self.qualify(plan);
+            let qualifies = self.qualify(plan);
+            self.route(plan, qualifies);
+            self.actions(plan);
         }
+    }
+
+    /// The feedback that this step is to the plan.
+    pub(crate) fn feedback_to(&self, plan: &Plan) -> Option<Feedback> {
+        feedback(self.event?).filter(|feedback| feedback.concerns(&plan.id))
     }
 
     /// S30: what the conditions of the plan's levels are after this step, which they stay until the next one.
@@ -68,7 +80,13 @@ impl Settling<'_> {
             conditions.insert(enter_condition(&stage.name), holds(&stage.enter_when));
             conditions.insert(leave_condition(&stage.name), holds(&stage.leave_when));
         }
-        self.state.plan_mut(&plan.id).conditions = conditions;
+        let by = plan.route.as_ref().and_then(|route| route.by.as_ref()).and_then(|by| by.value(&scope).ok());
+        let memory = self.state.plan_mut(&plan.id);
+        memory.conditions = conditions;
+        memory.route_by = match by {
+            Some(Value::Text(name)) => Some(name),
+            _ => None,
+        };
     }
 
     fn scope<'s>(&'s self, plan: &'s Plan, place: Place) -> Scope<'s> {
@@ -143,31 +161,41 @@ impl Settling<'_> {
         }
     }
 
-    /// S31, S32.
-    fn qualify(&mut self, plan: &Plan) {
+    /// S31, S32, S38. Whether the contact qualifies by this step.
+    fn qualify(&mut self, plan: &Plan) -> bool {
         let member = self.state.is_member(&plan.id);
         let Some(qualify) = &plan.qualify else {
             if self.state.plan(&plan.id).qualified {
                 self.set_qualified(plan, false, &ScoreName::Plan(plan.id.clone()), None, Some("plan"));
             }
-            return;
+            return false;
         };
         let when = self.state.condition(&plan.id, "qualify");
-        let Some(read) = ScoreName::of_threshold(&qualify.score, &plan.id) else { return };
+        let Some(read) = ScoreName::of_threshold(&qualify.score, &plan.id) else { return false };
         let value = score(self.state, self.plans, &read);
-        let memory = self.state.plan(&plan.id);
+        let feedback = self.feedback_to(plan).is_some();
+        let earned = !feedback && earned(self.state, &plan.id, self.step);
+        let instant = self.instant;
+        let memory = self.state.plan_mut(&plan.id);
+        if feedback {
+            (memory.after_feedback, memory.cooldown_from) = (true, Some(instant));
+        }
+        memory.after_feedback &= value >= qualify.release && !earned;
         if memory.qualified {
-            if let Some(reason) = off_reason(member, when, value, qualify.release) {
+            let reason = if feedback { Some("feedback") } else { off_reason(member, when, value, qualify.release) };
+            if let Some(reason) = reason {
                 self.set_qualified(plan, false, &read, Some(qualify.release), Some(reason));
             }
-        } else {
-            let rested = memory.last_on.is_none_or(|last| self.instant >= last + qualify.cooldown_ms);
-            let rearmed = !qualify.rearm_never || memory.last_on.is_none();
-            if member && when && value >= qualify.at && rested && rearmed {
-                self.set_qualified(plan, true, &read, Some(qualify.at), None);
-                self.state.plan_mut(&plan.id).last_on = Some(self.instant);
-            }
+            return false;
         }
+        let rested = memory.cooldown_from.is_none_or(|from| instant >= from + qualify.cooldown_ms);
+        let barred = memory.after_feedback || qualify.rearm_never && memory.was_qualified;
+        let qualifies = member && when && value >= qualify.at && rested && !barred;
+        if qualifies {
+            (memory.was_qualified, memory.cooldown_from) = (true, Some(instant));
+            self.set_qualified(plan, true, &read, Some(qualify.at), None);
+        }
+        qualifies
     }
 
     fn set_qualified(
@@ -207,6 +235,7 @@ pub(crate) fn levels_at(state: &State, plans: &PlanSet, instant: i64) -> State {
         pre: state,
         state: &mut then,
         seen: &[],
+        event: None,
         instant,
         // No booking is of this step.
         step: usize::MAX,

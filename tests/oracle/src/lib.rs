@@ -4,9 +4,8 @@
 //! never from the fold. It folds a contact's whole history from the beginning for each command and adds up every score from its
 //! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
 //!
-//! Covered: S1 to S16, S18 to S26, S30 to S33, S36, S37, S39 to S41, S43, S45 and S53 to S60 as far as these need.
-//! Not covered, and refused in plans: adjustments, bands, grades, actions, routing, feedback, recompute,
-//! merging, erasure, held verdicts.
+//! Covered: S1 to S45 and S53 to S60 as far as these need.
+//! Not covered: recompute, retiring, merging, splitting, erasure.
 //!
 //! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
 //! [`Scorecard`], [`LedgerRecord`]s, the lines of [`Reading::explain`] and the announced levels must be equal. A case prints as the JSON it is
@@ -33,8 +32,10 @@ pub mod condition;
 pub mod generate;
 pub mod number;
 
+mod bands;
 mod check;
 mod compound;
+mod crm;
 mod decay;
 mod derived;
 mod edge;
@@ -42,11 +43,14 @@ mod event;
 mod firing;
 mod fold;
 mod half_life;
+mod holds;
 mod levels;
 mod limits;
 mod loading;
+mod loading_levels;
 mod oracle;
 mod plan;
+mod reconcile;
 mod scope;
 mod scorecard;
 mod scores;
@@ -65,6 +69,6 @@ pub use limits::{DAY_MS, Limits};
 pub use loading::PlanError;
 pub use oracle::{Effect, ForwardError, Oracle, Outcome};
 pub use plan::Plan;
-pub use scorecard::{LedgerRecord, PlanCard, Reading, Scorecard, TagCard};
+pub use scorecard::{LedgerRecord, LevelCard, PlanCard, Reading, Scorecard, TagCard};
 pub use scores::{Contribution, LineKind};
 pub use state::{Cause, Cut, TimerKind};

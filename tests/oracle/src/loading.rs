@@ -10,6 +10,7 @@ use crate::calendar::{Period, local_midnight, parse_duration};
 use crate::condition::{Expression, ExpressionError};
 use crate::decay::{Decay, KEEP_ALL};
 use crate::event::{Verdict, hash, hex};
+use crate::loading_levels::{actions, bands, feedback, grade, route};
 use crate::number::{Decimal, Thousandths};
 use crate::plan::{
     Cap, Fact, FitRule, Once, Part, Per, Pipeline, Plan, Points, Policies, Policy, Qualify, Rule, Stage, Trigger,
@@ -38,7 +39,7 @@ pub enum PlanError {
     },
 }
 
-fn bad<T>(what: &'static str, value: impl Into<String>) -> Result<T, PlanError> {
+pub(crate) fn bad<T>(what: &'static str, value: impl Into<String>) -> Result<T, PlanError> {
     Err(PlanError::Value { what, value: value.into() })
 }
 
@@ -61,7 +62,14 @@ impl Plan {
         if floor.zip(ceiling).is_some_and(|(floor, ceiling)| floor > ceiling) {
             return bad("limits", "floor above ceiling");
         }
+        let pipeline = file.pipeline.map(pipeline).transpose()?;
         Ok(Plan {
+            bands: file.bands.map(bands).transpose()?,
+            grade: file.grade.map(grade).transpose()?,
+            route: file.route.map(route).transpose()?,
+            actions: actions(file.actions)?,
+            feedback: feedback(file.feedback, pipeline.as_ref())?,
+            decay: plan_decay,
             id: file.plan,
             version: hex(&hash(&[text.replace("\r\n", "\n").as_bytes()])),
             global: file.global,
@@ -71,19 +79,19 @@ impl Plan {
                 .into_iter()
                 .map(|(name, entry)| Ok((name, fact(entry)?)))
                 .collect::<Result<_, PlanError>>()?,
-            policies: policies(file.verdicts),
+            policies: policies(file.verdicts)?,
             rules,
             fit,
             floor,
             ceiling,
             qualify: file.qualify.map(qualify).transpose()?,
-            pipeline: file.pipeline.map(pipeline).transpose()?,
+            pipeline,
             zone,
         })
     }
 }
 
-fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), PlanError> {
+pub(crate) fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> Result<(), PlanError> {
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
@@ -93,7 +101,7 @@ fn distinct<'a>(what: &'static str, names: impl Iterator<Item = &'a String>) -> 
     Ok(())
 }
 
-fn expression(source: Option<String>) -> Result<Option<Expression>, PlanError> {
+pub(crate) fn expression(source: Option<String>) -> Result<Option<Expression>, PlanError> {
     Ok(source.map(|source| Expression::parse(&source)).transpose()?)
 }
 
@@ -101,7 +109,7 @@ fn duration(what: &'static str, text: &str) -> Result<i64, PlanError> {
     parse_duration(text).map_or_else(|| bad(what, text), Ok)
 }
 
-fn thousandths(literal: Decimal) -> Result<Thousandths, PlanError> {
+pub(crate) fn thousandths(literal: Decimal) -> Result<Thousandths, PlanError> {
     literal.thousandths().map_or_else(|| bad("points", format!("{literal:?}")), Ok)
 }
 
@@ -117,14 +125,19 @@ fn fact(entry: FactEntry) -> Result<Fact, PlanError> {
     Ok(Fact { on: entry.on.into_vec(), when: expression(entry.when)? })
 }
 
-fn policies(entry: Verdicts) -> Policies {
+fn policies(entry: Verdicts) -> Result<Policies, PlanError> {
     let stated = [(Verdict::Human, entry.human), (Verdict::Suspect, entry.suspect), (Verdict::Machine, entry.machine)];
-    let policy = |entry| match entry {
-        PolicyEntry::Word(PolicyWord::Ignore) => Policy::Ignore,
-        PolicyEntry::Word(PolicyWord::Count) => Policy::Count,
-        PolicyEntry::Weight(entry) => Policy::Weight(entry.weight),
+    let policy = |entry| -> Result<Policy, PlanError> {
+        Ok(match entry {
+            PolicyEntry::Word(PolicyWord::Ignore) => Policy::Ignore,
+            PolicyEntry::Word(PolicyWord::Count) => Policy::Count,
+            PolicyEntry::Weight(entry) => Policy::Weight(entry.weight),
+            PolicyEntry::Hold(entry) => Policy::Hold { span_ms: duration("hold", &entry.hold)?, key: entry.key },
+        })
     };
-    Policies(stated.into_iter().filter_map(|(verdict, entry)| Some((verdict, policy(entry?)))).collect())
+    let stated = stated.into_iter().filter_map(|(verdict, entry)| Some((verdict, entry?)));
+    let policies: Result<_, PlanError> = stated.map(|(verdict, entry)| Ok((verdict, policy(entry)?))).collect();
+    Ok(Policies(policies?))
 }
 
 fn rule(mut entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rule, PlanError> {
@@ -161,7 +174,7 @@ fn rule(mut entry: RuleEntry, zone: &TimeZone, plan_decay: &Decay) -> Result<Rul
         valid_until: midnight(until)?,
         tags,
         untag: entry.untag.map_or_else(Vec::new, OneOrMany::into_vec),
-        policies: policies(entry.verdicts),
+        policies: policies(entry.verdicts)?,
     })
 }
 

@@ -7,12 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::derived::{Announced, DerivedEvent, announce, reconcile};
+use crate::crm::verdict;
+use crate::derived::{Announcements, DerivedEvent};
 use crate::event::{Kind, OracleEvent, Row, Uid, Verdict};
 use crate::fold::{Folded, Inputs, fold};
 use crate::limits::Limits;
 use crate::loading::PlanError;
 use crate::plan::{Plan, Policy};
+use crate::reconcile::reconcile;
 use crate::scores::PlanSet;
 use crate::state::Cause;
 
@@ -76,8 +78,7 @@ pub struct Oracle {
     /// The place of the latest instant stepped.
     pub(crate) tau: Option<(i64, Option<Uid>)>,
     steps_taken: usize,
-    pub(crate) announced: BTreeMap<(String, String), Announced>,
-    pub(crate) seq: u64,
+    pub(crate) announced: Announcements,
 }
 
 impl Oracle {
@@ -97,8 +98,7 @@ impl Oracle {
             clock: None,
             tau: None,
             steps_taken: 0,
-            announced: BTreeMap::new(),
-            seq: 0,
+            announced: Announcements::default(),
         })
     }
 
@@ -117,8 +117,15 @@ impl Oracle {
         let late = known || self.tau.is_some_and(|tau| (row.time, Some(row.uid)) < tau);
         let cause = Cause::Event { uid: row.uid.hex(), time: row.time };
         let marks = if row.clamped { vec!["clamped"] } else { Vec::new() };
+        // S40: a verdict is always late, and timers due by its time fire before it, under the verdict of before.
+        let judges = verdict(&row).is_some();
+        let mut derived = Vec::new();
+        if judges {
+            derived = self.command(false, &cause, &[], self.until().max(row.time)).1;
+        }
         self.rows.insert(row.uid, row.clone());
-        let (folded, derived) = self.command(late, &cause, &marks);
+        let (folded, told) = self.command(late || judges, &cause, &marks, self.until());
+        derived.extend(told);
         // A replaced copy is counted as one more delivery of the same event.
         let outcome = if known { Outcome::Duplicate } else { self.outcome(&row, &folded) };
         self.depart(&folded);
@@ -129,7 +136,7 @@ impl Oracle {
     pub fn clock(&mut self, instant: i64) -> Effect {
         self.clock = Some(self.clock.map_or(instant, |clock| clock.max(instant)));
         let cause = Cause::Timer { due: instant, kind: crate::state::TimerKind::Check, plan: None, rule: None };
-        let (_, derived) = self.command(false, &cause, &[]);
+        let (_, derived) = self.command(false, &cause, &[], self.until());
         Effect { outcome: None, derived }
     }
 
@@ -147,13 +154,13 @@ impl Oracle {
         // Events do not move the task clock, so the contact may have been stepped beyond the change.
         let late = self.tau.is_some_and(|(tau, _)| from <= tau);
         let cause = Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
-        let (_, derived) = self.command(late, &cause, &["plan"]);
+        let (_, derived) = self.command(late, &cause, &["plan"], self.until());
         Ok(Effect { outcome: None, derived })
     }
 
     /// Folds, then emits the edges of the new steps or, after a late command, reconciles (S40, S41).
-    fn command(&mut self, late: bool, cause: &Cause, marks: &[&str]) -> (Folded, Vec<DerivedEvent>) {
-        let mut folded = self.fold(i64::MAX, self.until());
+    fn command(&mut self, late: bool, cause: &Cause, marks: &[&str], until: i64) -> (Folded, Vec<DerivedEvent>) {
+        let mut folded = self.fold(i64::MAX, until);
         let last = folded.steps.last().map(|step| step.position);
         self.tau = match (self.tau, last) {
             // The fold of a late command may end before tau, which never goes back.
@@ -171,28 +178,23 @@ impl Oracle {
             let edges = reconcile(&self.announced, &folded.state, plans, cause, tau, self.boundary());
             for mut edge in edges {
                 edge.marks = marks.iter().cloned().collect();
-                derived.push(announce(&self.contact, &mut self.announced, &mut self.seq, edge, true));
+                derived.extend(self.announced.announce(&self.contact, edge, true));
             }
         } else {
             for edge in folded.steps[self.steps_taken..].iter().flat_map(|step| step.edges.iter().cloned()) {
-                derived.push(announce(&self.contact, &mut self.announced, &mut self.seq, edge, false));
+                derived.extend(self.announced.announce(&self.contact, edge, false));
             }
         }
         self.steps_taken = folded.steps.len();
-        // A first stage is entered, and left for none, in silence; it is announced all the same.
-        for (id, plan) in &folded.state.plans {
-            let level = plan
-                .stay
-                .as_ref()
-                .map_or(crate::edge::Level::None, |stay| crate::edge::Level::Named(stay.stage.clone()));
-            self.announced.entry((id.clone(), "stage".to_owned())).or_default().level = Some(level);
-        }
+        self.announced.follow_in_silence(&folded.state);
         (folded, derived)
     }
 
     /// A fold of the events up to an instant, with the timers due by another.
     pub(crate) fn fold(&self, events_until: i64, timers_until: i64) -> Folded {
-        let mut rows: Vec<Row> = self.departed.iter().chain(self.rows.values()).cloned().collect();
+        let judged = self.judged(events_until);
+        let present = self.rows.values().map(|row| judged_row(&judged, row));
+        let mut rows: Vec<Row> = self.departed.iter().cloned().chain(present).collect();
         rows.sort_by_key(Row::order);
         rows.retain(|row| row.time <= events_until);
         fold(&Inputs {
@@ -203,6 +205,14 @@ impl Oracle {
             until: timers_until,
             boundary: self.boundary(),
         })
+    }
+
+    /// S56: the last verdict on each event, by verdicts up to an instant.
+    fn judged(&self, events_until: i64) -> BTreeMap<Uid, Verdict> {
+        let mut verdicts: Vec<&Row> = self.departed.iter().chain(self.rows.values()).collect();
+        verdicts.retain(|row| row.time <= events_until);
+        verdicts.sort_by_key(|row| row.order());
+        verdicts.into_iter().filter_map(verdict).collect()
     }
 
     /// S40: max(tau, task clock).
@@ -237,7 +247,8 @@ impl Oracle {
                 return;
             }
             self.rows.remove(&oldest.uid);
-            self.departed.push(oldest);
+            // The base is a fold: no later verdict changes what departed.
+            self.departed.push(judged_row(&self.judged(i64::MAX), &oldest));
         }
     }
 
@@ -258,6 +269,7 @@ impl Oracle {
     }
 
     fn outcome(&self, row: &Row, folded: &Folded) -> Outcome {
+        let row = &judged_row(&self.judged(i64::MAX), row);
         let position = (row.time, Some(row.uid));
         let fired = folded.steps.iter().any(|step| step.position == position && step.matched);
         let plans = self.timeline.iter().rev().find(|(from, _)| *from <= row.time).map(|(_, plans)| plans);
@@ -270,6 +282,11 @@ impl Oracle {
             (false, false) => Outcome::Unmatched,
         }
     }
+}
+
+/// The row with the verdict that was passed on it, if one was.
+fn judged_row(judged: &BTreeMap<Uid, Verdict>, row: &Row) -> Row {
+    Row { verdict: judged.get(&row.uid).copied().unwrap_or(row.verdict), ..row.clone() }
 }
 
 fn plan_set(plans: &[&str]) -> Result<PlanSet, PlanError> {

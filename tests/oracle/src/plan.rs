@@ -25,12 +25,60 @@ pub struct Plan {
     pub(crate) members: Option<Expression>,
     pub(crate) facts: BTreeMap<String, Fact>,
     pub(crate) policies: Policies,
+    /// The decay of rules without one of their own, and of adjustments.
+    pub(crate) decay: Decay,
     pub(crate) rules: Vec<Rule>,
     pub(crate) fit: Vec<FitRule>,
     pub(crate) floor: Option<Thousandths>,
     pub(crate) ceiling: Option<Thousandths>,
     pub(crate) qualify: Option<Qualify>,
     pub(crate) pipeline: Option<Pipeline>,
+    pub(crate) bands: Option<Bands>,
+    pub(crate) grade: Option<Grade>,
+    pub(crate) route: Option<Route>,
+    /// By id.
+    pub(crate) actions: Vec<Action>,
+    pub(crate) feedback: FeedbackPolicy,
+}
+
+/// Bands with their cuts, ascending.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bands {
+    pub(crate) cuts: Vec<(String, Thousandths)>,
+    pub(crate) margin: Thousandths,
+}
+
+/// Letters by fit and digits by engagement, each with its cut, the best first.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Grade {
+    pub(crate) fit: Vec<(String, Thousandths)>,
+    pub(crate) engagement: Vec<(String, Thousandths)>,
+}
+
+/// Who may own a qualified lead.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) to: Vec<String>,
+    pub(crate) by: Option<Expression>,
+}
+
+/// An action at a score.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Action {
+    pub(crate) id: String,
+    pub(crate) score: String,
+    pub(crate) at: Thousandths,
+    pub(crate) release: Thousandths,
+    pub(crate) rearm: bool,
+}
+
+/// What feedback does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct FeedbackPolicy {
+    /// Whether engagement is kept.
+    pub(crate) keep: bool,
+    /// The stage that each outcome leads to.
+    pub(crate) outcomes: BTreeMap<String, String>,
 }
 
 /// A named fact.
@@ -41,11 +89,16 @@ pub(crate) struct Fact {
 }
 
 /// What to do with an event of one verdict (S56).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Policy {
     Ignore,
     Count,
     Weight(Decimal),
+    /// To be booked when a human event with the same value of the property comes within the span.
+    Hold {
+        span_ms: i64,
+        key: String,
+    },
 }
 
 /// The policies a plan or rule states; a rule's silence means the plan's, the plan's silence the default.
@@ -56,7 +109,7 @@ impl Policies {
     /// The plan's policy for a verdict.
     pub(crate) fn of_plan(&self, verdict: Verdict) -> Policy {
         let default = if verdict == Verdict::Machine { Policy::Ignore } else { Policy::Count };
-        self.0.get(&verdict).copied().unwrap_or(default)
+        self.0.get(&verdict).cloned().unwrap_or(default)
     }
 }
 

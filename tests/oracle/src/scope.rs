@@ -2,6 +2,7 @@
 //!
 //! Owns facts: a fact is counted from the events seen so far, each time. Never sees this step's bookings.
 
+use crate::bands::COLD;
 use crate::condition::{Names, NoValue, Value};
 use crate::event::Row;
 use crate::plan::{Fact, Plan, Policy};
@@ -120,7 +121,15 @@ impl Names for Scope<'_> {
         match subject {
             "qualify" if plan.qualify.is_some() => Ok(Value::Bool(state.qualified)),
             "stage" if plan.pipeline.is_some() => Ok(state.stay.map_or(Value::Null, |stay| Value::Text(stay.stage))),
-            _ => Err(NoValue),
+            "band" if plan.bands.is_some() => Ok(Value::Text(state.band.unwrap_or_else(|| COLD.to_owned()))),
+            "grade" if plan.grade.is_some() => Ok(state.grade.map_or(Value::Null, Value::Text)),
+            "route" if plan.route.is_some() => Ok(state.owner.map_or(Value::Null, Value::Text)),
+            _ => {
+                let action = subject.strip_prefix("action:").ok_or(NoValue)?;
+                let known = plan.actions.iter().any(|known| known.id == action);
+                let count = state.actions.get(action).map_or(0, |action| action.count);
+                known.then_some(Value::Number(count as f64)).ok_or(NoValue)
+            }
         }
     }
 

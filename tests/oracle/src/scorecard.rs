@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::bands::COLD;
 use crate::decay::Decay;
 use crate::edge::Level;
 use crate::event::Scalar;
@@ -11,7 +12,7 @@ use crate::fold::Folded;
 use crate::number::Thousandths;
 use crate::oracle::Oracle;
 use crate::scores::{Contribution, PlanSet, ScoreName, lines, score};
-use crate::state::{Booking, Cut};
+use crate::state::{ActionState, Booking, Cut};
 
 /// The scores and levels of the contact.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,6 +52,25 @@ pub struct PlanCard {
     pub stage_since: Option<i64>,
 }
 
+/// The levels of a plan beside stage and qualification, and what feedback left.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LevelCard {
+    /// The band; `cold` for everybody without another one.
+    pub band: String,
+    /// Since when that is so; none where it never changed.
+    pub band_since: Option<i64>,
+    /// The grade, for members of a plan with grades.
+    pub grade: Option<String>,
+    /// Since when that is so; none where it never changed.
+    pub grade_since: Option<i64>,
+    /// The owner, for the qualified of a plan that routes.
+    pub owner: Option<String>,
+    /// By id, how often each action was requested, and whether it has to re-arm before it is again.
+    pub actions: BTreeMap<String, (u64, bool)>,
+    /// Whether the score has yet to fall, or points to be booked, since feedback (S38).
+    pub after_feedback: bool,
+}
+
 /// A tag that is set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TagCard {
@@ -81,6 +101,8 @@ pub struct LedgerRecord {
     pub decay: Decay,
     /// Why they differ.
     pub cuts: BTreeSet<Cut>,
+    /// Whether they ended by feedback: worth nothing, whatever their decay (S38).
+    pub ended: bool,
 }
 
 /// One fold, to be read in several ways.
@@ -117,7 +139,7 @@ impl Oracle {
 
     /// The levels announced, by plan (empty for tags) and subject.
     pub fn announced_levels(&self) -> BTreeMap<(String, String), Level> {
-        let levels = self.announced.iter();
+        let levels = self.announced.of.iter();
         levels.filter_map(|(subject, announced)| Some((subject.clone(), announced.level.clone()?))).collect()
     }
 }
@@ -134,7 +156,7 @@ impl Reading<'_> {
         let tag_card = |name: &String, since: i64| TagCard { score: of(ScoreName::Tag(name.clone())), since };
         let present = state.tags.iter().filter(|(_, tag)| tag.present);
         Scorecard {
-            seq: self.oracle.seq,
+            seq: self.oracle.announced.seq,
             global: of(ScoreName::Global),
             plans: self.plans().keys().map(|id| (id.clone(), self.plan_card(id))).collect(),
             tags: present.map(|(name, tag)| (name.clone(), tag_card(name, tag.since))).collect(),
@@ -158,6 +180,25 @@ impl Reading<'_> {
         }
     }
 
+    /// By plan id, the levels beside stage and qualification.
+    pub fn levels(&self) -> BTreeMap<String, LevelCard> {
+        self.plans().keys().map(|id| (id.clone(), self.level_card(id))).collect()
+    }
+
+    fn level_card(&self, id: &str) -> LevelCard {
+        let memory = self.folded.state.plan(id);
+        let of_actions = |(id, action): (&String, &ActionState)| (id.clone(), (action.count, action.spent));
+        LevelCard {
+            band: memory.band.unwrap_or_else(|| COLD.to_owned()),
+            band_since: memory.band_since,
+            grade: memory.grade,
+            grade_since: memory.grade_since,
+            owner: memory.owner,
+            actions: memory.actions.iter().map(of_actions).collect(),
+            after_feedback: memory.after_feedback,
+        }
+    }
+
     /// Every firing, what left the horizon included, in the order of booking.
     pub fn ledger(&self) -> Vec<LedgerRecord> {
         let record = |booking: &Booking| LedgerRecord {
@@ -170,6 +211,7 @@ impl Reading<'_> {
             applied: booking.applied,
             decay: booking.decay.clone(),
             cuts: booking.cuts.clone(),
+            ended: booking.ended,
         };
         self.folded.state.bookings.iter().map(record).collect()
     }

@@ -244,7 +244,8 @@ fn fit_lines(state: &State, plan: &str) -> Vec<Contribution> {
 
 /// The bookings of a plan, or those of one stay in a stage.
 fn engagement_bookings<'s>(state: &'s State, plan: &str, stay: Option<u64>) -> impl Iterator<Item = &'s Booking> {
-    let wanted = move |booking: &&Booking| booking.plan == plan && (stay.is_none() || booking.stay == stay);
+    let wanted =
+        move |booking: &&Booking| booking.plan == plan && !booking.ended && (stay.is_none() || booking.stay == stay);
     state.bookings.iter().filter(wanted)
 }
 

@@ -29,6 +29,13 @@ pub(crate) struct PlanFile {
     pub(crate) limits: LimitsEntry,
     pub(crate) qualify: Option<QualifyEntry>,
     pub(crate) pipeline: Option<PipelineEntry>,
+    pub(crate) bands: Option<BTreeMap<String, Decimal>>,
+    pub(crate) grade: Option<GradeEntry>,
+    pub(crate) route: Option<RouteEntry>,
+    #[serde(default)]
+    pub(crate) actions: Vec<ActionEntry>,
+    #[serde(default)]
+    pub(crate) feedback: FeedbackEntry,
     /// The author's own examples are accepted, and not the oracle's business.
     #[serde(default, rename = "tests")]
     pub(crate) _tests: Option<serde::de::IgnoredAny>,
@@ -70,6 +77,7 @@ pub(crate) struct Verdicts {
 pub(crate) enum PolicyEntry {
     Word(PolicyWord),
     Weight(WeightEntry),
+    Hold(HoldEntry),
 }
 
 #[derive(Deserialize)]
@@ -83,6 +91,13 @@ pub(crate) enum PolicyWord {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WeightEntry {
     pub(crate) weight: Decimal,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HoldEntry {
+    pub(crate) hold: String,
+    pub(crate) key: String,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +227,60 @@ pub(crate) struct PipelineEntry {
     #[serde(default)]
     pub(crate) by: StageScore,
     pub(crate) stages: Vec<StageEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GradeEntry {
+    pub(crate) fit: BTreeMap<String, Decimal>,
+    pub(crate) engagement: BTreeMap<String, Decimal>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RouteEntry {
+    pub(crate) to: Vec<String>,
+    pub(crate) by: Option<String>,
+    #[serde(rename = "else")]
+    pub(crate) otherwise: Option<ElseEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ElseEntry {
+    Rendezvous,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActionEntry {
+    pub(crate) id: String,
+    pub(crate) at: Decimal,
+    pub(crate) release: Option<Decimal>,
+    pub(crate) rearm: Option<RearmEntry>,
+    pub(crate) score: Option<String>,
+    /// What is asked for is the receiver's business.
+    #[serde(rename = "emit")]
+    pub(crate) _emit: Option<String>,
+    #[serde(default, rename = "data")]
+    pub(crate) _data: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FeedbackEntry {
+    #[serde(default)]
+    pub(crate) recycle: RecycleEntry,
+    #[serde(default)]
+    pub(crate) outcomes: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RecycleEntry {
+    #[default]
+    Reset,
+    Keep,
 }
 
 /// The score that stages are entered and left by.

@@ -39,15 +39,35 @@ impl Settling<'_> {
             }
             Some(_) => {}
         }
-        if earned(self.state, &plan.id, self.step)
-            && let Some(stay) = self.state.plan_mut(&plan.id).stay.as_mut()
-        {
-            stay.must_earn = false;
+        let earned = earned(self.state, &plan.id, self.step);
+        let feedback = self.feedback_to(plan);
+        let is_event = self.event.is_some();
+        if let Some(stay) = self.state.plan_mut(&plan.id).stay.as_mut() {
+            stay.must_earn = feedback.is_some() || stay.must_earn && !earned;
+            stay.by_feedback &= !is_event;
         }
-        if !self.leave(plan, pipeline) {
+        let target = feedback.and_then(|feedback| plan.feedback.outcomes.get(&feedback.outcome));
+        let present = self.state.plan(&plan.id).stay.map(|stay| stay.stage);
+        if let Some(target) = target.filter(|target| Some(*target) != present.as_ref()) {
+            self.move_by_feedback(plan, pipeline, target);
+        } else if !self.leave(plan, pipeline) {
             self.advance(plan, pipeline);
         }
         self.arm(plan, pipeline);
+    }
+
+    /// S38: feedback enters a stage, also from a final one, and only an event makes the contact leave it (S36).
+    fn move_by_feedback(&mut self, plan: &Plan, pipeline: &Pipeline, target: &str) {
+        let (Some(from), Some(to)) = (self.stage_index(plan, pipeline), pipeline.index(target)) else { return };
+        let derived_type = if to > from { DerivedType::StageAdvanced } else { DerivedType::StageRegressed };
+        let mut edge = self.stage_edge(derived_type, plan, &pipeline.stages[from].name, target);
+        edge.threshold = if to > from { pipeline.stages[to].enter } else { pipeline.stages[from].leave_below };
+        edge.reason = Some("feedback".to_owned());
+        self.edges.push(edge);
+        self.state.enter_stage(&plan.id, target, self.instant, true);
+        if let Some(stay) = self.state.plan_mut(&plan.id).stay.as_mut() {
+            stay.by_feedback = true;
+        }
     }
 
     /// The stage becomes none. From the first stage that is silent, as entering it was (S23, S37).
@@ -110,7 +130,7 @@ impl Settling<'_> {
 
     fn leave_reason(&self, plan: &Plan, stage: &Stage) -> Option<&'static str> {
         let memory = self.state.plan(&plan.id);
-        let stay = memory.stay?;
+        let stay = memory.stay.filter(|stay| !stay.by_feedback)?;
         if stay.armed && stage.leave_below.is_some_and(|below| self.value(plan) < below) {
             return Some("leave_below");
         }

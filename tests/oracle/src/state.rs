@@ -87,6 +87,8 @@ pub(crate) struct Booking {
     /// How they decay, fixed when they are booked (S20).
     pub(crate) decay: Decay,
     pub(crate) cuts: BTreeSet<Cut>,
+    /// Whether feedback or a plan's end made it worth nothing (S38, S47). Caps count it all the same.
+    pub(crate) ended: bool,
     /// The stay in a stage that the points were booked in (S26).
     pub(crate) stay: Option<u64>,
 }
@@ -134,6 +136,18 @@ pub(crate) struct Stay {
     pub(crate) armed: bool,
     /// After a leave: whether a later step has yet to book points before the next advance (S37).
     pub(crate) must_earn: bool,
+    /// Whether feedback entered it and no event came since (S36).
+    pub(crate) by_feedback: bool,
+}
+
+/// What is counted of an action (S34).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ActionState {
+    pub(crate) count: u64,
+    /// Whether it has to be re-armed before it counts again.
+    pub(crate) spent: bool,
+    /// The instant of the last rise.
+    pub(crate) since: Option<i64>,
 }
 
 /// A window of an absence rule (S13).
@@ -143,6 +157,17 @@ pub(crate) struct Window {
     /// The verdict of the event that opened it.
     pub(crate) verdict: Verdict,
     pub(crate) due: i64,
+}
+
+/// What a rule awarded for an event of doubtful verdict, until a human event with the key comes (S56).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) award: Award,
+    /// The property and its value that the human event must have.
+    pub(crate) property: String,
+    pub(crate) key: String,
+    /// The first instant at which it is too late.
+    pub(crate) until: i64,
 }
 
 /// For each part of a compound rule the instants it keeps: of unused events, or of the start of a chain (S15).
@@ -161,7 +186,22 @@ pub(crate) struct PlanState {
     pub(crate) qualified: bool,
     /// Since when `qualified` has its value; none where it never changed.
     pub(crate) qualified_since: Option<i64>,
-    pub(crate) last_on: Option<i64>,
+    /// Whether it ever was.
+    pub(crate) was_qualified: bool,
+    /// From when the cooldown counts: the last time it was qualified, or feedback was given.
+    pub(crate) cooldown_from: Option<i64>,
+    /// After feedback: whether the score has yet to fall below `release`, or a later step to book points (S38).
+    pub(crate) after_feedback: bool,
+    /// The band; none is cold.
+    pub(crate) band: Option<String>,
+    pub(crate) band_since: Option<i64>,
+    pub(crate) grade: Option<String>,
+    pub(crate) grade_since: Option<i64>,
+    pub(crate) owner: Option<String>,
+    pub(crate) owner_since: Option<i64>,
+    /// What `route.by` was at the last step, where it was a string.
+    pub(crate) route_by: Option<String>,
+    pub(crate) actions: BTreeMap<String, ActionState>,
     /// What each condition of a level was at the last step, by its name: it keeps that value between steps (S30).
     pub(crate) conditions: BTreeMap<String, bool>,
     /// Up to which instant the dues of each idle rule were served.
@@ -170,6 +210,8 @@ pub(crate) struct PlanState {
     pub(crate) once: BTreeMap<(String, Option<String>), i64>,
     /// Open windows, by rule and key.
     pub(crate) windows: BTreeMap<(String, String), Window>,
+    /// Held awards, in the order of their events.
+    pub(crate) holds: Vec<Held>,
     /// What compound rules keep, by rule and key.
     pub(crate) compounds: BTreeMap<(String, String), Parts>,
     /// How many bookings there were, of all plans, when the period of a rule's cap came into force; none where it always was.
@@ -214,6 +256,11 @@ impl State {
         self.plans.get(plan).is_some_and(|memory| memory.conditions.get(name) == Some(&true))
     }
 
+    /// What the plan booked is worth nothing from now on (S38, S47).
+    pub(crate) fn end_engagement(&mut self, plan: &str) {
+        self.bookings.iter_mut().filter(|booking| booking.plan == plan).for_each(|booking| booking.ended = true);
+    }
+
     /// Whether the contact is a member of the plan.
     pub(crate) fn is_member(&self, id: &str) -> bool {
         self.plans.get(id).is_some_and(|plan| plan.member_since.is_some())
@@ -232,7 +279,8 @@ impl State {
 
     /// Enters a stage: its score starts at 0, nothing is armed (S26, S36).
     pub(crate) fn enter_stage(&mut self, plan: &str, stage: &str, at: i64, must_earn: bool) {
-        let stay = Stay { stage: stage.to_owned(), entered: at, stay: self.new_life(), armed: false, must_earn };
+        let stay = self.new_life();
+        let stay = Stay { stage: stage.to_owned(), entered: at, stay, armed: false, must_earn, by_feedback: false };
         self.plan_mut(plan).stay = Some(stay);
     }
 }

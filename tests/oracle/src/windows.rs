@@ -41,7 +41,7 @@ pub(crate) fn open_window(state: &mut State, rule: &Rule, scope: &Scope, row: &R
     }
     let (Some(key), Some(award)) = (matching_key(row, matching.as_ref()), award(rule, scope)) else { return false };
     let place = (rule.id.clone(), key);
-    let open: usize = state.plans.values().map(|memory| memory.windows.len()).sum();
+    let open: usize = state.plans.values().map(|memory| memory.windows.len() + memory.holds.len()).sum();
     let windows = &mut state.plan_mut(plan).windows;
     if open >= windows_max && !windows.contains_key(&place) {
         return false;
@@ -53,7 +53,7 @@ pub(crate) fn open_window(state: &mut State, rule: &Rule, scope: &Scope, row: &R
 /// The window's due has come: it is booked if the contact is still a member and the policy in force now lets it (S45).
 pub(crate) fn fire_window(state: &mut State, window: &Window, is_member: bool, place: Place) -> Option<Vec<TagWrite>> {
     let now = place.plan.rule(&window.award.rule.id);
-    let stated = now.and_then(|rule| rule.policies.0.get(&window.verdict).copied());
+    let stated = now.and_then(|rule| rule.policies.0.get(&window.verdict).cloned());
     let policy = stated.unwrap_or_else(|| place.plan.policies.of_plan(window.verdict));
     if !is_member || policy == Policy::Ignore {
         return None;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use leadstream_oracle::case::{Case, Command};
-use leadstream_oracle::generate::{Profile, case};
-use leadstream_oracle::{Cause, DerivedType, Uid};
+use leadstream_oracle::generate::{Groups, Profile, case};
+use leadstream_oracle::{Cause, DerivedType, Uid, Verdict};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
@@ -33,6 +33,8 @@ fn reached(profile: &Profile, cases: usize) -> BTreeMap<String, usize> {
                 derived.marks.iter().for_each(|mark| reach(format!("mark {mark}")));
                 derived.reason.iter().for_each(|reason| reach(format!("reason {reason}")));
                 derived.corrects.iter().for_each(|_| reach("corrects".to_owned()));
+                derived.marks.iter().for_each(|mark| reach(format!("{:?} {mark}", derived.derived_type)));
+                derived.reason.iter().for_each(|reason| reach(format!("{:?} for {reason}", derived.derived_type)));
                 if let Cause::Timer { kind, .. } = derived.cause {
                     reach(format!("timer {kind:?}"));
                     reach(format!("{:?} by {kind:?}", derived.derived_type));
@@ -44,6 +46,20 @@ fn reached(profile: &Profile, cases: usize) -> BTreeMap<String, usize> {
             }
         }
         for record in oracle.ledger() {
+            let written = case.commands.iter().find_map(|command| match command {
+                Command::Event(event) if Some(Uid::of(&event.source, &event.id).hex()) == record.uid => Some(event),
+                _ => None,
+            });
+            if written.is_some_and(|event| event.time < record.time && event.verdict != Verdict::Human) {
+                reach("held".to_owned());
+            }
+            if record.ended {
+                reach("ended".to_owned());
+            }
+            if record.rule == "#adjust" {
+                reach("adjusted".to_owned());
+                record.cuts.iter().for_each(|cut| reach(format!("{cut:?} of an adjustment")));
+            }
             record.cuts.iter().for_each(|cut| reach(format!("{cut:?}")));
             // A timer's booking with a uid is a window's.
             let events = |event: &leadstream_oracle::Uid| Some(event.hex()) == record.uid;
@@ -105,6 +121,49 @@ fn the_profile_absence_reaches_windows_and_what_they_lead_to() {
 #[test]
 fn the_profile_compound_reaches_rules_of_several_parts_in_any_order_and_in_theirs() {
     assert_reached(&reached(&Profile::compound(), 150), &["rule all:", "rule in_order", "Weight", "Cap"]);
+}
+
+#[test]
+fn the_profile_commands_reaches_adjustments_and_what_feedback_does() {
+    let expected = [
+        "adjusted",
+        "Limit of an adjustment",
+        "ended",
+        "LeadDisqualified for feedback",
+        "StageAdvanced for feedback",
+        "StageRegressed for feedback",
+    ];
+    assert_reached(&reached(&Profile::commands(), 250), &expected);
+}
+
+#[test]
+fn the_profile_levels_reaches_each_level_by_event_and_by_correction() {
+    let expected = [
+        "BandChanged",
+        "BandChanged late",
+        "BandChanged for members",
+        "GradeChanged",
+        "GradeChanged late",
+        "GradeChanged for members",
+        "LeadRouted",
+        "LeadRouted late",
+        "ActionRequested",
+        "ActionRequested late",
+        "BandChanged by PlanChange",
+        "ActionRequested by PlanChange",
+    ];
+    assert_reached(&reached(&Profile::levels(), 250), &expected);
+    let decaying = Profile::of_groups(Groups { decay: true, levels: true, ..Groups::default() });
+    assert_reached(
+        &reached(&decaying, 250),
+        &["BandChanged by Check", "GradeChanged by Check", "ActionRequested by Check"],
+    );
+}
+
+#[test]
+fn the_profile_verdicts_reaches_releases_and_corrections_by_verdicts() {
+    let reached = reached(&Profile::verdicts(), 250);
+    assert_reached(&reached, &["held", "corrects", "Suppressed", "Weight"]);
 }
 
 #[test]

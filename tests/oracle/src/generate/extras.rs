@@ -24,15 +24,15 @@ pub(super) fn extras(groups: Groups) -> BoxedStrategy<Extras> {
     let asked = |group: bool, strategy: BoxedStrategy<Extras>| {
         if group { strategy } else { Just(Extras::default()).boxed() }
     };
-    (
+    let all = vec![
         asked(groups.decay, decays()),
         asked(groups.absence, more_rules(absence_rule())),
         asked(groups.compound, more_rules(compound_rule())),
-    )
-        .prop_map(|(decays, absences, compounds)| {
-            [decays, absences, compounds].into_iter().fold(Extras::default(), Extras::and)
-        })
-        .boxed()
+        asked(groups.commands, feedback()),
+        asked(groups.levels, levels()),
+        asked(groups.verdicts, verdicts()),
+    ];
+    all.prop_map(|all| all.into_iter().fold(Extras::default(), Extras::and)).boxed()
 }
 
 impl Extras {
@@ -44,7 +44,16 @@ impl Extras {
     }
 
     pub(super) fn added_to(&self, mut model: Model) -> Model {
-        model.head.extend(self.head.iter().cloned());
+        for line in &self.head {
+            // A plan says each thing once.
+            let key = line.split(':').next().unwrap_or_default();
+            model.head.retain(|known| !known.starts_with(&format!("{key}:")));
+            model.head.push(line.clone());
+        }
+        if model.pipeline.is_none() {
+            // Outcomes lead to stages.
+            model.head.iter_mut().for_each(|line| *line = line.replace(OUTCOMES, ""));
+        }
         for (rule, keys) in model.rules.iter_mut().zip(&self.of_rules) {
             rule.rest.extend(keys.iter().map(|keys| format!(", {keys}")));
         }
@@ -57,6 +66,76 @@ fn decays() -> BoxedStrategy<Extras> {
     let own = proptest::collection::vec(proptest::option::weighted(0.3, rule_decay()), 0..6);
     (proptest::option::weighted(0.8, plan_decay()), own)
         .prop_map(|(of_plan, of_rules)| Extras { head: of_plan.into_iter().collect(), of_rules, ..Extras::default() })
+        .boxed()
+}
+
+/// What feedback leads to where there are stages.
+const OUTCOMES: &str = ", outcomes: { won: s1, lost: s0 }";
+
+fn feedback() -> BoxedStrategy<Extras> {
+    let recycle = proptest::option::weighted(0.7, words(&["keep", "reset"]));
+    let line =
+        recycle.prop_map(|recycle| recycle.map(|recycle| format!("feedback: {{ recycle: {recycle}{OUTCOMES} }}")));
+    line.prop_map(|line| Extras { head: line.into_iter().collect(), ..Extras::default() }).boxed()
+}
+
+/// A plan whose suspects are held, where it says nothing else of verdicts, and a rule that holds by itself.
+fn verdicts() -> BoxedStrategy<Extras> {
+    let of_plan = words(&[
+        "verdicts: { suspect: { hold: 1d, key: email_id } }",
+        "verdicts: { suspect: { hold: 3d, key: path }, machine: { hold: 12h, key: email_id } }",
+        "verdicts: { machine: { weight: 0.5 }, human: count }",
+    ]);
+    let rule = (literal_points(), rare(once()), rare(cap()), rare(tags())).prop_map(|(points, once, cap, tags)| Rule {
+        points,
+        rest: joined([
+            Some("on: [page_viewed, email_opened]".to_owned()),
+            Some("verdicts: { suspect: { hold: 2d, key: path }, machine: { hold: 7d, key: path } }".to_owned()),
+            once,
+            cap,
+            tags,
+        ]),
+    });
+    (of_plan, rule).prop_map(|(head, rule)| Extras { head: vec![head], rules: vec![rule], ..Extras::default() }).boxed()
+}
+
+fn bands() -> BoxedStrategy<String> {
+    words(&[
+        "bands: { warm: 10, hot: 30 }",
+        "bands: { warm: 5, hot: 20, margin: 5 }",
+        "bands: { a: 2.5, b: 10, c: 33.333, margin: 2.5 }",
+    ])
+}
+
+fn actions() -> BoxedStrategy<String> {
+    words(&[
+        "actions: [{ id: x, at: 10 }]",
+        "actions: [{ id: x, at: 20, release: 10, rearm: on_release }, { id: a, at: 5, rearm: on_release, score: engagement }]",
+        "actions: [{ id: x, at: 5, rearm: on_release, emit: mail, data: { k: v } }]",
+        "actions: [{ id: x, at: 2.5, rearm: on_release, score: 'tag:vip' }, { id: y, at: 15, score: global }]",
+    ])
+}
+
+fn levels() -> BoxedStrategy<Extras> {
+    let grade = words(&[
+        "grade: { fit: { A: 10, B: 5, C: 0 }, engagement: { 1: 40, 2: 20, 3: 5 } }",
+        "grade: { fit: { A: 5 }, engagement: { 1: 10, 3: 2.5 } }",
+    ]);
+    let route = words(&[
+        "route: { to: [anna, piotr, ola], else: rendezvous }",
+        "route: { to: [Brno, anna], by: contact.city, else: rendezvous }",
+    ]);
+    let reads = Rule {
+        points: "3".to_owned(),
+        rest: "on: [email_opened, form_submitted], when: 'level(\"\", \"band\") != \"cold\"'".to_owned(),
+    };
+    let maybe = |strategy| proptest::option::weighted(0.7, strategy);
+    (maybe(bands()), maybe(grade), maybe(route), maybe(actions()))
+        .prop_map(move |(bands, grade, route, actions)| Extras {
+            rules: if bands.is_some() { vec![reads.clone()] } else { Vec::new() },
+            head: [bands, grade, route, actions].into_iter().flatten().collect(),
+            ..Extras::default()
+        })
         .boxed()
 }
 
@@ -150,19 +229,28 @@ fn rule_decay() -> BoxedStrategy<String> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     decay: Option<String>,
+    bands: Option<String>,
+    actions: Option<String>,
 }
 
 /// Random changes within the groups.
 pub(super) fn changes(groups: Groups) -> BoxedStrategy<Changes> {
     let decay = if groups.decay { proptest::option::of(plan_decay()).boxed() } else { Just(None).boxed() };
-    decay.prop_map(|decay| Changes { decay }).boxed()
+    let levels = |strategy| {
+        if groups.levels { proptest::option::of(strategy).boxed() } else { Just(None).boxed() }
+    };
+    (decay, levels(bands()), levels(actions()))
+        .prop_map(|(decay, bands, actions)| Changes { decay, bands, actions })
+        .boxed()
 }
 
 impl Changes {
     pub(super) fn applied_to(&self, mut model: Model) -> Model {
-        if let Some(decay) = &self.decay {
-            model.head.retain(|line| !line.starts_with("decay:"));
-            model.head.push(decay.clone());
+        for (key, line) in [("decay:", &self.decay), ("bands:", &self.bands), ("actions:", &self.actions)] {
+            if let Some(line) = line {
+                model.head.retain(|known| !known.starts_with(key));
+                model.head.push(line.clone());
+            }
         }
         model
     }

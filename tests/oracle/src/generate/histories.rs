@@ -9,7 +9,7 @@ use proptest::sample::select;
 
 use crate::case::Command;
 use crate::event::{Kind, OracleEvent, Scalar, Verdict};
-use crate::generate::START_MS;
+use crate::generate::{Groups, START_MS};
 use crate::limits::DAY_MS;
 
 /// A command and when it arrives.
@@ -33,13 +33,13 @@ pub(crate) fn instant() -> impl Strategy<Value = i64> {
 }
 
 /// Commands in the order of their arrival.
-pub(crate) fn history(events_max: usize, disorder: bool) -> BoxedStrategy<Vec<Timed>> {
+pub(crate) fn history(events_max: usize, disorder: bool, groups: Groups) -> BoxedStrategy<Vec<Timed>> {
     let delay = if disorder {
         prop_oneof![5 => Just(0), 1 => select(&[1, DAY_MS / 2, DAY_MS, 3 * DAY_MS, 30 * DAY_MS])].boxed()
     } else {
         Just(0).boxed()
     };
-    let events = proptest::collection::vec((event(), delay.clone()), 1..=events_max);
+    let events = proptest::collection::vec((event(groups), delay.clone()), 1..=events_max);
     let copies_max = if disorder { 4 } else { 0 };
     let copies = proptest::collection::vec((any::<prop::sample::Index>(), change(), delay), 0..=copies_max);
     let clocks = proptest::collection::vec((instant(), select(&[0, DAY_MS, 40 * DAY_MS])), 0..4);
@@ -99,8 +99,60 @@ fn change() -> impl Strategy<Value = Change> {
     select(&[Change::Nothing, Change::Earlier, Change::Later, Change::Value, Change::Verdict])
 }
 
-fn event() -> BoxedStrategy<OracleEvent> {
-    prop_oneof![8 => interaction(), 2 => attributes(), 1 => tags()].boxed()
+fn event(groups: Groups) -> BoxedStrategy<OracleEvent> {
+    let usual = prop_oneof![8 => interaction(), 2 => attributes(), 1 => tags()].boxed();
+    let (commands, verdicts) = (u32::from(groups.commands), u32::from(groups.verdicts));
+    if commands + verdicts == 0 {
+        return usual;
+    }
+    prop_oneof![6 => usual, 2 * commands => adjustment(), commands => feedback(), 2 * verdicts => verdict()].boxed()
+}
+
+/// An event whose properties are all texts but for one of points.
+fn command(time: i64, kind: Kind, texts: &[(&str, Option<&str>)], points: Option<(&str, f64)>) -> OracleEvent {
+    let event_type = match kind {
+        Kind::Adjust => "adjust",
+        Kind::Verdict => "verdict",
+        _ => "feedback",
+    };
+    let mut event = blank(time, event_type, kind);
+    for (name, text) in texts {
+        event.properties.extend(text.map(|text| ((*name).to_owned(), Scalar::from(text))));
+    }
+    event.properties.extend(points.map(|(name, points)| (name.to_owned(), Scalar::Number(points))));
+    event
+}
+
+/// A verdict on one of the first events, which may be a verdict itself or come later.
+fn verdict() -> BoxedStrategy<OracleEvent> {
+    let target = select(&["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7"]);
+    let verdict = select(&["human", "suspect", "machine", "machine", "unsure"]);
+    (instant(), target, verdict)
+        .prop_map(|(time, target, verdict)| {
+            let texts = [("source", Some("web")), ("id", Some(target)), ("verdict", Some(verdict))];
+            command(time, Kind::Verdict, &texts, None)
+        })
+        .boxed()
+}
+
+fn adjustment() -> BoxedStrategy<OracleEvent> {
+    let plan = select(&[Some("a"), Some("a"), Some("a"), Some("b"), Some("c"), None]);
+    let points = select(&[("add", 10.0), ("add", 33.333), ("add", -20.0), ("set", 0.0), ("set", 25.0), ("set", -5.0)]);
+    let decay = select(&[None, None, Some("none")]);
+    (instant(), plan, points, decay)
+        .prop_map(|(time, plan, points, decay)| {
+            command(time, Kind::Adjust, &[("plan", plan), ("decay", decay), ("author", Some("ola"))], Some(points))
+        })
+        .boxed()
+}
+
+fn feedback() -> BoxedStrategy<OracleEvent> {
+    let outcome = select(&["won", "lost", "rejected", "rejected", "unheard"]);
+    (instant(), outcome, select(&[None, None, Some("a"), Some("b")]))
+        .prop_map(|(time, outcome, plan)| {
+            command(time, Kind::Feedback, &[("outcome", Some(outcome)), ("plan", plan)], None)
+        })
+        .boxed()
 }
 
 fn blank(time: i64, event_type: &str, kind: Kind) -> OracleEvent {

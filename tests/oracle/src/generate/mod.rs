@@ -43,6 +43,12 @@ pub struct Groups {
     pub absence: bool,
     /// Compound rules (S15).
     pub compound: bool,
+    /// Adjustments and feedback (S17, S38).
+    pub commands: bool,
+    /// Bands, grades, actions and routes (S27, S28, S34, S35).
+    pub levels: bool,
+    /// Held events and verdicts passed later (S56).
+    pub verdicts: bool,
 }
 
 impl Profile {
@@ -97,9 +103,31 @@ impl Profile {
         Profile::of_groups(Groups { compound: true, ..Groups::default() })
     }
 
+    /// Adjustments and feedback of sales.
+    pub fn commands() -> Profile {
+        Profile::of_groups(Groups { commands: true, ..Groups::default() })
+    }
+
+    /// Bands, grades, actions and routes.
+    pub fn levels() -> Profile {
+        Profile::of_groups(Groups { levels: true, ..Groups::default() })
+    }
+
+    /// Events that are held, and verdicts passed later.
+    pub fn verdicts() -> Profile {
+        Profile::of_groups(Groups { verdicts: true, ..Groups::default() })
+    }
+
     /// Every group at once.
     pub fn everything() -> Profile {
-        Profile::of_groups(Groups { decay: true, absence: true, compound: true })
+        Profile::of_groups(Groups {
+            decay: true,
+            absence: true,
+            compound: true,
+            commands: true,
+            levels: true,
+            verdicts: true,
+        })
     }
 
     /// Everything that `full` has, and these groups.
@@ -118,7 +146,7 @@ impl Profile {
 pub fn case(profile: &Profile) -> BoxedStrategy<Case> {
     let plan = (plans::plan(), extras::extras(profile.groups)).prop_map(|(model, extras)| extras.added_to(model));
     let plans = proptest::collection::vec(plan, 1..=profile.plans_max);
-    let history = histories::history(profile.events_max, profile.disorder);
+    let history = histories::history(profile.events_max, profile.disorder, profile.groups);
     let changes = (plans::change(), extras::changes(profile.groups));
     let change = proptest::option::weighted(0.4, (histories::instant(), changes));
     let forward = if profile.forward { change.boxed() } else { Just(None).boxed() };

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
+mod bands;
+mod commands;
 mod common;
 mod compound;
 mod decay;
@@ -13,4 +15,5 @@ mod points;
 mod scores;
 mod stages;
 mod timers;
+mod verdicts;
 mod windows;
