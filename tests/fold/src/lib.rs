@@ -38,7 +38,7 @@ pub fn compiled(texts: &[Vec<String>]) -> Option<Arc<PlanSet>> {
 /// Whether every plan of a case compiles.
 pub fn compiles(case: &Case) -> bool {
     let changes = case.commands.iter().filter_map(|command| match command {
-        Command::Forward { plans, .. } => Some(plans),
+        Command::Forward { plans, .. } | Command::Recompute { plans, .. } => Some(plans),
         Command::Event(_) | Command::Clock(_) => None,
     });
     std::iter::once(&case.plans).chain(changes).all(|plans| compiled(plans).is_some())
@@ -69,7 +69,7 @@ impl Subject {
     /// Carries out one command.
     ///
     /// # Panics
-    /// When a change of plans is refused that the oracle takes, or more of the contact is rewritten than was foretold.
+    /// When a change of plans is refused that the oracle takes, for a recompute, which no profile compared here has, or when more of the contact is rewritten than was foretold.
     pub fn command(&mut self, command: &Command) -> (Option<Outcome>, Vec<DerivedEvent>) {
         let mut derived = Vec::new();
         let outcome = match command {
@@ -99,6 +99,7 @@ impl Subject {
                 self.fold.advance(&mut self.contact, self.clock, &mut derived);
                 None
             }
+            Command::Recompute { .. } => panic!("the fold has no recompute"),
         };
         (outcome, derived)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{OracleEvent, is_default};
 use crate::limits::Limits;
 use crate::loading::PlanError;
-use crate::oracle::{Effect, ForwardError, Oracle};
+use crate::oracle::{Announce, Effect, ForwardError, Oracle};
 
 /// Plans and the commands of one contact in the order of their arrival.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,16 @@ pub enum Command {
         from: i64,
         /// The YAML texts of the plans, each as its lines.
         plans: Vec<Vec<String>>,
+    },
+    /// Everything inside the horizon is folded under plans, which take a step at an instant.
+    Recompute {
+        /// The instant, milliseconds UTC.
+        from: i64,
+        /// The YAML texts of the plans, each as its lines.
+        plans: Vec<Vec<String>>,
+        /// Whether what changes is told.
+        #[serde(default, skip_serializing_if = "is_default")]
+        announce: Announce,
     },
 }
 
@@ -94,6 +104,11 @@ impl Oracle {
                 let texts: Vec<String> = plans.iter().map(|lines| plan_text(lines)).collect();
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                 self.forward(*from, &texts)?
+            }
+            Command::Recompute { from, plans, announce } => {
+                let texts: Vec<String> = plans.iter().map(|lines| plan_text(lines)).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                self.recompute(*from, &texts, *announce)?
             }
         })
     }

@@ -138,6 +138,12 @@ impl Announcements {
         })
     }
 
+    /// Records an edge as announced without an event.
+    pub(crate) fn announce_silently(&mut self, edge: &Edge) {
+        let plan = edge.plan.clone().unwrap_or_default();
+        self.of.entry((plan, edge.subject.clone())).or_default().level = Some(edge.new.clone());
+    }
+
     /// What is announced in silence: a first stage is entered, and left for none, and an owner is lost (S23, S35, S37).
     pub(crate) fn follow_in_silence(&mut self, state: &State) {
         for (id, memory) in &state.plans {

@@ -21,6 +21,7 @@ use crate::scope::{Place, Scope};
 use crate::scores::{Boundary, PlanSet, ScoreName, score};
 use crate::state::{Cause, State, TagSource, TimerKind};
 use crate::tagging::{TagWrite, crm_writes, write_tags};
+use crate::timeline::{Entry, Timeline};
 use crate::timers::{Timer, next_timer};
 use crate::windows::{close_windows, fire_window, open_window};
 
@@ -28,8 +29,7 @@ use crate::windows::{close_windows, fire_window, open_window};
 pub(crate) struct Inputs<'a> {
     pub(crate) contact: &'a str,
     pub(crate) limits: &'a Limits,
-    /// Plan sets with the instant from which each is in force, ascending; the first is in force from the beginning of time.
-    pub(crate) timeline: &'a [(i64, PlanSet)],
+    pub(crate) timeline: &'a Timeline,
     /// Distinct events in their order.
     pub(crate) rows: &'a [Row],
     /// Timers due by this instant fire after the last event.
@@ -59,6 +59,7 @@ pub(crate) fn fold(inputs: &Inputs) -> Folded {
     for row in inputs.rows {
         fold.fire_timers(row.time);
         fold.step_event(row);
+        fold.pass_base(row);
     }
     fold.fire_timers(inputs.until);
     Folded { state: fold.state, steps: fold.steps }
@@ -72,7 +73,7 @@ struct Fold<'a> {
 
 impl<'a> Fold<'a> {
     fn plans(&self) -> &'a PlanSet {
-        &self.inputs.timeline[self.state.plan_set].1
+        &self.inputs.timeline.versions[self.state.plan_set].plans
     }
 
     /// S5: everything due by this instant, in order, each timer a step that may make others due.
@@ -196,8 +197,7 @@ impl<'a> Fold<'a> {
 
     /// Before its first event a contact is blank; plans in force by then say who is a member (S10, S26).
     fn begin(&mut self, instant: i64) {
-        let later = self.inputs.timeline.iter().take_while(|(from, _)| *from <= instant).count();
-        self.state.plan_set = later.saturating_sub(1);
+        self.state.plan_set = self.inputs.timeline.at_first_event(instant);
         self.state.began = Some(instant);
         for plan in self.plans().values() {
             let member = {
@@ -213,10 +213,47 @@ impl<'a> Fold<'a> {
         }
     }
 
+    /// The plans before and after a change that has just come into force.
+    fn versions(&self) -> (&'a PlanSet, &'a PlanSet) {
+        let versions = &self.inputs.timeline.versions;
+        (&versions[self.state.plan_set - 1].plans, &versions[self.state.plan_set].plans)
+    }
+
+    /// The next version comes into force: caps and parts that it changes begin anew, and what is gone with it ends (S45, S47).
+    ///
+    /// A plan that is gone loses its levels when the step settles; in silence where there is no step.
+    fn next_version(&mut self) {
+        self.state.plan_set += 1;
+        self.begin_caps();
+        self.drop_other_parts();
+        let (before, now) = self.versions();
+        for id in before.keys().filter(|id| !now.contains_key(*id)) {
+            self.state.end_engagement(id);
+            let memory = self.state.plan_mut(id);
+            memory.member_since = None;
+            memory.fit.clear();
+            memory.conditions.clear();
+            memory.windows.clear();
+            memory.holds.clear();
+            memory.compounds.clear();
+        }
+    }
+
+    /// S46: behind the newest event of the base a recomputed version is in force, with no step.
+    fn pass_base(&mut self, row: &Row) {
+        let next = self.inputs.timeline.versions.get(self.state.plan_set + 1);
+        if next.is_some_and(|next| next.entry == Entry::Behind(row.uid)) {
+            self.next_version();
+            let (before, now) = self.versions();
+            for id in before.keys().filter(|id| !now.contains_key(*id)) {
+                self.state.plan_mut(id).lose_levels();
+            }
+        }
+    }
+
     /// S19, S45: a cap whose period is not the one that the rule had in the version before begins with nothing in it.
     fn begin_caps(&mut self) {
-        let sets = self.inputs.timeline;
-        let (before, now) = (&sets[self.state.plan_set - 1].1, &sets[self.state.plan_set].1);
+        let (before, now) = self.versions();
         let booked = self.state.bookings.len();
         for plan in now.values() {
             let old = before.get(&plan.id);
@@ -232,8 +269,7 @@ impl<'a> Fold<'a> {
 
     /// S45: what a compound rule keeps stays as long as the rule asks for the same parts in the same way.
     fn drop_other_parts(&mut self) {
-        let sets = self.inputs.timeline;
-        let (before, now) = (&sets[self.state.plan_set - 1].1, &sets[self.state.plan_set].1);
+        let (before, now) = self.versions();
         let shape = |plan: Option<&'a Plan>, rule: &str| match &plan?.rule(rule)?.trigger {
             Trigger::All { parts, matching, in_order, .. } => Some((parts, matching, in_order)),
             _ => None,
@@ -257,10 +293,9 @@ impl<'a> Fold<'a> {
         let mut marks = Vec::new();
         match timer.kind {
             TimerKind::PlanChange => {
-                self.state.plan_set += 1;
-                self.begin_caps();
-                self.drop_other_parts();
-                marks.push("plan".to_owned());
+                self.next_version();
+                let entry = self.inputs.timeline.versions[self.state.plan_set].entry;
+                marks.push(if entry == Entry::Recompute { "recompute" } else { "plan" }.to_owned());
             }
             TimerKind::Idle => {
                 let plan = &self.plans()[&timer.plan];
@@ -309,9 +344,11 @@ impl<'a> Fold<'a> {
 
     fn settle(&mut self, pre: &State, cause: Cause, marks: Vec<String>, event: Option<&Row>, matched: bool) {
         let position = (self.state.now, event.map(|row| row.uid));
+        let past = self.inputs.timeline.past(self.state.plan_set);
         let settling = Settling {
             contact: self.inputs.contact,
             plans: self.plans(),
+            past: &past,
             pre,
             seen: &self.inputs.rows[..self.state.seen],
             event,

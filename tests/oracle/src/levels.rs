@@ -21,6 +21,8 @@ use crate::state::{Cause, State, TimerKind};
 pub(crate) struct Settling<'a> {
     pub(crate) contact: &'a str,
     pub(crate) plans: &'a PlanSet,
+    /// Plans that are no longer in force, each as it last was: their levels are off (S47).
+    pub(crate) past: &'a PlanSet,
     pub(crate) pre: &'a State,
     pub(crate) state: &'a mut State,
     pub(crate) seen: &'a [Row],
@@ -51,14 +53,24 @@ impl Settling<'_> {
 
     /// Moves the levels to where scores, conditions and the instant put them. Conditions keep what they were last evaluated to.
     fn move_levels(&mut self) {
-        let plans = self.plans;
-        for plan in plans.values() {
+        let all: BTreeMap<&String, (&Plan, bool)> = self
+            .past
+            .iter()
+            .map(|(id, plan)| (id, (plan, false)))
+            .chain(self.plans.iter().map(|(id, plan)| (id, (plan, true))))
+            .collect();
+        for (plan, in_force) in all.into_values() {
+            let told = self.edges.len();
             self.band(plan);
             self.grade(plan);
             self.stage(plan);
             let qualifies = self.qualify(plan);
             self.route(plan, qualifies);
-            self.actions(plan);
+            if in_force {
+                self.actions(plan);
+            } else {
+                self.edges[told..].iter_mut().for_each(|edge| edge.reason = Some("plan".to_owned()));
+            }
         }
     }
 
@@ -232,6 +244,7 @@ pub(crate) fn levels_at(state: &State, plans: &PlanSet, instant: i64) -> State {
     let mut settling = Settling {
         contact: "",
         plans,
+        past: &PlanSet::new(),
         pre: state,
         state: &mut then,
         seen: &[],

@@ -4,8 +4,8 @@
 //! never from the fold. It folds a contact's whole history from the beginning for each command and adds up every score from its
 //! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
 //!
-//! Covered: S1 to S45 and S53 to S60 as far as these need.
-//! Not covered: recompute, retiring, merging, splitting, erasure.
+//! Covered: S1 to S47 and S53 to S60 as far as these need.
+//! Not covered: merging, splitting, erasure.
 //!
 //! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
 //! [`Scorecard`], [`LedgerRecord`]s, the lines of [`Reading::explain`] and the announced levels must be equal. A case prints as the JSON it is
@@ -58,6 +58,7 @@ mod spelling;
 mod stages;
 mod state;
 mod tagging;
+mod timeline;
 mod timers;
 mod windows;
 
@@ -67,7 +68,7 @@ pub use edge::{DerivedType, Level};
 pub use event::{Kind, OracleEvent, Row, Scalar, Uid, Verdict, canonical, hash, hex, length_prefixed};
 pub use limits::{DAY_MS, Limits};
 pub use loading::PlanError;
-pub use oracle::{Effect, ForwardError, Oracle, Outcome};
+pub use oracle::{Announce, Effect, ForwardError, Oracle, Outcome};
 pub use plan::Plan;
 pub use scorecard::{LedgerRecord, LevelCard, PlanCard, Reading, Scorecard, TagCard};
 pub use scores::{Contribution, LineKind};

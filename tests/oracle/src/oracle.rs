@@ -17,6 +17,7 @@ use crate::plan::{Plan, Policy};
 use crate::reconcile::reconcile;
 use crate::scores::PlanSet;
 use crate::state::Cause;
+use crate::timeline::Timeline;
 
 /// What became of an event (L5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,12 +56,34 @@ pub enum ForwardError {
         /// The instant of the change.
         from: i64,
     },
-    /// A plan in force is missing from the new set: retiring is not covered.
-    #[error("the plan {plan} is missing from the new set")]
-    Retired {
-        /// The plan's id.
-        plan: String,
-    },
+}
+
+/// Whether a recompute tells what it corrects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Announce {
+    /// By derived events.
+    #[default]
+    Events,
+    /// Not at all: the levels announced move in silence.
+    Silent,
+}
+
+/// How a command goes on from what was announced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// It takes new steps, whose edges are emitted.
+    Steps,
+    /// It folds anew in silence and reconciles.
+    Anew { silently: bool, late: bool },
+}
+
+impl Pace {
+    const LATE: Pace = Pace::Anew { silently: false, late: true };
+
+    fn of(late: bool) -> Pace {
+        if late { Pace::LATE } else { Pace::Steps }
+    }
 }
 
 /// One contact's oracle.
@@ -68,7 +91,7 @@ pub enum ForwardError {
 pub struct Oracle {
     pub(crate) contact: String,
     pub(crate) limits: Limits,
-    pub(crate) timeline: Vec<(i64, PlanSet)>,
+    pub(crate) timeline: Timeline,
     /// Accepted events inside the horizon.
     pub(crate) rows: BTreeMap<Uid, Row>,
     /// Accepted events that left it: the base is their fold.
@@ -92,7 +115,7 @@ impl Oracle {
         Ok(Oracle {
             contact: contact.to_owned(),
             limits,
-            timeline: vec![(i64::MIN, plan_set(plans)?)],
+            timeline: Timeline::new(plan_set(plans)?),
             rows: BTreeMap::new(),
             departed: Vec::new(),
             clock: None,
@@ -121,10 +144,10 @@ impl Oracle {
         let judges = verdict(&row).is_some();
         let mut derived = Vec::new();
         if judges {
-            derived = self.command(false, &cause, &[], self.until().max(row.time)).1;
+            derived = self.command(Pace::Steps, &cause, &[], self.until().max(row.time)).1;
         }
         self.rows.insert(row.uid, row.clone());
-        let (folded, told) = self.command(late || judges, &cause, &marks, self.until());
+        let (folded, told) = self.command(Pace::of(late || judges), &cause, &marks, self.until());
         derived.extend(told);
         // A replaced copy is counted as one more delivery of the same event.
         let outcome = if known { Outcome::Duplicate } else { self.outcome(&row, &folded) };
@@ -136,30 +159,41 @@ impl Oracle {
     pub fn clock(&mut self, instant: i64) -> Effect {
         self.clock = Some(self.clock.map_or(instant, |clock| clock.max(instant)));
         let cause = Cause::Timer { due: instant, kind: crate::state::TimerKind::Check, plan: None, rule: None };
-        let (_, derived) = self.command(false, &cause, &[], self.until());
+        let (_, derived) = self.command(Pace::Steps, &cause, &[], self.until());
         Effect { outcome: None, derived }
     }
 
     /// A forward change: these plans are in force from an instant on (S45).
     pub fn forward(&mut self, from: i64, plans: &[&str]) -> Result<Effect, ForwardError> {
         let plans = plan_set(plans)?;
-        let (last_from, last) = &self.timeline[self.timeline.len() - 1];
-        if self.clock.is_some_and(|clock| from < clock) || from <= *last_from {
+        if self.clock.is_some_and(|clock| from < clock) || from <= self.timeline.last().from {
             return Err(ForwardError::TooEarly { from });
         }
-        if let Some(missing) = last.keys().find(|id| !plans.contains_key(*id)) {
-            return Err(ForwardError::Retired { plan: missing.clone() });
-        }
-        self.timeline.push((from, plans));
+        self.timeline.forward(from, plans);
         // Events do not move the task clock, so the contact may have been stepped beyond the change.
         let late = self.tau.is_some_and(|(tau, _)| from <= tau);
         let cause = Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
-        let (_, derived) = self.command(late, &cause, &["plan"], self.until());
+        let (_, derived) = self.command(Pace::of(late), &cause, &["plan"], self.until());
+        Ok(Effect { outcome: None, derived })
+    }
+
+    /// S46: everything inside the horizon is folded under these plans, and what differs from the levels announced is corrected.
+    pub fn recompute(&mut self, from: i64, plans: &[&str], announce: Announce) -> Result<Effect, ForwardError> {
+        let plans = plan_set(plans)?;
+        if self.clock.is_some_and(|clock| from < clock) {
+            return Err(ForwardError::TooEarly { from });
+        }
+        // Behind the base, wherever events ahead of the clock put that.
+        let from = self.boundary().map_or(from, |(until, _)| from.max(until + 1));
+        self.timeline.recompute(from, &plans, self.boundary());
+        let cause = Cause::Timer { due: from, kind: crate::state::TimerKind::PlanChange, plan: None, rule: None };
+        let pace = Pace::Anew { silently: announce == Announce::Silent, late: false };
+        let (_, derived) = self.command(pace, &cause, &["recompute"], self.until().max(from));
         Ok(Effect { outcome: None, derived })
     }
 
     /// Folds, then emits the edges of the new steps or, after a late command, reconciles (S40, S41).
-    fn command(&mut self, late: bool, cause: &Cause, marks: &[&str], until: i64) -> (Folded, Vec<DerivedEvent>) {
+    fn command(&mut self, pace: Pace, cause: &Cause, marks: &[&str], until: i64) -> (Folded, Vec<DerivedEvent>) {
         let mut folded = self.fold(i64::MAX, until);
         let last = folded.steps.last().map(|step| step.position);
         self.tau = match (self.tau, last) {
@@ -167,18 +201,25 @@ impl Oracle {
             (Some((tau, _)), last) if last.is_none_or(|(time, _)| time < tau) => Some((tau, None)),
             (_, last) => last,
         };
-        let plans = &self.timeline[folded.state.plan_set].1;
+        let plans = &self.timeline.versions[folded.state.plan_set].plans;
+        let past = self.timeline.past(folded.state.plan_set);
         let mut derived = Vec::new();
-        if late {
+        if let Pace::Anew { silently, .. } = pace {
             let mut marks: BTreeSet<String> = marks.iter().map(|mark| (*mark).to_owned()).collect();
-            marks.insert("late".to_owned());
+            if pace == Pace::LATE {
+                marks.insert("late".to_owned());
+            }
             let tau = self.tau.map_or(i64::MIN, |(tau, _)| tau);
             // A correction is told as of tau, and so are the scores in it (S43).
             folded.state.now = tau;
-            let edges = reconcile(&self.announced, &folded.state, plans, cause, tau, self.boundary());
+            let edges = reconcile(&self.announced, &folded.state, (plans, &past), cause, tau, self.boundary());
             for mut edge in edges {
                 edge.marks = marks.iter().cloned().collect();
-                derived.extend(self.announced.announce(&self.contact, edge, true));
+                if silently {
+                    self.announced.announce_silently(&edge);
+                } else {
+                    derived.extend(self.announced.announce(&self.contact, edge, true));
+                }
             }
         } else {
             for edge in folded.steps[self.steps_taken..].iter().flat_map(|step| step.edges.iter().cloned()) {
@@ -272,7 +313,8 @@ impl Oracle {
         let row = &judged_row(&self.judged(i64::MAX), row);
         let position = (row.time, Some(row.uid));
         let fired = folded.steps.iter().any(|step| step.position == position && step.matched);
-        let plans = self.timeline.iter().rev().find(|(from, _)| *from <= row.time).map(|(_, plans)| plans);
+        let plans =
+            self.timeline.versions.iter().rev().find(|version| version.from <= row.time).map(|version| &version.plans);
         let ignored = |plan: &Plan| plan.policies.of_plan(row.verdict) == Policy::Ignore;
         let suppressed = row.verdict != Verdict::Human
             && plans.is_some_and(|plans| !plans.is_empty() && plans.values().all(ignored));

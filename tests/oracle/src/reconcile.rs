@@ -2,7 +2,7 @@
 //!
 //! Never numbers. Invariant: once the edges are announced, what was announced is what the fold says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::bands::{COLD, band_threshold};
 use crate::derived::Announcements;
@@ -27,7 +27,7 @@ struct Reconciling<'a> {
 pub(crate) fn reconcile(
     announced: &Announcements,
     state: &State,
-    plans: &PlanSet,
+    (plans, past): (&PlanSet, &PlanSet),
     cause: &Cause,
     tau: i64,
     boundary: Boundary,
@@ -36,13 +36,18 @@ pub(crate) fn reconcile(
     let announced_tags = announced.of.keys().filter_map(|(_, subject)| subject.strip_prefix("tag:"));
     let tags: BTreeSet<&str> = announced_tags.chain(state.tags.keys().map(String::as_str)).collect();
     let mut edges: Vec<Edge> = tags.into_iter().filter_map(|tag| reconciling.tag(tag)).collect();
-    for plan in plans.values() {
+    let all: BTreeMap<&String, &Plan> = past.iter().chain(plans).collect();
+    for (id, plan) in all {
+        let told = edges.len();
         edges.extend(reconciling.band(plan));
         edges.extend(reconciling.grade(plan));
         edges.extend(reconciling.stage(plan));
         edges.extend(reconciling.qualify(plan));
         edges.extend(reconciling.route(plan));
         edges.extend(reconciling.actions(plan));
+        if !plans.contains_key(id) {
+            edges[told..].iter_mut().for_each(|edge| edge.reason = Some("plan".to_owned()));
+        }
     }
     edges
 }

@@ -146,7 +146,7 @@ impl Oracle {
 
 impl Reading<'_> {
     fn plans(&self) -> &PlanSet {
-        &self.oracle.timeline[self.folded.state.plan_set].1
+        &self.oracle.timeline.versions[self.folded.state.plan_set].plans
     }
 
     /// The scores and levels.

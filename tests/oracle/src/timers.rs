@@ -4,8 +4,8 @@
 
 use crate::check::next_check;
 use crate::plan::{Plan, Trigger};
-use crate::scores::PlanSet;
 use crate::state::{State, TimerKind};
+use crate::timeline::{Entry, Timeline, Version};
 
 /// A timer. The order of the fields is the order of timers (S5).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,12 +23,14 @@ fn unnamed(due: i64, kind: TimerKind) -> Timer {
 }
 
 /// The timer that goes next, if it is due by this instant; none for a contact without events.
-pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)], until: i64) -> Option<Timer> {
+pub(crate) fn next_timer(state: &State, timeline: &Timeline, until: i64) -> Option<Timer> {
     let began = state.began?;
-    let (in_force_from, plans) = &timeline[state.plan_set];
+    let Version { idle_from, plans, .. } = &timeline.versions[state.plan_set];
     let mut timers = Vec::new();
-    if let Some((from, _)) = timeline.get(state.plan_set + 1) {
-        timers.push(unnamed(*from, TimerKind::PlanChange));
+    if let Some(next) = timeline.versions.get(state.plan_set + 1)
+        && !matches!(next.entry, Entry::Behind(_))
+    {
+        timers.push(unnamed(next.from, TimerKind::PlanChange));
     }
     for plan in plans.values() {
         for ((rule, key), window) in state.plan(&plan.id).windows {
@@ -36,7 +38,7 @@ pub(crate) fn next_timer(state: &State, timeline: &[(i64, PlanSet)], until: i64)
         }
         for rule in &plan.rules {
             if let Trigger::Idle { idle_ms, every_ms, times } = rule.trigger
-                && let Some(due) = next_due(state, plan, &rule.id, began, *in_force_from, (idle_ms, every_ms, times))
+                && let Some(due) = next_due(state, plan, &rule.id, began, *idle_from, (idle_ms, every_ms, times))
             {
                 timers.push(Timer { plan: plan.id.clone(), rule: rule.id.clone(), ..unnamed(due, TimerKind::Idle) });
             }

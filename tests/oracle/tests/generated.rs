@@ -186,6 +186,11 @@ proptest! {
     }
 
     #[test]
+    fn l4_with_versions(case in case(&Profile::versions())) {
+        run(&case);
+    }
+
+    #[test]
     fn l1_l4_with_everything((case, other) in shuffled_pair(Profile::everything().steady()), full in case(&Profile::everything())) {
         arrive_alike(&case, &other);
         run(&full);

@@ -167,6 +167,22 @@ fn the_profile_verdicts_reaches_releases_and_corrections_by_verdicts() {
 }
 
 #[test]
+fn the_profile_versions_reaches_recomputes_and_retired_plans() {
+    let reached = reached(&Profile::versions(), 250);
+    let expected = [
+        "mark recompute",
+        "mark plan",
+        "LeadQualified recompute",
+        "LeadDisqualified recompute",
+        "StageRegressed recompute",
+        "LeadDisqualified for plan",
+        "StageRegressed for plan",
+        "line Base",
+    ];
+    assert_reached(&reached, &expected);
+}
+
+#[test]
 fn generated_cases_reach_every_outcome_type_cut_mark_reason_and_timer() {
     let reached = reached(&Profile::full(), 250);
     let expected = [

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 
 use crate::case::{Case, Command};
 use crate::limits::{DAY_MS, Limits};
+use crate::oracle::Announce;
 use histories::Timed;
 
 /// 25 March 2026, 00:00 UTC: the clocks of Warsaw change four days later.
@@ -49,6 +50,8 @@ pub struct Groups {
     pub levels: bool,
     /// Held events and verdicts passed later (S56).
     pub verdicts: bool,
+    /// Recomputes and plans that are retired, beside forward changes (S46, S47).
+    pub versions: bool,
 }
 
 impl Profile {
@@ -118,6 +121,11 @@ impl Profile {
         Profile::of_groups(Groups { verdicts: true, ..Groups::default() })
     }
 
+    /// Recomputes and retired plans.
+    pub fn versions() -> Profile {
+        Profile::of_groups(Groups { versions: true, ..Groups::default() })
+    }
+
     /// Every group at once.
     pub fn everything() -> Profile {
         Profile::of_groups(Groups {
@@ -127,6 +135,7 @@ impl Profile {
             commands: true,
             levels: true,
             verdicts: true,
+            versions: true,
         })
     }
 
@@ -148,26 +157,54 @@ pub fn case(profile: &Profile) -> BoxedStrategy<Case> {
     let plans = proptest::collection::vec(plan, 1..=profile.plans_max);
     let history = histories::history(profile.events_max, profile.disorder, profile.groups);
     let changes = (plans::change(), extras::changes(profile.groups));
-    let change = proptest::option::weighted(0.4, (histories::instant(), changes));
+    let way = if profile.groups.versions { way().boxed() } else { Just(Way::default()).boxed() };
+    let often = if profile.groups.versions { 0.9 } else { 0.4 };
+    let change = proptest::option::weighted(often, (histories::instant(), changes, way));
     let forward = if profile.forward { change.boxed() } else { Just(None).boxed() };
     let limits = if profile.departures { small_limits().boxed() } else { Just(Limits::default()).boxed() };
     (plans, history, forward, limits)
         .prop_map(|(models, history, forward, limits)| {
             let mut commands: Vec<Command> = history.into_iter().map(Timed::into_command).collect();
-            if let Some((from, (change, extra))) = forward {
+            if let Some((from, (change, extra), way)) = forward {
                 let changed: Vec<_> = models.iter().map(|model| extra.applied_to(change.apply(model))).collect();
-                insert_forward(&mut commands, from, plans::render(&changed));
+                insert_change(&mut commands, from, way.of(from, plans::render(&changed)));
             }
             Case { about: String::new(), contact: "c1".to_owned(), limits, plans: plans::render(&models), commands }
         })
         .boxed()
 }
 
+/// How a change of plans is published.
+#[derive(Clone, Copy, Debug, Default)]
+struct Way {
+    /// Whether the last of several plans is retired.
+    retire: bool,
+    /// Whether histories are recomputed, and told of.
+    recompute: Option<Announce>,
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    let announce = prop_oneof![3 => Just(Announce::Events), 1 => Just(Announce::Silent)];
+    (any::<bool>(), proptest::option::weighted(0.6, announce)).prop_map(|(retire, recompute)| Way { retire, recompute })
+}
+
+impl Way {
+    fn of(self, from: i64, mut plans: Vec<Vec<String>>) -> Command {
+        if self.retire && plans.len() > 1 {
+            plans.pop();
+        }
+        match self.recompute {
+            Some(announce) => Command::Recompute { from, plans, announce },
+            None => Command::Forward { from, plans },
+        }
+    }
+}
+
 /// A change begins at the task clock or later (S45), so it is commanded before the clock passes it.
-fn insert_forward(commands: &mut Vec<Command>, from: i64, plans: Vec<Vec<String>>) {
+fn insert_change(commands: &mut Vec<Command>, from: i64, change: Command) {
     let passes = |command: &Command| matches!(command, Command::Clock(clock) if *clock > from);
     let end = commands.iter().position(passes).unwrap_or(commands.len());
-    commands.insert(end / 2, Command::Forward { from, plans });
+    commands.insert(end / 2, change);
 }
 
 /// Windows, caps and once-per spans of the plans are 7 days at most, as long as the shortest horizon.

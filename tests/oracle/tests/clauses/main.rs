@@ -16,4 +16,5 @@ mod scores;
 mod stages;
 mod timers;
 mod verdicts;
+mod versions;
 mod windows;
