@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::edge::{DerivedType, Edge, Level};
 use crate::event::{hash, hex, length_prefixed};
 use crate::number::Thousandths;
-use crate::scores::Contribution;
+use crate::plan::Plan;
+use crate::scores::{Contribution, PlanSet};
 use crate::state::{Cause, State};
 
 /// A derived event (S53).
@@ -26,7 +27,7 @@ pub struct DerivedEvent {
     pub plan: Option<String>,
     /// The plan's version in force; none for tags.
     pub version: Option<String>,
-    /// `qualify`, `stage`, `band`, `grade`, `route`, `action:x` or `tag:x`.
+    /// `qualify`, `stage`, `band`, `grade`, `route`, `action:x`, `tag:x`, `merge:UID`, `split:UID` or `erase`.
     pub subject: String,
     /// The number of this announcement of the subject.
     pub n: u64,
@@ -77,14 +78,66 @@ pub fn derived_id(contact: &str, plan: &str, subject: &str, n: u64) -> String {
     ]))
 }
 
+/// Which of two announced levels of a subject is the one of both together: the greater. Any owner or grade is as good as another.
+fn level_rank(level: Option<&Level>, subject: &str, plan: Option<&Plan>) -> u64 {
+    let place = |found: Option<usize>| found.map_or(1, |index| 2 + index as u64);
+    match level {
+        None | Some(Level::None) => 0,
+        Some(Level::Count(count)) => *count,
+        Some(Level::Is(is)) => u64::from(*is),
+        Some(Level::Named(name)) => match (subject, plan) {
+            ("stage", Some(plan)) => place(plan.pipeline.as_ref().and_then(|pipeline| pipeline.index(name))),
+            ("band", Some(plan)) => {
+                let cuts = plan.bands.iter().flat_map(|bands| &bands.cuts);
+                place(cuts.map(|(known, _)| known).position(|known| known == name))
+            }
+            _ => 1,
+        },
+    }
+}
+
 /// What was announced of each subject, by plan (empty for tags) and subject, and how many events that took.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Announcements {
     pub(crate) of: BTreeMap<(String, String), Announced>,
     pub(crate) seq: u64,
+    /// No number of a subject up to this one is used (S52).
+    numbers_from: u64,
 }
 
 impl Announcements {
+    /// Nothing announced, and every number greater than this one.
+    pub(crate) fn after(number: u64) -> Announcements {
+        Announcements { of: BTreeMap::new(), seq: number, numbers_from: number }
+    }
+
+    /// S51: the numbers without the levels.
+    pub(crate) fn numbers_only(&self) -> Announcements {
+        let mut numbers = self.clone();
+        for announced in numbers.of.values_mut() {
+            (announced.level, announced.last_id) = (None, None);
+        }
+        numbers
+    }
+
+    /// S50: on if either is; the further stage, the higher band, the greater count, the survivor's owner; numbers as the greater.
+    pub(crate) fn merged(survivor: &Announcements, loser: &Announcements, plans: &PlanSet) -> Announcements {
+        let mut merged = survivor.clone();
+        merged.seq = survivor.seq.max(loser.seq);
+        merged.numbers_from = survivor.numbers_from.max(loser.numbers_from);
+        for ((plan, subject), theirs) in &loser.of {
+            let ours = merged.of.entry((plan.clone(), subject.clone())).or_default();
+            if theirs.n > ours.n {
+                (ours.n, ours.last_id) = (theirs.n, theirs.last_id.clone());
+            }
+            let rank = |level: &Option<Level>| level_rank(level.as_ref(), subject, plans.get(plan));
+            if rank(&theirs.level) > rank(&ours.level) {
+                ours.level.clone_from(&theirs.level);
+            }
+        }
+        merged
+    }
+
     /// The level announced of a subject, if any was.
     pub(crate) fn level(&self, plan: &str, subject: &str) -> Option<&Level> {
         self.of.get(&(plan.to_owned(), subject.to_owned()))?.level.as_ref()
@@ -109,7 +162,7 @@ impl Announcements {
             edge.old = Level::Count(announced);
         }
         let entry = self.of.entry((plan.clone(), edge.subject.clone())).or_default();
-        entry.n += 1;
+        entry.n = entry.n.max(self.numbers_from) + 1;
         self.seq += 1;
         let id = derived_id(contact, &plan, &edge.subject, entry.n);
         let corrects = entry.last_id.replace(id.clone()).filter(|_| correction);
@@ -146,13 +199,15 @@ impl Announcements {
 
     /// What is announced in silence: a first stage is entered, and left for none, and an owner is lost (S23, S35, S37).
     pub(crate) fn follow_in_silence(&mut self, state: &State) {
-        for (id, memory) in &state.plans {
-            let stage = memory.stay.as_ref().map_or(Level::None, |stay| Level::Named(stay.stage.clone()));
-            self.of.entry((id.clone(), "stage".to_owned())).or_default().level = Some(stage);
-            if memory.owner.is_none()
-                && let Some(route) = self.of.get_mut(&(id.clone(), "route".to_owned()))
-            {
-                route.level = Some(Level::None);
+        for id in state.plans.keys() {
+            self.of.entry((id.clone(), "stage".to_owned())).or_default();
+        }
+        for ((plan, subject), announced) in &mut self.of {
+            let memory = state.plan(plan);
+            match subject.as_str() {
+                "stage" => announced.level = Some(memory.stay.map_or(Level::None, |stay| Level::Named(stay.stage))),
+                "route" if memory.owner.is_none() => announced.level = Some(Level::None),
+                _ => {}
             }
         }
     }

@@ -50,6 +50,15 @@ pub enum DerivedType {
     /// The grade is another one.
     #[serde(rename = "grade.changed")]
     GradeChanged,
+    /// Two contacts are one.
+    #[serde(rename = "contact.merged")]
+    ContactMerged,
+    /// One contact is two.
+    #[serde(rename = "contact.split")]
+    ContactSplit,
+    /// Everything of the contact is gone.
+    #[serde(rename = "contact.erased")]
+    ContactErased,
     /// A score rose to an action's threshold.
     #[serde(rename = "action.requested")]
     ActionRequested,

@@ -33,6 +33,10 @@ pub enum Outcome {
     Suppressed,
     /// Before the rows that departed, or before the horizon.
     TooLate,
+    /// For an id that was erased (S52).
+    Erased,
+    /// Refused: it names an id that was erased, or makes a contact of too many ids (S48).
+    DeadLetter,
 }
 
 /// What a command led to.
@@ -100,7 +104,7 @@ pub struct Oracle {
     pub(crate) clock: Option<i64>,
     /// The place of the latest instant stepped.
     pub(crate) tau: Option<(i64, Option<Uid>)>,
-    steps_taken: usize,
+    pub(crate) steps_taken: usize,
     pub(crate) announced: Announcements,
 }
 
@@ -229,6 +233,19 @@ impl Oracle {
         self.steps_taken = folded.steps.len();
         self.announced.follow_in_silence(&folded.state);
         (folded, derived)
+    }
+
+    /// Folds anew after a merge or split and corrects what was announced (S50, S51).
+    pub(crate) fn reconcile_for(&mut self, cause: &Cause, mark: &str) -> Vec<DerivedEvent> {
+        let pace = Pace::Anew { silently: false, late: false };
+        let (folded, derived) = self.command(pace, cause, &[mark], self.until());
+        self.depart(&folded);
+        derived
+    }
+
+    /// The plans in force at the task clock.
+    pub(crate) fn plans_now(&self) -> &PlanSet {
+        &self.timeline.versions[self.timeline.at_first_event(self.clock.unwrap_or(i64::MIN))].plans
     }
 
     /// A fold of the events up to an instant, with the timers due by another.

@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test calls fails as the test does")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use leadstream_oracle::case::{Case, Command};
+use leadstream_oracle::case::{Case, Command, plan_text};
+use leadstream_oracle::generate::identities::{MERGE, OTHER_ID, dealt};
 use leadstream_oracle::generate::{Profile, case, shuffled};
-use leadstream_oracle::{Decay, DerivedEvent, Level, Oracle, Outcome, Scorecard};
+use leadstream_oracle::{
+    ContactCommand, Contacts, Decay, DerivedEvent, Level, Link, LinkRecord, Oracle, Outcome, Scorecard,
+};
 use proptest::prelude::*;
 
 /// Everything that holds after every command, whatever the case.
@@ -14,11 +17,8 @@ fn assert_consistent(oracle: &Oracle, all: &[DerivedEvent]) {
     let reading = oracle.read();
     let card = reading.scorecard();
     let ledger = reading.ledger();
-    let levels = reading.levels();
     let sum = |name: String| reading.explain(&name).unwrap().iter().map(|line| line.value).sum::<i64>();
     assert_eq!(sum("global".to_owned()), card.global);
-    let announced = oracle.announced_levels();
-    let level = |plan: &str, subject: &str| announced.get(&(plan.to_owned(), subject.to_owned())).cloned();
     for (id, plan) in &card.plans {
         assert_eq!(sum(format!("plan:{id}")), plan.score);
         assert_eq!(sum(format!("engagement:{id}")), plan.engagement);
@@ -26,6 +26,21 @@ fn assert_consistent(oracle: &Oracle, all: &[DerivedEvent]) {
         if booked.iter().all(|record| record.decay == Decay::None) {
             assert_eq!(booked.iter().map(|record| record.applied).sum::<i64>(), plan.engagement);
         }
+    }
+    assert_announced(oracle);
+    assert_eq!(all.iter().map(|derived| derived.seq).collect::<Vec<_>>(), (1..=card.seq).collect::<Vec<_>>());
+    assert!(all.is_sorted_by_key(|derived| derived.time), "time never goes back");
+    let ids: BTreeSet<&str> = all.iter().map(|derived| derived.id.as_str()).collect();
+    assert_eq!(ids.len(), all.len(), "no id twice");
+}
+
+/// After each command what was announced is what the fold says (S41, S42).
+fn assert_announced(oracle: &Oracle) {
+    let reading = oracle.read();
+    let (card, levels) = (reading.scorecard(), reading.levels());
+    let announced = oracle.announced_levels();
+    let level = |plan: &str, subject: &str| announced.get(&(plan.to_owned(), subject.to_owned())).cloned();
+    for (id, plan) in &card.plans {
         assert_eq!(level(id, "qualify").unwrap_or(Level::Is(false)), Level::Is(plan.qualified));
         let others = &levels[id];
         assert_eq!(level(id, "band").unwrap_or(Level::Named("cold".to_owned())), Level::Named(others.band.clone()));
@@ -45,10 +60,6 @@ fn assert_consistent(oracle: &Oracle, all: &[DerivedEvent]) {
         .filter_map(|((_, subject), _)| subject.strip_prefix("tag:"))
         .collect();
     assert_eq!(tagged, card.tags.keys().map(String::as_str).collect());
-    assert_eq!(all.iter().map(|derived| derived.seq).collect::<Vec<_>>(), (1..=card.seq).collect::<Vec<_>>());
-    assert!(all.is_sorted_by_key(|derived| derived.time), "time never goes back");
-    let ids: BTreeSet<&str> = all.iter().map(|derived| derived.id.as_str()).collect();
-    assert_eq!(ids.len(), all.len(), "no id twice");
 }
 
 /// Runs the case, asserting its consistency after each command.
@@ -183,6 +194,62 @@ proptest! {
     fn l1_l4_with_verdicts((case, other) in shuffled_pair(Profile::verdicts().steady()), full in case(&Profile::verdicts())) {
         arrive_alike(&case, &other);
         run(&full);
+    }
+
+    #[test]
+    fn s48_a_merged_contact_is_as_if_it_had_always_been_one(
+        (case, dealt) in case(&Profile::everything().steady()).prop_flat_map(|case| (Just(case.clone()), dealt(&case)))
+    ) {
+        let texts: Vec<String> = case.plans.iter().map(|lines| plan_text(lines)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut contacts = Contacts::new(&texts, case.limits.clone()).unwrap();
+        let mut all: BTreeMap<String, Vec<DerivedEvent>> = BTreeMap::new();
+        for command in &dealt {
+            for derived in contacts.command_of(command).unwrap().derived {
+                all.entry(derived.contact.clone()).or_default().push(derived);
+            }
+        }
+        // L3: on each key numbers rise and time never goes back, whoever was merged into whom.
+        for told in all.values() {
+            prop_assert!(told.is_sorted_by(|one, next| one.seq < next.seq && one.time <= next.time));
+        }
+        let (mut one, _) = run(&case);
+        let end = leadstream_oracle::generate::START_MS + 120 * leadstream_oracle::DAY_MS;
+        one.clock(end);
+        contacts.clock(end);
+        let merged = contacts.contact(OTHER_ID);
+        prop_assert_eq!(state(&merged), state(&one));
+        prop_assert_eq!(merged.read().levels(), one.read().levels());
+        prop_assert_eq!(merged.ledger(), one.ledger());
+        assert_announced(&merged);
+    }
+
+    #[test]
+    fn s51_a_split_contact_is_as_if_it_had_never_been_merged(
+        (case, dealt) in case(&Profile::everything().steady()).prop_flat_map(|case| (Just(case.clone()), dealt(&case)))
+    ) {
+        let texts: Vec<String> = case.plans.iter().map(|lines| plan_text(lines)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut contacts = Contacts::new(&texts, case.limits.clone()).unwrap();
+        let mut apart = contacts.clone();
+        let end = leadstream_oracle::generate::START_MS + 120 * leadstream_oracle::DAY_MS;
+        for command in &dealt {
+            contacts.command_of(command).unwrap();
+            if !matches!(command, ContactCommand::Link(_)) {
+                apart.command_of(command).unwrap();
+            }
+        }
+        let link = Link::Split(MERGE.0.to_owned(), MERGE.1.to_owned());
+        let split = LinkRecord { source: "crm".to_owned(), id: "split".to_owned(), time: end, link };
+        contacts.link(&split).unwrap();
+        contacts.clock(end);
+        apart.clock(end);
+        for id in [case.contact.as_str(), OTHER_ID] {
+            let (one, other) = (contacts.contact(id), apart.contact(id));
+            prop_assert_eq!(state(&one), state(&other));
+            prop_assert_eq!(one.ledger(), other.ledger());
+            assert_announced(&one);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod conditions;
 mod extras;
 mod histories;
+pub mod identities;
 mod plans;
 
 use proptest::prelude::*;

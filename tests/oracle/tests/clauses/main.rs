@@ -9,6 +9,7 @@ mod compound;
 mod decay;
 mod decayed;
 mod derived;
+mod identity;
 mod late;
 mod levels;
 mod points;

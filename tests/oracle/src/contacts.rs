@@ -1,0 +1,388 @@
+//! Several contacts that merge, split and are erased (S2, S48 to S52), each folded by an [`Oracle`] of its own.
+//!
+//! Owns who is one with whom and what was delivered to which id. A merged contact is folded from the union of what was delivered to its
+//! ids, as if it had always been one; a split one from what was delivered to its own. Contacts with a base are refused: what S49 says of
+//! bases is an approximation that no fold of events can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::derived::{Announcements, DerivedEvent};
+use crate::edge::{DerivedType, Edge, Level};
+use crate::event::{OracleEvent, Row, Uid};
+use crate::limits::Limits;
+use crate::links::{LinkRecord, sets};
+use crate::loading::PlanError;
+use crate::oracle::{ForwardError, Oracle, Outcome};
+use crate::state::Cause;
+
+/// How many ids one contact has at most (S58).
+const IDS_MAX: usize = 50;
+
+/// Why a command about identity is refused by the oracle.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Events left the horizon of a contact that would be merged or split.
+    #[error("the contact {contact} has a base, whose merging is not covered")]
+    Base {
+        /// The contact.
+        contact: String,
+    },
+    /// A late record rearranges contacts otherwise than by merging two or splitting one.
+    #[error("the record {uid} rearranges more than two contacts")]
+    Rearranged {
+        /// The record.
+        uid: String,
+    },
+}
+
+/// What a command led to: what became of the record for each contact, and the derived events in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ContactsEffect {
+    /// By the id the record was delivered to.
+    pub outcomes: Vec<(String, Outcome)>,
+    /// The derived events of all contacts that the command concerns.
+    pub derived: Vec<DerivedEvent>,
+}
+
+/// A command for several contacts, in the order of arrival.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactCommand {
+    /// An event arrives for ids.
+    Event {
+        /// The ids.
+        to: Vec<String>,
+        /// The event.
+        event: OracleEvent,
+    },
+    /// A merge or split record arrives.
+    Link(LinkRecord),
+    /// A request to erase arrives.
+    Erase {
+        /// An id of the contact.
+        id: String,
+        /// The source of the request and its id there.
+        request: (String, String),
+        /// When it was made, milliseconds UTC.
+        time: i64,
+    },
+    /// An id counts again.
+    Reinstate {
+        /// The id.
+        id: String,
+        /// From which instant on, milliseconds UTC.
+        from: i64,
+    },
+    /// The task clock reaches an instant, milliseconds UTC.
+    Clock(i64),
+}
+
+/// An id that was erased.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Erased {
+    /// Nothing counts.
+    Blocked,
+    /// Only what happened from this instant on counts.
+    Reinstated(i64),
+}
+
+/// All contacts of one task.
+#[derive(Clone, Debug)]
+pub struct Contacts {
+    /// What a contact is before its first event.
+    blank: Oracle,
+    of: BTreeMap<String, Oracle>,
+    /// What was accepted, or is a copy of that, by the id it was delivered to.
+    delivered: Vec<(String, Row)>,
+    links: BTreeMap<Uid, LinkRecord>,
+    erased: BTreeMap<String, Erased>,
+}
+
+impl Contacts {
+    /// No contacts yet, with the plans in force from the beginning.
+    pub fn new(plans: &[&str], limits: Limits) -> Result<Contacts, PlanError> {
+        let blank = Oracle::with_limits("", plans, limits)?;
+        let (of, delivered, links, erased) = (BTreeMap::new(), Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Contacts { blank, of, delivered, links, erased })
+    }
+
+    /// The contact that an id belongs to.
+    pub fn root(&self, id: &str) -> String {
+        let sets = sets(&self.links);
+        let root = sets.into_iter().find(|(_, ids)| ids.contains(id)).map(|(root, _)| root);
+        root.unwrap_or_else(|| id.to_owned())
+    }
+
+    /// The contact of an id; a blank one where nothing came yet.
+    pub fn contact(&self, id: &str) -> Oracle {
+        let root = self.root(id);
+        self.of.get(&root).cloned().unwrap_or_else(|| self.blank_of(&root))
+    }
+
+    /// Carries out a command.
+    pub fn command_of(&mut self, command: &ContactCommand) -> Result<ContactsEffect, IdentityError> {
+        Ok(match command {
+            ContactCommand::Event { to, event } => {
+                self.event(&to.iter().map(String::as_str).collect::<Vec<_>>(), event)
+            }
+            ContactCommand::Link(record) => self.link(record)?,
+            ContactCommand::Erase { id, request: (source, request), time } => {
+                self.erase(id, Uid::of(source, request), *time)
+            }
+            ContactCommand::Reinstate { id, from } => self.reinstate(id, *from),
+            ContactCommand::Clock(instant) => self.clock(*instant),
+        })
+    }
+
+    /// An event arrives for one or several ids (S2). A contact that has two of them gets it once.
+    pub fn event(&mut self, to: &[&str], event: &OracleEvent) -> ContactsEffect {
+        let mut effect = ContactsEffect::default();
+        let row = Row::keep(event, &self.blank.limits);
+        for id in to {
+            let ignored = match self.erased.get(*id) {
+                Some(Erased::Blocked) => true,
+                Some(Erased::Reinstated(from)) => row.time < *from,
+                None => false,
+            };
+            if ignored {
+                effect.outcomes.push(((*id).to_owned(), Outcome::Erased));
+                continue;
+            }
+            let told = self.contact_mut(id).event(event);
+            if told.outcome != Some(Outcome::TooLate) {
+                self.delivered.push(((*id).to_owned(), row.clone()));
+            }
+            effect.outcomes.extend(told.outcome.map(|outcome| ((*id).to_owned(), outcome)));
+            effect.derived.extend(told.derived);
+        }
+        effect
+    }
+
+    /// The task clock reaches an instant, for all contacts in the order of their ids.
+    pub fn clock(&mut self, instant: i64) -> ContactsEffect {
+        self.blank.clock(instant);
+        let derived = self.of.values_mut().flat_map(|contact| contact.clock(instant).derived).collect();
+        ContactsEffect { outcomes: Vec::new(), derived }
+    }
+
+    /// A forward change of plans, for all contacts in the order of their ids.
+    pub fn forward(&mut self, from: i64, plans: &[&str]) -> Result<ContactsEffect, ForwardError> {
+        self.blank.forward(from, plans)?;
+        let mut effect = ContactsEffect::default();
+        for contact in self.of.values_mut() {
+            effect.derived.extend(contact.forward(from, plans)?.derived);
+        }
+        Ok(effect)
+    }
+
+    /// A merge or split record arrives (S48 to S51).
+    pub fn link(&mut self, record: &LinkRecord) -> Result<ContactsEffect, IdentityError> {
+        let uid = record.uid();
+        let outcome = |outcome| ContactsEffect { outcomes: vec![(record.id.clone(), outcome)], derived: Vec::new() };
+        if record.ids().into_iter().any(|id| self.is_erased(id, record.time)) {
+            return Ok(outcome(Outcome::DeadLetter));
+        }
+        let known = self.links.get(&uid);
+        if known.is_some_and(|known| record.content() >= known.content()) {
+            return Ok(outcome(Outcome::Duplicate));
+        }
+        let replaced = known.is_some();
+        let before = sets(&self.links);
+        let mut links = self.links.clone();
+        links.insert(uid, record.clone());
+        let after = sets(&links);
+        if after.values().any(|ids| ids.len() > IDS_MAX) {
+            return Ok(outcome(Outcome::DeadLetter));
+        }
+        let gone = sets_not_in(&before, &after);
+        let come = sets_not_in(&after, &before);
+        let previous = std::mem::replace(&mut self.links, links);
+        let derived = match self.rearrange(record, &gone, &come) {
+            Ok(derived) => derived,
+            Err(error) => {
+                self.links = previous;
+                return Err(error);
+            }
+        };
+        let outcome = if replaced { Outcome::Duplicate } else { Outcome::Applied };
+        Ok(ContactsEffect { outcomes: vec![(record.id.clone(), outcome)], derived })
+    }
+
+    /// Sets that are gone become those that come: two become one, or one becomes two. Single ids are in neither list.
+    fn rearrange(&mut self, record: &LinkRecord, gone: &Sets, come: &Sets) -> Result<Vec<DerivedEvent>, IdentityError> {
+        let ids: BTreeSet<&String> = gone.iter().chain(come).flat_map(|(_, ids)| ids).collect();
+        let roots = |sets: &Sets| -> BTreeSet<String> {
+            let single = |id: &&&String| !sets.iter().any(|(_, ids)| ids.contains(**id));
+            let singles = ids.iter().filter(single).map(|id| (*id).clone());
+            sets.iter().map(|(root, _)| root.clone()).chain(singles).collect()
+        };
+        let (old, new) = (roots(gone), roots(come));
+        let only =
+            |of: &BTreeSet<String>, not_in: &BTreeSet<String>| of.difference(not_in).cloned().collect::<Vec<_>>();
+        match (old.len(), new.len(), only(&old, &new).as_slice(), only(&new, &old).as_slice()) {
+            (0, 0, ..) => Ok(Vec::new()),
+            (2, 1, [loser], []) => self.merge(record, loser, &new.into_iter().collect::<String>()),
+            (1, 2, [], [other]) => self.split(record, &old.into_iter().collect::<String>(), other),
+            _ => Err(IdentityError::Rearranged { uid: record.uid().hex() }),
+        }
+    }
+
+    /// S50: one contact from now on, with what was announced of both; the loser's key gets its last event.
+    fn merge(&mut self, record: &LinkRecord, loser: &str, survivor: &str) -> Result<Vec<DerivedEvent>, IdentityError> {
+        let mut lost = self.of.get(loser).cloned().unwrap_or_else(|| self.blank_of(loser));
+        let kept = self.of.get(survivor).cloned().unwrap_or_else(|| self.blank_of(survivor));
+        refuse_base(&lost)?;
+        refuse_base(&kept)?;
+        let plans = self.blank.plans_now().clone();
+        let announced = Announcements::merged(&kept.announced, &lost.announced, &plans);
+        let levels = (loser, survivor);
+        let mut derived = Vec::from_iter(lost.announce_identity(DerivedType::ContactMerged, record, levels));
+        let tau = kept.tau.max(lost.tau);
+        let mut merged = Oracle { announced, tau, rows: self.rows_of(survivor), ..self.blank_of(survivor) };
+        derived.extend(merged.announce_identity(DerivedType::ContactMerged, record, levels));
+        derived.extend(merged.reconcile_for(&cause(record), "merge"));
+        self.of.remove(loser);
+        self.of.insert(survivor.to_owned(), merged);
+        Ok(derived)
+    }
+
+    /// S51: what was delivered to the other's ids goes to it, with the numbers of the survivor and nothing announced.
+    fn split(&mut self, record: &LinkRecord, survivor: &str, other: &str) -> Result<Vec<DerivedEvent>, IdentityError> {
+        let whole = self.of.get(survivor).cloned().unwrap_or_else(|| self.blank_of(survivor));
+        refuse_base(&whole)?;
+        let levels = (survivor, other);
+        let mut derived = Vec::new();
+        for (id, announced, tau) in
+            [(survivor, whole.announced.clone(), whole.tau), (other, whole.announced.numbers_only(), whole.tau)]
+        {
+            let mut part = Oracle { announced, tau, rows: self.rows_of(id), ..self.blank_of(id) };
+            derived.extend(part.announce_identity(DerivedType::ContactSplit, record, levels));
+            derived.extend(part.reconcile_for(&cause(record), "split"));
+            self.of.insert(id.to_owned(), part);
+        }
+        Ok(derived)
+    }
+
+    /// S52: everything of the contact is gone, on all its ids, at the request with this identity and time.
+    pub fn erase(&mut self, id: &str, request: Uid, time: i64) -> ContactsEffect {
+        if self.erased.get(id) == Some(&Erased::Blocked) {
+            return ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Erased)], derived: Vec::new() };
+        }
+        let root = self.root(id);
+        let ids = sets(&self.links).remove(&root).unwrap_or_else(|| BTreeSet::from([root.clone()]));
+        let mut contact = self.of.remove(&root).unwrap_or_else(|| self.blank_of(&root));
+        let told_at = contact.tau.map_or(time, |(tau, _)| tau.max(time));
+        let cause = Cause::Event { uid: request.hex(), time };
+        let edge = identity_edge(DerivedType::ContactErased, "erase".to_owned(), told_at, cause);
+        let derived = contact.announced.announce(&root, edge, false).into_iter().collect();
+        self.delivered.retain(|(to, _)| !ids.contains(to));
+        self.links.retain(|_, record| !record.ids().into_iter().any(|named| ids.contains(named)));
+        self.erased.extend(ids.into_iter().map(|id| (id, Erased::Blocked)));
+        ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Applied)], derived }
+    }
+
+    /// S52: what happens to the id from an instant on counts again, with numbers never used before.
+    pub fn reinstate(&mut self, id: &str, from: i64) -> ContactsEffect {
+        if self.erased.get(id) != Some(&Erased::Blocked) {
+            return ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Unmatched)], derived: Vec::new() };
+        }
+        self.erased.insert(id.to_owned(), Erased::Reinstated(from));
+        let announced = Announcements::after(u64::try_from(from).unwrap_or(0));
+        self.of.insert(id.to_owned(), Oracle { announced, ..self.blank_of(id) });
+        ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Applied)], derived: Vec::new() }
+    }
+
+    fn is_erased(&self, id: &str, time: i64) -> bool {
+        match self.erased.get(id) {
+            Some(Erased::Blocked) => true,
+            Some(Erased::Reinstated(from)) => time < *from,
+            None => false,
+        }
+    }
+
+    fn blank_of(&self, id: &str) -> Oracle {
+        Oracle { contact: id.to_owned(), ..self.blank.clone() }
+    }
+
+    fn contact_mut(&mut self, id: &str) -> &mut Oracle {
+        let root = self.root(id);
+        let blank = self.blank_of(&root);
+        self.of.entry(root).or_insert(blank)
+    }
+
+    /// Everything delivered to the ids of a contact; of copies the least content stays (S3).
+    fn rows_of(&self, root: &str) -> BTreeMap<Uid, Row> {
+        let ids = sets(&self.links).remove(root).unwrap_or_else(|| BTreeSet::from([root.to_owned()]));
+        let mut rows: BTreeMap<Uid, Row> = BTreeMap::new();
+        for (_, row) in self.delivered.iter().filter(|(to, _)| ids.contains(to)) {
+            let lesser = rows.get(&row.uid).is_none_or(|known| row.content() < known.content());
+            if lesser {
+                rows.insert(row.uid, row.clone());
+            }
+        }
+        rows
+    }
+}
+
+/// Sets of ids with their roots.
+type Sets = Vec<(String, BTreeSet<String>)>;
+
+fn sets_not_in(sets: &BTreeMap<String, BTreeSet<String>>, others: &BTreeMap<String, BTreeSet<String>>) -> Sets {
+    let differs = |(root, ids): &(&String, &BTreeSet<String>)| others.get(*root) != Some(*ids);
+    sets.iter().filter(differs).map(|(root, ids)| (root.clone(), ids.clone())).collect()
+}
+
+fn refuse_base(contact: &Oracle) -> Result<(), IdentityError> {
+    match contact.boundary() {
+        None => Ok(()),
+        Some(_) => Err(IdentityError::Base { contact: contact.contact.clone() }),
+    }
+}
+
+fn cause(record: &LinkRecord) -> Cause {
+    Cause::Event { uid: record.uid().hex(), time: record.time }
+}
+
+/// An edge that is no level's.
+fn identity_edge(derived_type: DerivedType, subject: String, time: i64, cause: Cause) -> Edge {
+    Edge {
+        derived_type,
+        plan: None,
+        version: None,
+        subject,
+        time,
+        since: cause.instant(),
+        old: Level::None,
+        new: Level::None,
+        score: None,
+        threshold: None,
+        cause,
+        reason: None,
+        marks: Vec::new(),
+        via: Vec::new(),
+        contributions: Vec::new(),
+    }
+}
+
+impl Oracle {
+    /// The contact.merged or contact.split on this contact's key, from one id to another.
+    fn announce_identity(
+        &mut self,
+        derived_type: DerivedType,
+        record: &LinkRecord,
+        (from, to): (&str, &str),
+    ) -> Option<DerivedEvent> {
+        let (word, mark) = match derived_type {
+            DerivedType::ContactSplit => ("split", "split"),
+            _ => ("merge", "merge"),
+        };
+        let time = self.tau.map_or(record.time, |(tau, _)| tau);
+        let subject = format!("{word}:{}", record.uid().hex());
+        let mut edge = identity_edge(derived_type, subject, time, cause(record));
+        (edge.old, edge.new) = (Level::Named(from.to_owned()), Level::Named(to.to_owned()));
+        edge.marks = vec![mark.to_owned()];
+        self.announced.announce(&self.contact, edge, false)
+    }
+}
