@@ -152,6 +152,18 @@ impl World {
         (0..RAW_PARTITIONS).map(first).collect()
     }
 
+    /// Produces so many purchases of five contacts, numbered from `from` on; a dozen qualify somebody.
+    ///
+    /// # Panics
+    /// Where the model has no such topic.
+    pub fn produce_events(&mut self, from: u64, count: u64) {
+        for number in from..from + count {
+            let contact = format!("c{}", number % 5);
+            let line = event_line(&contact, &format!("e{number}"), "bought", self.log.now_ms());
+            self.produce(&contact, &line);
+        }
+    }
+
     /// Produces a record drawn from the seed: mostly new events, some late, some duplicates, some unreadable.
     pub fn produce_something(&mut self) {
         let contact = format!("c{}", self.random.below(self.settings.contacts));

@@ -5,16 +5,7 @@
 
 use leadstream_core::Timestamp;
 use leadstream_runtime::{Readiness, StartPosition};
-use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
-
-/// Events of some contacts, enough for some to qualify.
-fn produce(world: &mut World, from: u64, count: u64) {
-    for number in from..from + count {
-        let contact = format!("c{}", number % 5);
-        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
-        world.produce(&contact, &line);
-    }
-}
+use leadstream_simulation::{Plans, Settings, World, expected, plans};
 
 #[test]
 fn a_source_begins_at_an_instant_once_and_goes_on_from_its_position_later() {
@@ -22,11 +13,11 @@ fn a_source_begins_at_an_instant_once_and_goes_on_from_its_position_later() {
         let mut settings = Settings::new(plans(Plans::Timeless));
         settings.rekeyed = rekeyed;
         let mut world = World::new(1, settings, 1);
-        produce(&mut world, 0, 40);
+        world.produce_events(0, 40);
         let before: Vec<String> = world.produced().collect();
         world.pass(1_000);
         world.settings_mut().start = StartPosition::At { instant_ms: world.log.now_ms() };
-        produce(&mut world, 40, 20);
+        world.produce_events(40, 20);
         world.start(0, true).unwrap();
         world.settle(0).unwrap();
         // Positions are known now, also where the group has forgotten its offsets.
@@ -35,7 +26,7 @@ fn a_source_begins_at_an_instant_once_and_goes_on_from_its_position_later() {
             world.kill(0);
             assert!(world.log.expire_offsets("scoring"));
             world.start(0, keeps_store).unwrap();
-            produce(&mut world, if keeps_store { 60 } else { 80 }, 20);
+            world.produce_events(if keeps_store { 60 } else { 80 }, 20);
             world.settle(0).unwrap();
         }
         let after = world.produced().filter(|value| !before.contains(value));
@@ -50,14 +41,14 @@ fn a_source_without_records_at_its_instant_begins_with_the_next_one() {
     let mut settings = Settings::new(plans(Plans::Timeless));
     settings.start = StartPosition::At { instant_ms: i64::MAX };
     let mut world = World::new(1, settings, 1);
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     let before: Vec<String> = world.produced().collect();
     world.start(0, true).unwrap();
     while world.handle(0).unwrap().status().readiness != Readiness::Ready {
         world.pass(20);
         world.step(0).unwrap();
     }
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.settle(0).unwrap();
     let after = world.produced().filter(|value| !before.contains(value));
     assert_eq!(world.told().derived, expected(&plans(Plans::Timeless), after, Timestamp::MIN).told);

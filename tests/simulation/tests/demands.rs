@@ -26,15 +26,6 @@ fn world() -> World {
     world_with(|_| {})
 }
 
-/// Events of some contacts, enough for some to qualify.
-fn produce(world: &mut World, from: u64, count: u64) {
-    for number in from..from + count {
-        let contact = format!("c{}", number % 5);
-        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
-        world.produce(&contact, &line);
-    }
-}
-
 fn restart(world: &mut World, keeps_store: bool) {
     world.kill(0);
     world.start(0, keeps_store).unwrap();
@@ -91,7 +82,7 @@ fn a_step_that_takes_too_long_ends_although_there_is_more_to_fold() {
     let mut world = world_with(|settings| (settings.read_records, settings.tick_ms) = (10_000, 40));
     world.settle(0).unwrap();
     let before = commits(&world, "committed");
-    produce(&mut world, 0, 6_000);
+    world.produce_events(0, 6_000);
     world.settle(0).unwrap();
     let made = commits(&world, "committed") - before;
     assert!(made >= 4, "6,000 records were folded in {made} commits");
@@ -103,7 +94,7 @@ fn a_restart_goes_on_with_the_store_kept_and_with_the_store_deleted() {
     for keeps_store in [true, false] {
         let mut world = world();
         for round in 0..4 {
-            produce(&mut world, round * 20, 20);
+            world.produce_events(round * 20, 20);
             world.settle(0).unwrap();
             restart(&mut world, keeps_store);
         }
@@ -117,11 +108,11 @@ fn a_restart_goes_on_with_the_store_kept_and_with_the_store_deleted() {
 fn a_commit_of_unknown_outcome_is_settled_without_a_restore() {
     for fate in [Fate::Applied, Fate::Lost, Fate::Delayed] {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         world.settle(0).unwrap();
         let restored = world.metrics.restored_records.get();
         world.log.script(Scripted::next(Call::Commit, Fault::Unknown(fate)));
-        produce(&mut world, 20, 20);
+        world.produce_events(20, 20);
         world.settle(0).unwrap();
         assert_eq!((world.log.scripted_left(), commits(&world, "unknown")), (0, 1));
         assert_eq!(world.metrics.restored_records.get(), restored, "{fate:?}");
@@ -133,11 +124,11 @@ fn a_commit_of_unknown_outcome_is_settled_without_a_restore() {
 #[test]
 fn an_aborted_epoch_is_undone_in_memory_and_folded_again() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     let restored = world.metrics.restored_records.get();
     world.log.script(Scripted::next(Call::Commit, Fault::Refused).times(3));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.settle(0).unwrap();
     assert_eq!(commits(&world, "aborted"), 3);
     assert_eq!(world.metrics.restored_records.get(), restored);
@@ -147,11 +138,11 @@ fn an_aborted_epoch_is_undone_in_memory_and_folded_again() {
 #[test]
 fn an_epoch_that_was_undone_and_not_folded_again_leaves_its_input_uncommitted() {
     let mut world = world_with(|settings| settings.write_back_ms = 2_000);
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     // The epoch is undone, nothing can be read, and contacts of earlier epochs are written back meanwhile.
     world.log.script(Scripted::next(Call::Commit, Fault::Refused));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     let written = world.metrics.written_back.get();
     while commits(&world, "aborted") == 0 {
         world.pass(20);
@@ -172,10 +163,10 @@ fn an_epoch_that_was_undone_and_not_folded_again_leaves_its_input_uncommitted() 
 #[test]
 fn an_outdated_token_commits_nothing_and_the_worker_waits_for_its_assignment() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.log.script(Scripted::next(Call::Commit, Fault::Outdated));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.settle(0).unwrap();
     assert_eq!(commits(&world, "aborted"), 1);
     check_told(&world);
@@ -184,13 +175,13 @@ fn an_outdated_token_commits_nothing_and_the_worker_waits_for_its_assignment() {
 #[test]
 fn an_assignment_that_comes_while_an_outcome_is_found_out_is_heard() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     // The token is outdated, what became of the abort is unknown, and the group speaks before that is found out; it does not speak again.
     world.log.script(Scripted::next(Call::Commit, Fault::Outdated));
     world.log.script(Scripted::next(Call::Abort, Fault::Unknown(Fate::Applied)));
     world.log.script(Scripted::next(Call::Open, Fault::Unavailable).times(5));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.settle(0).unwrap();
     assert_eq!((world.log.scripted_left(), commits(&world, "aborted")), (0, 1));
     check_told(&world);
@@ -202,7 +193,7 @@ fn a_process_killed_at_any_moment_of_its_commits_loses_nothing_and_repeats_nothi
     loop {
         // Written back at once, so that state records and scorecards are among what each transaction holds.
         let mut world = world_with(|settings| settings.write_back_ms = 0);
-        produce(&mut world, 0, 4);
+        world.produce_events(0, 4);
         world.crash_plan(0).after(moment);
         let mut rounds = 0;
         while world.is_alive(0) && !(rounds % 10 == 9 && world.is_done()) {
@@ -213,7 +204,7 @@ fn a_process_killed_at_any_moment_of_its_commits_loses_nothing_and_repeats_nothi
         let died = !world.is_alive(0);
         // Every other one loses its disk as well.
         restart(&mut world, moment % 2 == 0);
-        produce(&mut world, 4, 4);
+        world.produce_events(4, 4);
         world.settle(0).unwrap();
         check_told(&world);
         world.check_offsets();
@@ -228,7 +219,7 @@ fn a_process_killed_at_any_moment_of_its_commits_loses_nothing_and_repeats_nothi
 #[test]
 fn tasks_move_whole_between_instances() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.start(1, true).unwrap();
     for _ in 0..200 {
@@ -242,7 +233,7 @@ fn tasks_move_whole_between_instances() {
     };
     assert_eq!((running(&world, 0).len(), running(&world, 1).len()), (1, 1));
     assert_ne!(running(&world, 0), running(&world, 1));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     for _ in 0..200 {
         world.pass(20);
         world.step(0).unwrap();
@@ -255,7 +246,7 @@ fn tasks_move_whole_between_instances() {
 #[test]
 fn an_epoch_without_input_writes_nothing() {
     let mut world = world();
-    produce(&mut world, 0, 10);
+    world.produce_events(0, 10);
     world.settle(0).unwrap();
     for _ in 0..400 {
         world.pass(20);
@@ -278,7 +269,7 @@ fn an_epoch_without_input_writes_nothing() {
 #[test]
 fn an_idle_task_writes_everything_back_and_the_redo_is_trimmed_behind_it() {
     let mut world = world_with(|settings| settings.write_back_ms = 1_000_000);
-    produce(&mut world, 0, 30);
+    world.produce_events(0, 30);
     world.settle(0).unwrap();
     for _ in 0..400 {
         world.pass(20);
@@ -294,7 +285,7 @@ fn an_idle_task_writes_everything_back_and_the_redo_is_trimmed_behind_it() {
         assert!(!state.is_empty() && state.len() == scores.len(), "a scorecard goes with each state record");
     }
     restart(&mut world, false);
-    produce(&mut world, 30, 10);
+    world.produce_events(30, 10);
     world.settle(0).unwrap();
     check_told(&world);
 }
@@ -307,7 +298,7 @@ fn a_redo_topic_that_is_trimmed_while_it_is_read_is_read_on_behind_the_cut() {
     let bounds = |world: &World| world.log.bounds(std::slice::from_ref(&redo)).unwrap()[0];
     // Between two trims. Each epoch has a record and the marker of its transaction.
     for round in 0..200 {
-        produce(&mut world, 5 * round, 5);
+        world.produce_events(5 * round, 5);
         world.pass(5);
         world.step(0).unwrap();
         if bounds(&world).end_offset - bounds(&world).start_offset >= 6 {
@@ -323,7 +314,7 @@ fn a_redo_topic_that_is_trimmed_while_it_is_read_is_read_on_behind_the_cut() {
         world.step(0).unwrap();
     }
     world.log.delete_before(&[(redo.clone(), end - 2)]).unwrap();
-    produce(&mut world, 1_000, 20);
+    world.produce_events(1_000, 20);
     world.settle(0).unwrap();
     check_told(&world);
 }
@@ -331,12 +322,12 @@ fn a_redo_topic_that_is_trimmed_while_it_is_read_is_read_on_behind_the_cut() {
 #[test]
 fn offsets_that_expired_are_taken_from_the_redo_log() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     assert!(world.log.expire_offsets("scoring"));
     world.start(0, true).unwrap();
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.settle(0).unwrap();
     check_told(&world);
 }
@@ -389,9 +380,9 @@ fn input_of_a_transaction_is_folded_when_it_is_committed_and_never_when_it_is_ab
 #[test]
 fn a_cluster_that_is_away_is_waited_for() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     world.log.unavailable_for(60);
     let mut waited = false;
     for _ in 0..100 {
@@ -432,9 +423,9 @@ fn queries_are_answered_from_committed_epochs_only() {
 #[test]
 fn a_worker_that_is_told_to_stop_commits_and_closes_within_few_steps() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
-    produce(&mut world, 20, 5);
+    world.produce_events(20, 5);
     world.step(0).unwrap();
     let handle = world.handle(0).unwrap();
     handle.stop();
@@ -443,7 +434,7 @@ fn a_worker_that_is_told_to_stop_commits_and_closes_within_few_steps() {
     assert!(world.is_done());
     restart(&mut world, true);
     let restored = world.metrics.restored_records.get();
-    produce(&mut world, 25, 20);
+    world.produce_events(25, 20);
     world.settle(0).unwrap();
     assert!(world.metrics.restored_records.get() - restored < 20, "the store has most of it");
     check_told(&world);

@@ -7,7 +7,7 @@ use leadstream_core::Timestamp;
 use leadstream_runtime::Readiness;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
 use leadstream_runtime::log::{TopicPartition, partition_for_key};
-use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
+use leadstream_simulation::{Plans, Settings, World, expected, plans};
 
 fn world_with(change: impl FnOnce(&mut Settings)) -> World {
     let mut settings = Settings::new(plans(Plans::Timeless));
@@ -15,15 +15,6 @@ fn world_with(change: impl FnOnce(&mut Settings)) -> World {
     let mut world = World::new(1, settings, 1);
     world.start(0, true).unwrap();
     world
-}
-
-/// Events of some contacts, enough for some to qualify.
-fn produce(world: &mut World, from: u64, count: u64) {
-    for number in from..from + count {
-        let contact = format!("c{}", number % 5);
-        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
-        world.produce(&contact, &line);
-    }
 }
 
 fn check_told(world: &World) {
@@ -36,13 +27,13 @@ fn check_told(world: &World) {
 fn a_record_larger_than_any_letter_dies_cut_and_what_is_behind_it_is_scored() {
     for bytes in [999_999, 1_000_000, 1_048_576] {
         let mut world = world_with(|_| {});
-        produce(&mut world, 0, 10);
+        world.produce_events(0, 10);
         let partition = TopicPartition::new("events", partition_for_key(b"c1", 2));
         let (value, header) = (vec![b'x'; bytes], vec![b'h'; bytes]);
         let headers = [leadstream_runtime::log::Header { name: "trace", value: Some(&header) }];
         world.log.append(&partition, Some(b"c1"), Some(&value), &[], None).unwrap();
         world.log.append(&partition, Some(b"c1"), Some(b"small"), &headers, None).unwrap();
-        produce(&mut world, 10, 20);
+        world.produce_events(10, 20);
         world.settle(0).unwrap();
         check_told(&world);
         let dead = world.told().dead;
@@ -55,10 +46,10 @@ fn a_record_larger_than_any_letter_dies_cut_and_what_is_behind_it_is_scored() {
 #[test]
 fn an_epoch_that_always_fails_is_seen_by_whoever_asks_until_it_goes_through() {
     let mut world = world_with(|_| {});
-    produce(&mut world, 0, 10);
+    world.produce_events(0, 10);
     world.settle(0).unwrap();
     world.log.script(Scripted::next(Call::Commit, Fault::Refused).times(12));
-    produce(&mut world, 10, 20);
+    world.produce_events(10, 20);
     let status = |world: &World| world.handle(0).unwrap().status();
     let (mut seen, mut steps) = (0, 0);
     while world.log.scripted_left() > 0 {
@@ -95,7 +86,7 @@ fn a_letter_that_its_topic_refuses_is_named_and_goes_through_once_the_topic_take
     let value = vec![b'x'; 20_000];
     let partition = TopicPartition::new("events", partition_for_key(b"c1", 2));
     world.log.append(&partition, Some(b"c1"), Some(&value), &[], None).unwrap();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     for _ in 0..200 {
         world.pass(20);
         world.step(0).unwrap();

@@ -11,7 +11,7 @@ use leadstream_runtime::log::{
     InputOffset, Log, Membership, MembershipOptions, Producer, ProducerOptions, TopicPartition,
 };
 use leadstream_runtime::{LostTopic, Query, WorkerError};
-use leadstream_simulation::{Plans, Settings, World, event_line, expected, plans};
+use leadstream_simulation::{Plans, Settings, World, expected, plans};
 use leadstream_wire::stored::redo::RedoRecord;
 
 const TASKS: u32 = 2;
@@ -22,15 +22,6 @@ fn world() -> World {
     let mut world = World::new(1, settings, 1);
     world.start(0, true).unwrap();
     world
-}
-
-/// Events of some contacts, enough for some to qualify.
-fn produce(world: &mut World, from: u64, count: u64) {
-    for number in from..from + count {
-        let contact = format!("c{}", number % 5);
-        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
-        world.produce(&contact, &line);
-    }
 }
 
 /// Lets the tasks write all their contacts back, as idle ones do.
@@ -66,7 +57,7 @@ fn is_known(world: &mut World, contact: &str) -> bool {
 #[test]
 fn a_redo_topic_that_was_deleted_is_an_error() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     assert!(world.log.recreate_topic("redo"));
@@ -88,7 +79,7 @@ fn topics_with_another_number_of_partitions_and_missing_ones_are_told() {
 fn a_changelog_that_was_deleted_is_an_error_at_every_start_with_a_store_and_without() {
     for keeps_store in [true, false] {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         world.settle(0).unwrap();
         write_back(&mut world);
         let low = [0, 1].map(|task| covered(&world, task));
@@ -110,7 +101,7 @@ fn a_changelog_that_was_deleted_is_an_error_at_every_start_with_a_store_and_with
 #[test]
 fn a_changelog_that_was_deleted_is_an_error_also_where_somebody_has_written_to_the_new_one() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     write_back(&mut world);
     world.kill(0);
@@ -130,7 +121,7 @@ fn a_changelog_that_was_deleted_is_an_error_also_where_somebody_has_written_to_t
 fn a_changelog_that_had_nothing_yet_may_be_deleted_since_the_redo_log_has_every_contact() {
     for keeps_store in [true, false] {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         while !world.is_done() {
             world.pass(20);
             world.step(0).unwrap();
@@ -139,7 +130,7 @@ fn a_changelog_that_had_nothing_yet_may_be_deleted_since_the_redo_log_has_every_
         world.kill(0);
         assert!(world.log.recreate_topic("changelog"));
         world.start(0, keeps_store).unwrap();
-        produce(&mut world, 20, 20);
+        world.produce_events(20, 20);
         world.settle(0).unwrap();
         check_told(&world);
         write_back(&mut world);
@@ -154,7 +145,7 @@ fn a_changelog_that_had_nothing_yet_may_be_deleted_since_the_redo_log_has_every_
 #[test]
 fn a_changelog_whose_contacts_were_all_deleted_and_compacted_away_is_no_error() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     write_back(&mut world);
     world.kill(0);
@@ -175,7 +166,7 @@ fn a_changelog_whose_contacts_were_all_deleted_and_compacted_away_is_no_error() 
 #[test]
 fn a_store_that_is_too_old_and_one_of_before_a_reset_are_rebuilt_in_silence() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     write_back(&mut world);
     world.kill(0);
@@ -220,13 +211,13 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 #[test]
 fn a_changelog_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     write_back(&mut world);
     let low = [0, 1].map(|task| covered(&world, task));
     let told = world.told();
     assert!(world.log.recreate_topic("changelog"));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     let error = world.failure();
     let WorkerError::ChangelogLost { task, topic, covered: from } = &error else { panic!("{error}") };
     assert_eq!(topic, "changelog");
@@ -247,11 +238,11 @@ fn a_changelog_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
 #[test]
 fn a_redo_topic_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     let told = world.told();
     assert!(world.log.recreate_topic("redo"));
-    produce(&mut world, 20, 20);
+    world.produce_events(20, 20);
     for keeps_process in [true, false] {
         let error = world.failure();
         assert!(matches!(error, WorkerError::RedoLost { found: 0, .. }), "{error}");
@@ -267,7 +258,7 @@ fn a_redo_topic_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
 fn an_idle_worker_that_is_told_of_a_lost_topic_ends_with_what_a_start_would_say() {
     let ends = |lost: LostTopic| {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         world.settle(0).unwrap();
         write_back(&mut world);
         world.handle(0).unwrap().lose_topic(lost);
@@ -287,7 +278,7 @@ fn an_idle_worker_that_is_told_of_a_lost_topic_ends_with_what_a_start_would_say(
 fn a_redo_topic_that_was_deleted_is_an_error_also_where_the_groups_offsets_say_nothing() {
     for (keeps_store, offsets_by_hand) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         world.settle(0).unwrap();
         write_back(&mut world);
         world.kill(0);
@@ -342,7 +333,7 @@ fn a_reset_that_was_interrupted_is_found_out_and_a_second_one_finishes_it() {
     let order = ["changelog", "redo"];
     for done in 1..=order.len() {
         let mut world = world();
-        produce(&mut world, 0, 20);
+        world.produce_events(0, 20);
         world.settle(0).unwrap();
         write_back(&mut world);
         world.kill(0);

@@ -24,15 +24,6 @@ fn world() -> World {
     world_with(|_| {})
 }
 
-/// Events of some contacts.
-fn produce(world: &mut World, from: u64, count: u64) {
-    for number in from..from + count {
-        let contact = format!("c{}", number % 5);
-        let line = event_line(&contact, &format!("e{number}"), "bought", world.log.now_ms());
-        world.produce(&contact, &line);
-    }
-}
-
 fn events(partition: u32) -> TopicPartition {
     TopicPartition::new("events", partition)
 }
@@ -56,7 +47,7 @@ fn two_processes_with_one_identity_are_told() {
 #[test]
 fn offsets_that_somebody_changed_are_an_error_with_both_values() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     let options = MembershipOptions {
@@ -91,11 +82,11 @@ fn offsets_that_somebody_changed_are_an_error_with_both_values() {
 #[test]
 fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_accepted() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     let committed = world.log.committed("scoring", &[events(0)]).unwrap()[0].clone().unwrap().next_offset;
-    produce(&mut world, 20, 40);
+    world.produce_events(20, 40);
     world.log.delete_before(&[(events(0), committed + 3)]).unwrap();
     world.start(0, true).unwrap();
     let error = world.failure();
@@ -112,7 +103,7 @@ fn input_that_was_deleted_is_an_error_with_the_number_of_records_and_can_be_acce
 #[test]
 fn an_input_that_ends_before_what_was_read_is_an_error() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     assert!(world.log.truncate(&events(0), 1));
@@ -139,7 +130,7 @@ fn a_source_that_is_not_keyed_by_the_contact_is_told_to_be_re_keyed() {
 #[test]
 fn a_transaction_that_hangs_in_the_redo_log_is_named_with_topic_partition_and_offset() {
     let mut world = world();
-    produce(&mut world, 0, 20);
+    world.produce_events(0, 20);
     world.settle(0).unwrap();
     world.kill(0);
     let mut hanging = world
