@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::{Announce, Effect, ForwardError};
 use crate::event::{OracleEvent, is_default};
 use crate::limits::Limits;
 use crate::loading::PlanError;
-use crate::oracle::{Announce, Effect, ForwardError, Oracle};
+use crate::oracle::Oracle;
 
 /// Plans and the commands of one contact in the order of their arrival.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]

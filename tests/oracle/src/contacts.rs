@@ -6,78 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::derived::{Announcements, DerivedEvent};
-use crate::edge::{DerivedType, Edge, Level};
+use crate::edge::DerivedType;
+use crate::effect::{ForwardError, Outcome};
 use crate::event::{OracleEvent, Row, Uid};
+use crate::identity::{ContactCommand, ContactsEffect, IdentityError, cause, identity_edge};
 use crate::limits::Limits;
 use crate::links::{LinkRecord, sets};
 use crate::loading::PlanError;
-use crate::oracle::{ForwardError, Oracle, Outcome};
+use crate::number::Thousandths;
+use crate::oracle::Oracle;
 use crate::state::Cause;
 
 /// How many ids one contact has at most (S58).
 const IDS_MAX: usize = 50;
-
-/// Why a command about identity is refused by the oracle.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// Events left the horizon of a contact that would be merged or split.
-    #[error("the contact {contact} has a base, whose merging is not covered")]
-    Base {
-        /// The contact.
-        contact: String,
-    },
-    /// A late record rearranges contacts otherwise than by merging two or splitting one.
-    #[error("the record {uid} rearranges more than two contacts")]
-    Rearranged {
-        /// The record.
-        uid: String,
-    },
-}
-
-/// What a command led to: what became of the record for each contact, and the derived events in order.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct ContactsEffect {
-    /// By the id the record was delivered to.
-    pub outcomes: Vec<(String, Outcome)>,
-    /// The derived events of all contacts that the command concerns.
-    pub derived: Vec<DerivedEvent>,
-}
-
-/// A command for several contacts, in the order of arrival.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ContactCommand {
-    /// An event arrives for ids.
-    Event {
-        /// The ids.
-        to: Vec<String>,
-        /// The event.
-        event: OracleEvent,
-    },
-    /// A merge or split record arrives.
-    Link(LinkRecord),
-    /// A request to erase arrives.
-    Erase {
-        /// An id of the contact.
-        id: String,
-        /// The source of the request and its id there.
-        request: (String, String),
-        /// When it was made, milliseconds UTC.
-        time: i64,
-    },
-    /// An id counts again.
-    Reinstate {
-        /// The id.
-        id: String,
-        /// From which instant on, milliseconds UTC.
-        from: i64,
-    },
-    /// The task clock reaches an instant, milliseconds UTC.
-    Clock(i64),
-}
 
 /// An id that was erased.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -294,6 +236,19 @@ impl Contacts {
         ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Applied)], derived: Vec::new() }
     }
 
+    /// S29: every contact by a score such as `plan:ID` or `global` at an instant, the greatest first, then by the bytes of the id.
+    ///
+    /// None for a name that is no score's.
+    pub fn list(&self, score: &str, instant: i64) -> Option<Vec<(String, Thousandths)>> {
+        let value = |(id, contact): (&String, &Oracle)| {
+            let lines = contact.read_at(instant).explain(score)?;
+            Some((id.clone(), lines.iter().map(|line| line.value).sum()))
+        };
+        let mut list: Vec<(String, Thousandths)> = self.of.iter().map(value).collect::<Option<_>>()?;
+        list.sort_by(|(id, score), (other_id, other)| other.cmp(score).then_with(|| id.cmp(other_id)));
+        Some(list)
+    }
+
     fn is_erased(&self, id: &str, time: i64) -> bool {
         match self.erased.get(id) {
             Some(Erased::Blocked) => true,
@@ -338,51 +293,5 @@ fn refuse_base(contact: &Oracle) -> Result<(), IdentityError> {
     match contact.boundary() {
         None => Ok(()),
         Some(_) => Err(IdentityError::Base { contact: contact.contact.clone() }),
-    }
-}
-
-fn cause(record: &LinkRecord) -> Cause {
-    Cause::Event { uid: record.uid().hex(), time: record.time }
-}
-
-/// An edge that is no level's.
-fn identity_edge(derived_type: DerivedType, subject: String, time: i64, cause: Cause) -> Edge {
-    Edge {
-        derived_type,
-        plan: None,
-        version: None,
-        subject,
-        time,
-        since: cause.instant(),
-        old: Level::None,
-        new: Level::None,
-        score: None,
-        threshold: None,
-        cause,
-        reason: None,
-        marks: Vec::new(),
-        via: Vec::new(),
-        contributions: Vec::new(),
-    }
-}
-
-impl Oracle {
-    /// The contact.merged or contact.split on this contact's key, from one id to another.
-    fn announce_identity(
-        &mut self,
-        derived_type: DerivedType,
-        record: &LinkRecord,
-        (from, to): (&str, &str),
-    ) -> Option<DerivedEvent> {
-        let (word, mark) = match derived_type {
-            DerivedType::ContactSplit => ("split", "split"),
-            _ => ("merge", "merge"),
-        };
-        let time = self.tau.map_or(record.time, |(tau, _)| tau);
-        let subject = format!("{word}:{}", record.uid().hex());
-        let mut edge = identity_edge(derived_type, subject, time, cause(record));
-        (edge.old, edge.new) = (Level::Named(from.to_owned()), Level::Named(to.to_owned()));
-        edge.marks = vec![mark.to_owned()];
-        self.announced.announce(&self.contact, edge, false)
     }
 }

@@ -5,8 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::tz::TimeZone;
-
 use crate::compound::{Met, meet};
 use crate::crm::{ADJUST_RULE, Change, adjustment, feedback};
 use crate::decay::Decay;
@@ -16,7 +14,7 @@ use crate::firing::{Place as BookingPlace, award, book, enter_points, policy};
 use crate::holds::{hold, release};
 use crate::levels::Settling;
 use crate::limits::Limits;
-use crate::plan::{Per, Plan, Policy, Rule, Trigger};
+use crate::plan::{Plan, Policy, Rule, Trigger};
 use crate::scope::{Place, Scope};
 use crate::scores::{Boundary, PlanSet, ScoreName, score};
 use crate::state::{Cause, State, TagSource, TimerKind};
@@ -65,9 +63,10 @@ pub(crate) fn fold(inputs: &Inputs) -> Folded {
     Folded { state: fold.state, steps: fold.steps }
 }
 
-struct Fold<'a> {
-    inputs: &'a Inputs<'a>,
-    state: State,
+/// A fold under way.
+pub(crate) struct Fold<'a> {
+    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) state: State,
     steps: Vec<Step>,
 }
 
@@ -213,73 +212,6 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// The plans before and after a change that has just come into force.
-    fn versions(&self) -> (&'a PlanSet, &'a PlanSet) {
-        let versions = &self.inputs.timeline.versions;
-        (&versions[self.state.plan_set - 1].plans, &versions[self.state.plan_set].plans)
-    }
-
-    /// The next version comes into force: caps and parts that it changes begin anew, and what is gone with it ends (S45, S47).
-    ///
-    /// A plan that is gone loses its levels when the step settles; in silence where there is no step.
-    fn next_version(&mut self) {
-        self.state.plan_set += 1;
-        self.begin_caps();
-        self.drop_other_parts();
-        let (before, now) = self.versions();
-        for id in before.keys().filter(|id| !now.contains_key(*id)) {
-            self.state.end_engagement(id);
-            let memory = self.state.plan_mut(id);
-            memory.member_since = None;
-            memory.fit.clear();
-            memory.conditions.clear();
-            memory.windows.clear();
-            memory.holds.clear();
-            memory.compounds.clear();
-        }
-    }
-
-    /// S46: behind the newest event of the base a recomputed version is in force, with no step.
-    fn pass_base(&mut self, row: &Row) {
-        let next = self.inputs.timeline.versions.get(self.state.plan_set + 1);
-        if next.is_some_and(|next| next.entry == Entry::Behind(row.uid)) {
-            self.next_version();
-            let (before, now) = self.versions();
-            for id in before.keys().filter(|id| !now.contains_key(*id)) {
-                self.state.plan_mut(id).lose_levels();
-            }
-        }
-    }
-
-    /// S19, S45: a cap whose period is not the one that the rule had in the version before begins with nothing in it.
-    fn begin_caps(&mut self) {
-        let (before, now) = self.versions();
-        let booked = self.state.bookings.len();
-        for plan in now.values() {
-            let old = before.get(&plan.id);
-            for rule in &plan.rules {
-                let old_rule = old.and_then(|old| old.rules.iter().find(|known| known.id == rule.id));
-                let period = old.zip(old_rule).and_then(|(old, rule)| cap_period(old, rule));
-                if cap_period(plan, rule) != period {
-                    self.state.plan_mut(&plan.id).cap_since.insert(rule.id.clone(), booked);
-                }
-            }
-        }
-    }
-
-    /// S45: what a compound rule keeps stays as long as the rule asks for the same parts in the same way.
-    fn drop_other_parts(&mut self) {
-        let (before, now) = self.versions();
-        let shape = |plan: Option<&'a Plan>, rule: &str| match &plan?.rule(rule)?.trigger {
-            Trigger::All { parts, matching, in_order, .. } => Some((parts, matching, in_order)),
-            _ => None,
-        };
-        for (id, memory) in &mut self.state.plans {
-            let same = |rule: &str| shape(before.get(id), rule) == shape(now.get(id), rule);
-            memory.compounds.retain(|(rule, _), _| same(rule));
-        }
-    }
-
     /// S14: an event that the plan does not ignore and whose type is not passive.
     fn is_activity(&self, plan: &Plan, row: &Row) -> bool {
         row.kind == Kind::Interaction
@@ -364,10 +296,4 @@ impl<'a> Fold<'a> {
         self.state.tau = position.0;
         self.steps.push(Step { position, edges, matched });
     }
-}
-
-/// The period of a rule's cap, with the zone where it is one of the calendar.
-fn cap_period<'a>(plan: &'a Plan, rule: &Rule) -> Option<(Per, Option<&'a TimeZone>)> {
-    let per = rule.cap.as_ref()?.per;
-    Some((per, matches!(per, Per::Calendar(_)).then_some(&plan.zone)))
 }

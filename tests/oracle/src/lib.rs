@@ -5,7 +5,7 @@
 //! bookings each time it is read; no increments, no caches. What the semantics leave open is decided in `DECISIONS.md` beside it.
 //!
 //! Covered: S1 to S48 and S50 to S60 as far as scores, ledgers and derived events need them; the bounds of S58 that generators never reach are
-//! not modelled, nor is S29. Several contacts with merging, splitting and erasing are [`Contacts`], which refuses the bases of S49.
+//! not modelled. Several contacts with merging, splitting and erasing are [`Contacts`], which refuses the bases of S49.
 //!
 //! A fold is compared with it command by command: both take the commands of a [`case::Case`], and then [`Effect`] (outcome, derived events),
 //! [`Scorecard`], [`LedgerRecord`]s, the lines of [`Reading::explain`] and the announced levels must be equal. A case prints as the JSON it is
@@ -40,11 +40,13 @@ mod crm;
 mod decay;
 mod derived;
 mod edge;
+mod effect;
 mod event;
 mod firing;
 mod fold;
 mod half_life;
 mod holds;
+mod identity;
 mod levels;
 mod limits;
 mod links;
@@ -62,17 +64,20 @@ mod state;
 mod tagging;
 mod timeline;
 mod timers;
+mod versions;
 mod windows;
 
-pub use contacts::{ContactCommand, Contacts, ContactsEffect, IdentityError};
+pub use contacts::Contacts;
 pub use decay::{Decay, KEEP_ALL};
 pub use derived::{DerivedEvent, derived_id};
 pub use edge::{DerivedType, Level};
+pub use effect::{Announce, Effect, ForwardError, Outcome};
 pub use event::{Kind, OracleEvent, Row, Scalar, Uid, Verdict, canonical, hash, hex, length_prefixed};
+pub use identity::{ContactCommand, ContactsEffect, IdentityError};
 pub use limits::{DAY_MS, Limits};
 pub use links::{Link, LinkRecord};
 pub use loading::PlanError;
-pub use oracle::{Announce, Effect, ForwardError, Oracle, Outcome};
+pub use oracle::Oracle;
 pub use plan::Plan;
 pub use scorecard::{LedgerRecord, LevelCard, PlanCard, Reading, Scorecard, TagCard};
 pub use scores::{Contribution, LineKind};

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_oracle::case::{Case, Command};
+use leadstream_oracle::case::{Case, Command, plan_text};
+use leadstream_oracle::generate::identities::dealt;
 use leadstream_oracle::generate::{Groups, Profile, case};
-use leadstream_oracle::{Cause, DerivedType, Uid, Verdict};
-use proptest::strategy::{Strategy, ValueTree};
+use leadstream_oracle::{Cause, Contacts, DerivedType, Uid, Verdict};
+use proptest::strategy::{Just, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 /// What the rule with that number waits for, in the first version of its plan.
@@ -180,6 +181,36 @@ fn the_profile_versions_reaches_recomputes_and_retired_plans() {
         "line Base",
     ];
     assert_reached(&reached, &expected);
+}
+
+#[test]
+fn dealt_cases_reach_merges_that_correct_and_merges_that_do_not() {
+    let mut reached: BTreeMap<String, usize> = BTreeMap::new();
+    let mut runner = TestRunner::deterministic();
+    let strategy = case(&Profile::everything().steady()).prop_flat_map(|case| (Just(case.clone()), dealt(&case)));
+    for _ in 0..100 {
+        let (case, commands) = strategy.new_tree(&mut runner).unwrap().current();
+        let texts: Vec<String> = case.plans.iter().map(|lines| plan_text(lines)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let mut contacts = Contacts::new(&texts, case.limits).unwrap();
+        for command in &commands {
+            for derived in contacts.command_of(command).unwrap().derived {
+                for mark in derived.marks {
+                    *reached.entry(format!("{:?} {mark}", derived.derived_type)).or_default() += 1;
+                }
+            }
+        }
+    }
+    let expected = [
+        "ContactMerged",
+        "LeadDisqualified",
+        "LeadRouted",
+        "StageRegressed",
+        "BandChanged",
+        "GradeChanged",
+        "ActionRequested",
+    ];
+    assert_reached(&reached, &expected.map(|what| format!("{what} merge")).each_ref().map(String::as_str));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::case::{Case, Command};
-use crate::contacts::ContactCommand;
+use crate::identity::ContactCommand;
 use crate::links::{Link, LinkRecord};
 
 /// The id that the case's contact is merged from. It never is the root.

@@ -12,8 +12,8 @@ mod plans;
 use proptest::prelude::*;
 
 use crate::case::{Case, Command};
+use crate::effect::Announce;
 use crate::limits::{DAY_MS, Limits};
-use crate::oracle::Announce;
 use histories::Timed;
 
 /// 25 March 2026, 00:00 UTC: the clocks of Warsaw change four days later.

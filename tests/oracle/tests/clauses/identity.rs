@@ -231,6 +231,20 @@ fn s56_a_verdict_delivered_to_one_id_judges_what_was_delivered_to_the_other() {
 }
 
 #[test]
+fn s29_a_list_is_by_score_down_and_then_by_the_bytes_of_the_id_at_one_instant() {
+    let mut contacts = contacts();
+    for (id, contact, points) in [("1", "b", 5.0), ("2", "a", 5.0), ("3", "é", 7.0), ("4", "Z", 5.0)] {
+        contacts.event(&[contact], &worth(id, 1.0, points));
+    }
+    contacts.event(&["a"], &worth("5", 3.0, 9.0));
+    contacts.clock(day(4.0));
+    let ids = |instant| contacts.list("plan:p", instant).unwrap().into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids(day(2.0)), ["é", "Z", "a", "b"]);
+    assert_eq!(ids(day(4.0)), ["a", "é", "Z", "b"]);
+    assert_eq!(contacts.list("score", day(4.0)), None);
+}
+
+#[test]
 fn s49_contacts_with_a_base_are_refused() {
     let limits = Limits { rows: 1, ..Limits::default() };
     let mut contacts = Contacts::new(&[&plan("p", PLAN)], limits).unwrap();
