@@ -181,7 +181,8 @@ impl Contacts {
         let announced = Announcements::merged(&kept.announced, &lost.announced, &plans);
         let levels = (loser, survivor);
         let mut derived = Vec::from_iter(lost.announce_identity(DerivedType::ContactMerged, record, levels));
-        let tau = kept.tau.max(lost.tau);
+        // Of ids that nothing came for yet, telling of the record is the first that is told: what is told later isn't earlier (L3).
+        let tau = kept.tau.max(lost.tau).or(Some((record.time, None)));
         let mut merged = Oracle { announced, tau, rows: self.rows_of(survivor), ..self.blank_of(survivor) };
         derived.extend(merged.announce_identity(DerivedType::ContactMerged, record, levels));
         derived.extend(merged.reconcile_for(&cause(record), "merge"));
@@ -196,9 +197,8 @@ impl Contacts {
         refuse_base(&whole)?;
         let levels = (survivor, other);
         let mut derived = Vec::new();
-        for (id, announced, tau) in
-            [(survivor, whole.announced.clone(), whole.tau), (other, whole.announced.numbers_only(), whole.tau)]
-        {
+        let tau = whole.tau.or(Some((record.time, None)));
+        for (id, announced) in [(survivor, whole.announced.clone()), (other, whole.announced.numbers_only())] {
             let mut part = Oracle { announced, tau, rows: self.rows_of(id), ..self.blank_of(id) };
             derived.extend(part.announce_identity(DerivedType::ContactSplit, record, levels));
             derived.extend(part.reconcile_for(&cause(record), "split"));
