@@ -1,10 +1,14 @@
 //! The command line: what may be given, and the help that people read.
 
+mod offline;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use leadstream_config::{Retention, TimeSpan};
 use leadstream_core::Timestamp;
+
+pub(crate) use self::offline::{BacktestArguments, EventFiles, ReplayArguments, ReplayFormat};
 
 /// Lead scoring on Kafka: every contact's score, why it is what it is, and who is ready for sales.
 #[derive(Debug, Parser)]
@@ -168,6 +172,8 @@ pub(crate) enum PlanCommand {
         /// The plan file as it is to be
         new: PathBuf,
     },
+    /// Say whom a change of plans would have qualified, and when, on events of the past: plans in force against new ones
+    Backtest(BacktestArguments),
     /// Run the tests that stand in plan files, each plan alone in force; ends with code 1 where one fails
     Test {
         /// Plan files or patterns; without any, those of the configuration
@@ -216,59 +222,7 @@ pub(crate) struct GenerateArguments {
     pub(crate) bots: u8,
 }
 
-/// `replay`
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "All contacts are held in memory: reckon with 1 to 10 KB each, by the length of their histories. The result does not \
-                        depend on the order of the records, but corrections among the derived events do: records in the order of their times \
-                        give none. Derived events are written in the order of contact and seq."
-)]
-pub(crate) struct ReplayArguments {
-    /// Files of events, .gz too; - is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// The configured source whose records the files hold, by name or topic; without it the first source
-    #[arg(long, value_name = "NAME", conflicts_with = "format")]
-    pub(crate) source: Option<String>,
-    /// A format that needs no mapping, for files of no configured source
-    #[arg(long)]
-    pub(crate) format: Option<ReplayFormat>,
-    /// Files of commands about contacts, as the contacts topic carries them; read before the others
-    #[arg(long, value_name = "FILE")]
-    pub(crate) contacts: Vec<PathBuf>,
-    /// Plan files or patterns instead of those of the configuration
-    #[arg(long = "plan", value_name = "FILE")]
-    pub(crate) plans: Vec<PathBuf>,
-    /// The final instant, behind the newest event: timers due until then fire. Without it, or before that event, the time of the newest event; no
-    /// event is left out
-    #[arg(long, value_name = "INSTANT", value_parser = instant)]
-    pub(crate) until: Option<Timestamp>,
-    /// Where derived events go, one JSON object a line; - is standard output
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) derived: Option<PathBuf>,
-    /// Where the final scorecards go: JSON lines, or CSV for a name that ends in .csv; - is standard output
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) scorecards: Option<PathBuf>,
-    /// Where records that could not be read go, one JSON object a line; - is standard output
-    #[arg(long, value_name = "FILE|-")]
-    pub(crate) dead_letters: Option<PathBuf>,
-    /// Threads, 1 to 256; without it one for each core
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) threads: Option<u16>,
-}
-
-/// Formats without a mapping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReplayFormat {
-    /// Segment's messages, one JSON object a line
-    Segment,
-    /// Leadstream's own interactions, one JSON object a line
-    LeadstreamJson,
-    /// Leadstream's own interactions in an Avro container file
-    LeadstreamAvro,
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     let read: jiff::Timestamp = text
         .parse()
         .map_err(|_| "an instant has a date, a time and an offset, as in 2026-01-31T00:00:00Z".to_owned())?;

@@ -18,6 +18,40 @@ pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Whether results in a file are to be CSV, by its name.
+pub(crate) fn is_csv(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "csv")
+}
+
+/// Where a path leads, so that two spellings of one file are one: by its folder where the file is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// Refuses to write a file twice, or one that is `read`: it would be empty before it is.
+///
+/// # Errors
+/// Which file it is.
+pub(crate) fn keep_apart(written: &[&Path], read: &[&Path]) -> Result<(), Failure> {
+    let read: Vec<PathBuf> = read.iter().filter(|path| !is_standard(path)).map(|path| resolved(path)).collect();
+    let mut places: Vec<PathBuf> = Vec::new();
+    for path in written {
+        let place = resolved(path);
+        if places.contains(&place) {
+            return Err(Failure::input(format!("two results cannot go to {}", path.display())));
+        }
+        if read.contains(&place) {
+            return Err(Failure::input(format!("{} is read, results cannot go there", path.display())));
+        }
+        places.push(place);
+    }
+    Ok(())
+}
+
 /// A file to read, unpacked where its name or its first bytes say so. `read_bytes` counts what was read of the file itself.
 pub(crate) fn open(path: &Path, read_bytes: &Arc<AtomicU64>) -> Result<Box<dyn Read + Send>, Failure> {
     let failed = |error: std::io::Error| Failure::file("read", path, &error);

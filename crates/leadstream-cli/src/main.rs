@@ -7,11 +7,13 @@
 
 mod agreement;
 mod arguments;
+mod backtest;
 mod cards;
 mod codec;
 mod commands;
 mod connection;
 mod engine;
+mod event_files;
 mod examination;
 mod failure;
 mod files;

@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) threads: usize,
     /// Whether every dead letter is kept, or only some of each kind to show.
     pub(crate) keep_dead_letters: bool,
+    /// What progress is shown under.
+    pub(crate) title: &'static str,
 }
 
 /// What came of it.
@@ -79,7 +81,7 @@ const SLOTS_PER_THREAD: usize = 4;
 pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, Failure> {
     let read_bytes = Arc::new(AtomicU64::new(0));
     let total = files::total_bytes(options.inputs.iter().map(|input| &input.path));
-    let bar = terminal::progress(total, "", true);
+    let bar = terminal::progress(total, options.title, true);
     let (free_sender, free) = unbounded();
     for _ in 0..(SLOTS_PER_THREAD * (options.threads + 1)) {
         // The receiver lives to the end of this function.

@@ -1,5 +1,6 @@
 //! `leadstream plan ...`: what the author of a plan asks of it. Each command is a file of its own.
 
+mod backtest;
 mod check;
 mod diff;
 mod explain;
@@ -21,6 +22,7 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
         PlanCommand::Check { files, deny_warnings } => check::run(&config, files, *deny_warnings),
         PlanCommand::Explain { files } => explain::run(&config, files),
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
+        PlanCommand::Backtest(arguments) => backtest::run(&config, given.config.as_deref(), arguments),
         PlanCommand::Test { files } => test::run(&config, files),
     }
 }

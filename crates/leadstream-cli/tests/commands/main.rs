@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and measures how long it waits")]
 
+mod backtest;
 mod configuration;
 mod generate;
 mod place;
