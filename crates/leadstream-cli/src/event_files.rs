@@ -1,14 +1,19 @@
-//! Files of events as a command line names them: which there are, and how their records look.
+//! Events as a command line names them: which files or topics there are, and how their records look.
 
 use std::sync::Arc;
 
 use leadstream_config::{Config, Source};
+use leadstream_kafka::KafkaLog;
+use leadstream_runtime::log::{Log, TopicPartition};
 use leadstream_wire::{Encoding, Shape, SourceFormat};
 
-use crate::arguments::{EventFiles, ReplayFormat};
+use crate::arguments::{ConfigurationArguments, EventFiles, ReplayFormat};
+use crate::commands::topics::{differences, patiently};
+use crate::connection::connect;
 use crate::failure::Failure;
 use crate::files::is_standard;
-use crate::replay::{Input, Tally};
+use crate::replay::{Events, Input, Tally, Topics};
+use crate::settings::configuration_to_connect;
 use crate::sources;
 
 /// The name of a source that no configuration names.
@@ -20,11 +25,36 @@ pub(crate) fn threads(events: &EventFiles) -> usize {
     events.threads.map_or_else(cores, usize::from).min(256)
 }
 
-/// The files in the order in which they are folded, each with its format.
+/// Where the events come from.
 ///
 /// # Errors
-/// A file that is not there, or a source that the configuration does not have.
-pub(crate) fn inputs(events: &EventFiles, config: &Config) -> Result<Vec<Input>, Failure> {
+/// A file that is not there, a source that the configuration does not have, topics that are not as a service needs them.
+pub(crate) fn events(given: &ConfigurationArguments, events: &EventFiles, config: &Config) -> Result<Events, Failure> {
+    if events.topics { topics(given) } else { Ok(Events::Files(inputs(events, config)?)) }
+}
+
+/// What the tasks of a service read: commands, sources keyed by the contact, and what the others are re-keyed to.
+fn topics(given: &ConfigurationArguments) -> Result<Events, Failure> {
+    let config = configuration_to_connect(given)?.config;
+    let log = connect(&config)?;
+    let found = differences(&log, &config)?;
+    if !found.is_empty() {
+        return Err(Failure::NotDone(format!("the topics are not as they must be:\n{}", found.join("\n"))));
+    }
+    let names = config.topic_names();
+    let mut topics = vec![(names.contacts.to_string(), Some(sources::contacts_format(&config)?))];
+    for source in config.sources.iter().filter(|source| source.keyed) {
+        topics.push((source.topic.to_string(), Some(sources::format_of(source, &config)?)));
+    }
+    if config.sources.iter().any(|source| !source.keyed) {
+        topics.push((names.interactions.to_string(), None));
+    }
+    let ask = |log: &KafkaLog, partitions: &[TopicPartition]| patiently(log, || log.bounds(partitions));
+    Ok(Events::Topics(Arc::new(Topics::new(log, topics, config.topics.partitions, ask)?)))
+}
+
+/// The files in the order in which they are folded, each with its format.
+fn inputs(events: &EventFiles, config: &Config) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     if !events.contacts.is_empty() {
         let format = Arc::new(sources::contacts_format(config)?);

@@ -1,4 +1,5 @@
-//! Folding files with no broker: reading, decoding and folding as a pipeline of threads, then one sorted result.
+//! Folding files, or topics as far as they reach, without a service: reading, decoding and folding as a pipeline of threads, then one sorted
+//! result.
 //!
 //! One thread reads blocks of whole records; some decode them; as many fold, each the contacts of its share. Every folder takes blocks in the
 //! order of the files, so the result depends neither on the number of threads nor on their luck. Blocks go round, which bounds what is read ahead;
@@ -11,6 +12,7 @@ mod folding;
 mod packing;
 mod summary;
 mod tally;
+mod topics;
 mod writing;
 
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ use self::blocks::Slot;
 pub(crate) use self::folding::Folder;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::tally::Tally;
+pub(crate) use self::topics::Topics;
 pub(crate) use self::writing::{write_dead_letters, write_derived, write_scorecards};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -42,11 +45,20 @@ pub(crate) struct Input {
     pub(crate) format: Arc<SourceFormat>,
 }
 
+/// Where events come from.
+#[derive(Clone)]
+pub(crate) enum Events {
+    /// Files, in this order.
+    Files(Vec<Input>),
+    /// The topics of a service.
+    Topics(Arc<Topics>),
+}
+
 /// What to fold.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Options {
-    /// In this order.
-    pub(crate) inputs: Vec<Input>,
+    /// The events.
+    pub(crate) events: Events,
     /// The plans in force.
     pub(crate) plans: Arc<PlanSet>,
     /// How much history a contact keeps.
@@ -79,9 +91,14 @@ const SLOTS_PER_THREAD: usize = 4;
 /// # Errors
 /// A file that cannot be read to its end, a description that does not compile, or an interrupt.
 pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, Failure> {
-    let read_bytes = Arc::new(AtomicU64::new(0));
-    let total = files::total_bytes(options.inputs.iter().map(|input| &input.path));
-    let bar = terminal::progress(total, options.title, true);
+    // Bytes of files, or offsets of topics.
+    let position = Arc::new(AtomicU64::new(0));
+    let bar = match &options.events {
+        Events::Files(inputs) => {
+            terminal::progress(files::total_bytes(inputs.iter().map(|input| &input.path)), options.title, true)
+        }
+        Events::Topics(topics) => terminal::progress(Some(topics.total()), options.title, false),
+    };
     let (free_sender, free) = unbounded();
     for _ in 0..(SLOTS_PER_THREAD * (options.threads + 1)) {
         // The receiver lives to the end of this function.
@@ -90,9 +107,12 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
     let (block_sender, blocks) = bounded(options.threads);
     let shares: Vec<_> = (0..options.threads).map(|_| unbounded()).collect();
     let (tally, folders) = thread::scope(|scope| {
-        let counted = &read_bytes;
+        let counted = &position;
         // The reader owns the sender: when it ends, decoders end, and after them folders.
-        let reader = scope.spawn(move || blocks::read(&options.inputs, &free, &block_sender, counted, interrupt));
+        let reader = scope.spawn(move || match &options.events {
+            Events::Files(inputs) => blocks::read(inputs, &free, &block_sender, counted, interrupt),
+            Events::Topics(topics) => topics.read(&free, &block_sender, counted, interrupt),
+        });
         let decoders: Vec<_> = (0..options.threads)
             .map(|_| {
                 let (blocks, shares) =
@@ -110,7 +130,7 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
             .collect();
         drop(blocks);
         while !reader.is_finished() {
-            bar.set_position(read_bytes.load(Ordering::Relaxed));
+            bar.set_position(position.load(Ordering::Relaxed));
             thread::sleep(Duration::from_millis(50));
         }
         let read = joined(reader);

@@ -84,7 +84,7 @@ impl EventBatch {
     }
 
     /// Adds an event, cleared.
-    pub(crate) fn add(&mut self) -> &mut Event {
+    pub fn add(&mut self) -> &mut Event {
         if self.used == self.events.len() {
             self.events.push(Event::default());
         }

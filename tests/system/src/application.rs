@@ -330,7 +330,19 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// Where the replay fails.
     pub fn replayed(&self, lines: &str) -> Vec<Value> {
         std::fs::write(self.path("events"), lines).expect("a file can be written");
-        let summary = self.done(&["replay", "events", "--derived", "derived.jsonl"]);
+        self.replay("events")
+    }
+
+    /// What a replay of the topics that the service reads derives, without the mark that says so.
+    ///
+    /// # Panics
+    /// Where the replay fails.
+    pub fn replayed_topics(&self) -> Vec<Value> {
+        self.replay("--topics")
+    }
+
+    fn replay(&self, events: &str) -> Vec<Value> {
+        let summary = self.done(&["replay", events, "--derived", "derived.jsonl"]);
         std::fs::write(self.path("summary"), summary).expect("a file can be written");
         let derived = std::fs::read_to_string(self.path("derived.jsonl")).expect("the result can be read");
         let mut derived: Vec<Value> =

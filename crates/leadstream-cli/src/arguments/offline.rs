@@ -11,8 +11,11 @@ use super::instant;
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EventFiles {
     /// Files of events, .gz too; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "topics", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Instead of files what the service reads: its topics from their beginning to their present end
+    #[arg(long, conflicts_with_all = ["files", "source", "format", "contacts"])]
+    pub(crate) topics: bool,
     /// The configured source whose records the files hold, by name or topic; without it the first source
     #[arg(long, value_name = "NAME", conflicts_with = "format")]
     pub(crate) source: Option<String>,

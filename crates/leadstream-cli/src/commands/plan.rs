@@ -22,7 +22,7 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
         PlanCommand::Check { files, deny_warnings } => check::run(&config, files, *deny_warnings),
         PlanCommand::Explain { files } => explain::run(&config, files),
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
-        PlanCommand::Backtest(arguments) => backtest::run(&config, given.config.as_deref(), arguments),
+        PlanCommand::Backtest(arguments) => backtest::run(given, &config, arguments),
         PlanCommand::Test { files } => test::run(&config, files),
     }
 }

@@ -1,4 +1,4 @@
-//! `leadstream replay`: folds files with no broker.
+//! `leadstream replay`: folds files with no broker, or what a service reads.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Instant;
 use leadstream_core::plan::PlanSet;
 
 use crate::arguments::{ConfigurationArguments, ReplayArguments};
-use crate::event_files::{inputs, refuse_unread, threads};
+use crate::event_files::{refuse_unread, threads};
 use crate::failure::Failure;
 use crate::files::{Output, is_csv, is_standard, keep_apart};
 use crate::interrupt::Interrupt;
 use crate::replay::{self, Options, Summary, write_dead_letters, write_derived, write_scorecards};
 use crate::settings::configuration;
-use crate::{plans, terminal};
+use crate::{event_files, plans, terminal};
 
 /// Runs it.
 #[expect(clippy::disallowed_methods, reason = "a person wants to know how long it took")]
@@ -35,7 +35,7 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ReplayArguments) -
     }
     let set = Arc::new(PlanSet::new(report.plans));
     let options = Options {
-        inputs: inputs(events, &config)?,
+        events: event_files::events(given, events, &config)?,
         plans: Arc::clone(&set),
         history: plans::history(&config),
         until: events.until,

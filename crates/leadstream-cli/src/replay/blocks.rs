@@ -17,27 +17,41 @@ use crate::interrupt::Interrupt;
 use crate::sources;
 
 /// Bytes that a block aims at.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 /// Without a line end in so many bytes, a file is no text.
 const LINE_MAX_BYTES: usize = 64 << 20;
 
-/// A file as decoders need to know it.
+/// A file, or a partition of a topic, as decoders need to know it.
 pub(super) struct InputFile {
     /// The place among the inputs.
     pub(super) place: usize,
     /// How messages name it.
     pub(super) name: String,
-    /// How its records look; for CSV with the columns of its first line, where that names them.
-    pub(super) format: SourceFormat,
+    /// How records name it: the file, or the topic.
+    pub(super) topic: String,
+    /// Which decoder reads it: those of one number look alike.
+    pub(super) decoder: usize,
+    /// How its records look.
+    pub(super) content: Content,
     /// How records follow each other.
     pub(super) layout: Layout,
+}
+
+/// How records look.
+#[derive(Clone)]
+pub(super) enum Content {
+    /// As a source writes them; for CSV with the columns of the first line, where that names them.
+    Source(SourceFormat),
+    /// As Leadstream writes them, keyed anew.
+    Envelopes,
 }
 
 impl InputFile {
     /// A file whose description has been compiled once, so that no decoder can fail at it: a block that went missing would stop all folders.
     fn new(place: usize, name: String, format: SourceFormat, layout: Layout) -> Result<Arc<InputFile>, Failure> {
         sources::decoder(&name, &format)?;
-        Ok(Arc::new(InputFile { place, name, format, layout }))
+        let (topic, decoder, content) = (name.clone(), place, Content::Source(format));
+        Ok(Arc::new(InputFile { place, name, topic, decoder, content, layout }))
     }
 }
 
@@ -50,6 +64,17 @@ pub(super) enum Layout {
     Csv,
     /// Where the slot's spans say.
     Spans,
+    /// Where the slot's heads say.
+    Records,
+}
+
+/// A record of a topic; its key and value are start and end in the slot's bytes.
+pub(super) struct Head {
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    pub(super) timestamp_ms: Option<i64>,
+    pub(super) key: Option<(usize, usize)>,
+    pub(super) value: Option<(usize, usize)>,
 }
 
 /// A block on its way: its bytes, then the events decoded from them.
@@ -64,6 +89,8 @@ pub(super) struct Slot {
     pub(super) bytes: Vec<u8>,
     /// Start and end of each record, for files whose records no line break ends.
     pub(super) spans: Vec<(usize, usize)>,
+    /// The records of a topic.
+    pub(super) heads: Vec<Head>,
     /// What could not be read behind these records.
     pub(super) damage: Option<Damage>,
     /// The events.
@@ -80,6 +107,7 @@ impl Slot {
             first: 0,
             bytes: Vec::new(),
             spans: Vec::new(),
+            heads: Vec::new(),
             damage: None,
             events: EventBatch::new(),
             shares: vec![Vec::new(); shares],
@@ -95,7 +123,7 @@ pub(super) fn read(
     read_bytes: &Arc<AtomicU64>,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
-    let mut reader = BlockReader { free, out, interrupt, next: 0 };
+    let mut reader = BlockWriter::new(free, out, interrupt);
     for (place, input) in inputs.iter().enumerate() {
         let name = input.path.display().to_string();
         let failed = |error: std::io::Error| Failure::file("read", &input.path, &error);
@@ -187,27 +215,37 @@ impl LinesError {
     }
 }
 
-struct BlockReader<'a> {
+/// Takes free slots and sends them on, filled and numbered.
+pub(super) struct BlockWriter<'a> {
     free: &'a Receiver<Slot>,
     out: &'a Sender<Slot>,
     interrupt: &'a Interrupt,
     next: u64,
 }
 
-impl BlockReader<'_> {
-    fn slot(&self) -> Result<Slot, Failure> {
-        let stopped = || Failure::Interrupted("nothing was written".to_owned());
-        if self.interrupt.is_raised() {
-            return Err(stopped());
-        }
+impl<'a> BlockWriter<'a> {
+    pub(super) fn new(free: &'a Receiver<Slot>, out: &'a Sender<Slot>, interrupt: &'a Interrupt) -> BlockWriter<'a> {
+        BlockWriter { free, out, interrupt, next: 0 }
+    }
+
+    /// An empty slot.
+    pub(super) fn slot(&self) -> Result<Slot, Failure> {
+        self.stop_if_asked()?;
         let mut slot = self.free.recv().map_err(|_| stopped())?;
         slot.bytes.clear();
         slot.spans.clear();
+        slot.heads.clear();
         slot.damage = None;
         Ok(slot)
     }
 
-    fn send(&mut self, mut slot: Slot, file: &Arc<InputFile>, first: u64) {
+    /// Fails once somebody has asked for the end.
+    pub(super) fn stop_if_asked(&self) -> Result<(), Failure> {
+        if self.interrupt.is_raised() { Err(stopped()) } else { Ok(()) }
+    }
+
+    /// Sends a block on.
+    pub(super) fn send(&mut self, mut slot: Slot, file: &Arc<InputFile>, first: u64) {
         slot.number = self.next;
         slot.file = Some(Arc::clone(file));
         slot.first = first;
@@ -265,6 +303,10 @@ impl BlockReader<'_> {
             record += records;
         }
     }
+}
+
+fn stopped() -> Failure {
+    Failure::Interrupted("nothing was written".to_owned())
 }
 
 /// Reads until there is a block of whole records. Returns where the last whole record ends, and whether the file does.

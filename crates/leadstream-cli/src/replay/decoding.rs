@@ -1,12 +1,14 @@
 //! Decoding blocks, on several threads: each block by itself, its events dealt to the folders by contact.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use leadstream_core::{Name, Timestamp};
-use leadstream_wire::{Decoded, Decoder, InputRecord};
+use leadstream_wire::{DeadLetter, DeadLetterCode, Decoded, Decoder, EventBatch, InputRecord, envelope};
 
-use super::blocks::{InputFile, Layout, Slot, records};
+use super::blocks::{Content, InputFile, Layout, Slot, records};
 use super::tally::Tally;
 use crate::failure::Failure;
 use crate::sources;
@@ -17,14 +19,13 @@ use crate::sources;
 /// A description of records that does not compile.
 pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep_dead: bool) -> Result<Tally, Failure> {
     let mut tally = Tally::keeping(keep_dead);
-    let mut compiled: Option<(Arc<InputFile>, Decoder)> = None;
+    let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
     for mut slot in blocks {
         let Some(file) = slot.file.clone() else { continue };
-        let known = compiled.take().filter(|(known, _)| Arc::ptr_eq(known, &file));
-        let (_, decoder) = compiled.insert(match known {
-            Some(known) => known,
-            None => (Arc::clone(&file), sources::decoder(&file.name, &file.format)?),
-        });
+        let decoder = match decoders.entry(file.decoder) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(RecordDecoder::of(&file)?),
+        };
         decode_block(&mut slot, &file, decoder, &mut tally);
         deal(&mut slot, &mut tally.newest);
         let slot = Arc::new(slot);
@@ -36,37 +37,90 @@ pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep
     Ok(tally)
 }
 
-fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut Decoder, tally: &mut Tally) {
-    let Slot { first, bytes, spans, damage, events, .. } = slot;
-    events.clear();
-    let mut take = |value: &[u8], offset: u64, line: Option<u64>| {
-        let record = InputRecord {
-            topic: &file.name,
-            offset: i64::try_from(offset).unwrap_or(i64::MAX),
-            line,
-            value: Some(value),
-            ..InputRecord::default()
-        };
-        tally.records += 1;
-        match decoder.decode(&record, events) {
-            Ok(Decoded::Events(_)) => {}
-            Ok(Decoded::Skipped(reason)) => *tally.skipped.entry(reason.as_str()).or_default() += 1,
-            Err(letter) => tally.refuse(file, line, offset, value, &letter),
+/// What reads the records of files that look alike.
+enum RecordDecoder {
+    Source(Box<Decoder>),
+    Envelopes,
+}
+
+impl RecordDecoder {
+    fn of(file: &InputFile) -> Result<RecordDecoder, Failure> {
+        Ok(match &file.content {
+            Content::Source(format) => RecordDecoder::Source(Box::new(sources::decoder(&file.name, format)?)),
+            Content::Envelopes => RecordDecoder::Envelopes,
+        })
+    }
+
+    /// Decodes a record; `None` where it tells nothing of a contact and is no record of anybody's.
+    fn decode(&mut self, record: &InputRecord<'_>, events: &mut EventBatch) -> Result<Option<Decoded>, DeadLetter> {
+        match self {
+            RecordDecoder::Source(decoder) => decoder.decode(record, events).map(Some),
+            RecordDecoder::Envelopes => decode_envelope(record, events),
         }
+    }
+}
+
+/// Decodes a record of the re-keyed topic. Watermarks have no key; only a clock needs them, and here there is none.
+fn decode_envelope(record: &InputRecord<'_>, events: &mut EventBatch) -> Result<Option<Decoded>, DeadLetter> {
+    let Some(key) = record.key else { return Ok(None) };
+    let before = events.len();
+    match envelope::read(key, record.value.unwrap_or_default(), events.add()) {
+        Ok(envelope::Message::Event) => Ok(Some(Decoded::Events(1))),
+        Ok(envelope::Message::Watermark(_)) => {
+            events.truncate(before);
+            Ok(None)
+        }
+        Err(error) => {
+            events.truncate(before);
+            Err(DeadLetter::new(DeadLetterCode::Malformed, error.to_string()))
+        }
+    }
+}
+
+fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut RecordDecoder, tally: &mut Tally) {
+    let Slot { first, bytes, spans, heads, damage, events, .. } = slot;
+    events.clear();
+    let mut take = |record: &InputRecord<'_>| {
+        let outcome = decoder.decode(record, events);
+        tally.records += u64::from(!matches!(outcome, Ok(None)));
+        match outcome {
+            Ok(None | Some(Decoded::Events(_))) => {}
+            Ok(Some(Decoded::Skipped(reason))) => *tally.skipped.entry(reason.as_str()).or_default() += 1,
+            Err(letter) => tally.refuse(file, record, &letter),
+        }
+    };
+    let record = |offset: u64| InputRecord {
+        topic: &file.topic,
+        offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        ..InputRecord::default()
     };
     match file.layout {
         Layout::Spans => {
             for (place, (start, end)) in spans.iter().enumerate() {
-                take(&bytes[*start..*end], *first + place as u64, None);
+                take(&InputRecord { value: Some(&bytes[*start..*end]), ..record(*first + place as u64) });
             }
         }
-        layout => records(bytes, layout, |record, breaks| {
+        Layout::Records => {
+            let part = |span: Option<(usize, usize)>| span.map(|(start, end)| &bytes[start..end]);
+            for head in heads.iter() {
+                take(&InputRecord {
+                    topic: &file.topic,
+                    partition: head.partition,
+                    offset: head.offset,
+                    timestamp_ms: head.timestamp_ms,
+                    key: part(head.key),
+                    value: part(head.value),
+                    ..InputRecord::default()
+                });
+            }
+        }
+        layout => records(bytes, layout, |value, breaks| {
             let line = *first + breaks;
-            let record = if line == 1 { record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record) } else { record };
-            let record = record.strip_suffix(b"\r").unwrap_or(record);
+            let value = if line == 1 { value.strip_prefix(b"\xef\xbb\xbf").unwrap_or(value) } else { value };
+            let value = value.strip_suffix(b"\r").unwrap_or(value);
             // A line without anything is a line, not a record.
-            if !record.trim_ascii().is_empty() {
-                take(record, line - 1, Some(line));
+            if !value.trim_ascii().is_empty() {
+                take(&InputRecord { line: Some(line), value: Some(value), ..record(line - 1) });
             }
         }),
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use leadstream_core::{Outcome, Timestamp, Word};
-use leadstream_wire::{DeadLetter, DeadLetterCode, Dropped};
+use leadstream_wire::{DeadLetter, DeadLetterCode, Dropped, InputRecord};
 
 use super::avro::Damage;
-use super::blocks::InputFile;
+use super::blocks::{InputFile, Layout};
 use super::folding::{Folder, RuleTotal};
 
 /// Dead letters of one code that are kept to be shown.
@@ -17,9 +17,9 @@ const SHOWN: usize = 3;
 pub(crate) struct DeadRecord {
     /// The file's place among the inputs; it orders letters as the files are ordered.
     file_place: usize,
-    /// The line, from 1; in a file without lines the record, from 1.
+    /// The line, from 1; in a file without lines the record, from 1; in a topic the offset.
     pub(crate) line: u64,
-    /// The file.
+    /// The file, or the topic with its partition.
     pub(crate) file: String,
     /// Why.
     pub(crate) letter: DeadLetter,
@@ -57,24 +57,20 @@ impl Tally {
         Tally { keep_dead, ..Tally::default() }
     }
 
+    /// Counts a record that could not be read.
     #[cold]
-    pub(super) fn refuse(
-        &mut self,
-        file: &InputFile,
-        line: Option<u64>,
-        offset: u64,
-        value: &[u8],
-        letter: &DeadLetter,
-    ) {
+    pub(super) fn refuse(&mut self, file: &InputFile, record: &InputRecord<'_>, letter: &DeadLetter) {
         let count = self.dead.entry(letter.code).or_default();
         *count += 1;
         if self.keep_dead || *count <= SHOWN as u64 {
+            let offset = u64::try_from(record.offset).unwrap_or(0);
+            let place = if file.layout == Layout::Records { offset } else { record.line.unwrap_or(offset + 1) };
             self.dead_records.push(DeadRecord {
                 file_place: file.place,
-                line: line.unwrap_or(offset + 1),
+                line: place,
                 file: file.name.clone(),
                 letter: letter.clone(),
-                value: if self.keep_dead { value.to_vec() } else { Vec::new() },
+                value: if self.keep_dead { record.value.unwrap_or_default().to_vec() } else { Vec::new() },
             });
         }
     }

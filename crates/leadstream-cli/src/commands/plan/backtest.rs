@@ -9,18 +9,22 @@ use leadstream_config::Config;
 use leadstream_core::plan::PlanSet;
 use leadstream_plan::{Source, Style, check, compile};
 
-use crate::arguments::BacktestArguments;
+use crate::arguments::{BacktestArguments, ConfigurationArguments};
 use crate::backtest::{self, Labels, Report};
-use crate::event_files::{inputs, refuse_unread, threads};
+use crate::event_files::{refuse_unread, threads};
 use crate::failure::Failure;
 use crate::files::{Output, is_csv, is_standard, keep_apart};
 use crate::interrupt::Interrupt;
 use crate::replay::Options;
-use crate::{plans, terminal};
+use crate::{event_files, plans, terminal};
 
 /// Runs it.
 #[expect(clippy::disallowed_methods, reason = "a person wants to know how long it took")]
-pub(super) fn run(config: &Config, configured: Option<&Path>, arguments: &BacktestArguments) -> Result<(), Failure> {
+pub(super) fn run(
+    given: &ConfigurationArguments,
+    config: &Config,
+    arguments: &BacktestArguments,
+) -> Result<(), Failure> {
     let began = Instant::now();
     let interrupt = Interrupt::listen()?;
     if arguments.events.files.iter().chain(&arguments.events.contacts).any(|path| is_standard(path)) {
@@ -34,14 +38,14 @@ pub(super) fn run(config: &Config, configured: Option<&Path>, arguments: &Backte
     let new_files = plans::expand(arguments.new.iter().cloned())?;
     let events = &arguments.events;
     let read = events.files.iter().chain(&events.contacts).chain(&old_files).chain(&new_files).chain(&arguments.labels);
-    let read: Vec<&Path> = read.map(PathBuf::as_path).chain(configured).collect();
+    let read: Vec<&Path> = read.map(PathBuf::as_path).chain(given.config.as_deref()).collect();
     let changes: Vec<&Path> = arguments.changes.iter().map(PathBuf::as_path).collect();
     keep_apart(&changes, &read)?;
     let mut output = arguments.changes.as_deref().map(Output::create).transpose()?;
     let labels = arguments.labels.as_deref().map(Labels::read).transpose()?;
     let (old, new) = plan_sets(config, &old_files, &new_files)?;
     let options = Options {
-        inputs: inputs(events, config)?,
+        events: event_files::events(given, events, config)?,
         plans: Arc::clone(&old),
         history: plans::history(config),
         until: events.until,
