@@ -113,6 +113,8 @@ pub enum DerivedCause {
 pub enum TimerKind {
     /// Another plan set comes into force.
     PlanChange,
+    /// Nothing came that would have closed a window (S13).
+    Absence,
     /// A silence became long enough.
     Idle,
     /// A level changes without an event.
@@ -124,6 +126,7 @@ impl TimerKind {
     pub fn as_str(self) -> &'static str {
         match self {
             TimerKind::PlanChange => "plan-change",
+            TimerKind::Absence => "absence",
             TimerKind::Idle => "idle",
             TimerKind::Check => "check",
         }

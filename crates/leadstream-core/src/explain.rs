@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{AttributeValue, Cause, Contact, Contribution, Dimension, LimitReasons, PlanState, Row, TagState};
+use crate::contact::{AttributeValue, Contact, Contribution, Dimension, LimitReasons, PlanState, Row, TagState};
 use crate::decay::Sum;
 use crate::event::Verdict;
 use crate::expr::ScoreRef;
@@ -360,10 +360,7 @@ fn booked_in_plan<'c>(contact: &'c Contact, plan: &Plan, first: u64) -> Vec<&'c 
 fn booked_line(contact: &Contact, valued: &Valued<'_>) -> Option<BookedLine> {
     let contribution = valued.booked;
     let rule = contact.rules.get(contribution.rule)?;
-    let uid = match contribution.cause {
-        Cause::Timer => None,
-        Cause::Event(uid) => Some(uid),
-    };
+    let uid = contribution.cause.uid();
     let row = uid.and_then(|uid| contact.rows.find(uid));
     Some(BookedLine {
         plan: rule.plan,
@@ -412,7 +409,7 @@ fn history(contact: &Contact) -> Vec<HistoryLine> {
 }
 
 fn booked_for(contact: &Contact, uid: Uid) -> Vec<(Word, Word, Points)> {
-    let caused = |c: &&Contribution| c.cause == Cause::Event(uid) && contact.dimension_of(c) == Some(&Dimension::Plan);
+    let caused = |c: &&Contribution| c.cause.uid() == Some(uid) && contact.dimension_of(c) == Some(&Dimension::Plan);
     let booked = contact.ledger.as_slice().iter().filter(caused);
     booked.filter_map(|c| contact.rules.get(c.rule).map(|r| (r.plan, r.rule, c.applied))).collect()
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::contact::Level;
 use crate::expr::Expr;
 use crate::id::Name;
-use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule};
+use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger};
 use crate::time::Timestamp;
 use crate::word::Word;
 
@@ -116,7 +116,10 @@ fn new_caps(now: &PlanSet, before: &PlanSet) -> Vec<Name> {
     }
     let rules = now.plans().iter().flat_map(|plan| plan.rules.iter().map(move |rule| (plan, rule)));
     let is_new = |(plan, rule): &(&Arc<Plan>, &Rule)| cap_period(plan, rule).as_ref() != periods.get(&rule.key);
-    rules.filter(is_new).map(|(_, rule)| rule.key).collect()
+    // The windows of a rule that is gone stay, and with them its cap (S13): that begins anew too, since its period has no time zone of a plan any more.
+    let is_gone = |key: &&Name| now.rule(**key).is_none();
+    let gone: Vec<Name> = periods.keys().filter(is_gone).copied().collect();
+    rules.filter(is_new).map(|(_, rule)| rule.key).chain(gone).collect()
 }
 
 /// The period of a rule's cap, with the zone where it is one of the calendar.
@@ -148,7 +151,12 @@ fn expressions(plan: &Plan) -> impl Iterator<Item = &Expr> {
             Some(OncePer::Key(expression)) => Some(expression),
             _ => None,
         };
-        rule.when.iter().chain(computed(&rule.points)).chain(once)
+        let parts = match &rule.trigger {
+            Trigger::Compound(compound) => compound.parts.as_slice(),
+            Trigger::Event(_) | Trigger::Idle { .. } | Trigger::Absence(_) => &[],
+        };
+        let parts = parts.iter().filter_map(|part| part.when.as_ref());
+        rule.when.iter().chain(computed(&rule.points)).chain(once).chain(parts)
     });
     let fit = plan.fit.iter().flat_map(|fit| std::iter::once(&fit.when).chain(computed(&fit.points)));
     let stages = plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages);

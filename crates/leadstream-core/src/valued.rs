@@ -1,6 +1,6 @@
 //! Bookings with what they are worth at an instant, so that they add up to the sum they were booked in (S21).
 
-use crate::contact::{Cause, Contact, Contribution};
+use crate::contact::{Contact, Contribution};
 use crate::decay::{Decay, Group, Sum};
 use crate::points::Points;
 use crate::time::Timestamp;
@@ -38,7 +38,7 @@ pub(crate) fn valued<'a>(
         let bookings: Vec<_> = places.iter().map(|at| (all[*at].booked.time, all[*at].booked.applied)).collect();
         let tie = |at: usize| {
             let booked = all[places[at]].booked;
-            let uid = if let Cause::Event(uid) = booked.cause { Some(uid) } else { None };
+            let uid = booked.cause.uid();
             (booked.time, uid, contact.rules.get(booked.rule).map(|rule| rule.rule.as_str()))
         };
         let (shown, rest) = group.shown(&bookings, now, contact.base.is_some(), tie);

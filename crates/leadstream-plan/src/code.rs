@@ -12,7 +12,7 @@ pub enum Code {
     InvalidYaml,
     /// A key stands twice in one mapping. YAML readers differ in which one they keep, so neither is.
     DuplicateKey,
-    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 1000 tests, 500 reported problems a file.
+    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 1000 tests, 500 reported problems a file.
     TooLarge,
     /// A key that plans do not have. Nothing in a plan is ignored, so a misspelt key is an error.
     UnknownKey,
@@ -46,7 +46,7 @@ pub enum Code {
     UnknownEventType,
     /// An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.
     UndeclaredEventType,
-    /// A rule says neither `on` nor `idle`, or both.
+    /// A rule says none of `on`, `idle`, `after` and `all`, or more than one of them.
     RuleTrigger,
     /// A rule that gives no points and sets or removes no tag.
     RuleWithoutEffect,
@@ -122,7 +122,7 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         Code::TooLarge,
         "too-large",
         Severity::Error,
-        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 1000 tests, 500 reported problems a file.",
+        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 1000 tests, 500 reported problems a file.",
     ),
     (
         Code::UnknownKey,
@@ -210,7 +210,12 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         Severity::Warning,
         "An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.",
     ),
-    (Code::RuleTrigger, "rule-trigger", Severity::Error, "A rule says neither `on` nor `idle`, or both."),
+    (
+        Code::RuleTrigger,
+        "rule-trigger",
+        Severity::Error,
+        "A rule says none of `on`, `idle`, `after` and `all`, or more than one of them.",
+    ),
     (
         Code::RuleWithoutEffect,
         "rule-without-effect",

@@ -85,7 +85,7 @@ pub(crate) struct PlanFile {
     tests: Option<Vec<Test>>,
 }
 
-/// A rule that events (`on`) or silence (`idle`) fire.
+/// A rule that an event (`on`), a silence (`idle`), an event that another does not follow (`after`, `unless`) or several events (`all`) fire.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 #[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
@@ -98,6 +98,24 @@ pub(crate) struct Rule {
     /// Fires after so long without activity.
     #[schemars(default)]
     idle: Option<Duration>,
+    /// The event type, or types, that another event is expected to follow: fires where none of `unless` comes `within` the time.
+    #[schemars(default)]
+    after: Option<OneOrMany>,
+    /// Only with `after`: the event type, or types, of which none may follow for the rule to fire.
+    #[schemars(default)]
+    unless: Option<OneOrMany>,
+    /// Parts that must all come `within` the time: event types, or types with a condition.
+    #[schemars(default, length(min = 2, max = 32))]
+    all: Option<Vec<Part>>,
+    /// Only with `after` or `all`: in which time.
+    #[schemars(default)]
+    within: Option<Duration>,
+    /// Only with `after` or `all`: the property that all events must share, such as `email_id`.
+    #[schemars(default)]
+    matching: Option<String>,
+    /// Only with `all`: the parts must come in the order in which they are listed. Default: false.
+    #[schemars(default)]
+    in_order: Option<bool>,
     /// Fires only where this is true.
     #[schemars(default)]
     when: Option<Condition>,
@@ -134,6 +152,31 @@ pub(crate) struct Rule {
     /// How the rule's points lose their worth with age. Default: as the plan says.
     #[schemars(default)]
     decay: Option<Decay>,
+}
+
+/// A part of a rule with `all`.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Part {
+    /// An event type.
+    Type(String),
+    /// One of several event types.
+    Types(Vec<String>),
+    /// An event with a condition.
+    Condition(PartCondition),
+}
+
+/// An event type, or types, with a condition.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct PartCondition {
+    /// The event type, or types.
+    on: OneOrMany,
+    /// A part only where this is true.
+    #[schemars(default)]
+    when: Option<Condition>,
 }
 
 /// How points lose their worth with age.
@@ -337,8 +380,8 @@ pub(crate) struct Verdicts {
 pub(crate) enum Policy {
     /// `ignore` or `count`.
     Word(PolicyWord),
-    /// As any event, its points multiplied.
-    Weight(Weight),
+    /// As any event, its points multiplied, or held.
+    Mapping(PolicyMapping),
 }
 
 /// A policy without a number.
@@ -352,14 +395,20 @@ pub(crate) enum PolicyWord {
     Count,
 }
 
-/// A factor for points.
+/// A policy with a value: `weight`, or `hold` with `key`.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [{ "required": ["weight"] }, { "required": ["hold", "key"] }]))]
 #[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
-pub(crate) struct Weight {
-    /// From 0 to 1.
-    #[schemars(range(min = 0, max = 1))]
-    weight: f64,
+pub(crate) struct PolicyMapping {
+    /// A factor for the points, from 0 to 1.
+    #[schemars(default, range(min = 0, max = 1))]
+    weight: Option<f64>,
+    /// The points are booked when a human event with the same `key` comes within this time, and not at all otherwise.
+    #[schemars(default)]
+    hold: Option<Duration>,
+    /// Only with `hold`: the property that both events must share, such as `email_id`.
+    #[schemars(default)]
+    key: Option<String>,
 }
 
 /// A test of the author: what happens to one contact, and what is to come of it.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leadstream_core::contact::{Cause, Contact, Dimension, LimitReason, Savepoint};
+use leadstream_core::contact::{Contact, Dimension, LimitReason, Savepoint};
 use leadstream_core::derived::{DerivedCause, DerivedKind, TimerKind};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{
@@ -205,6 +205,7 @@ fn cause_of(cause: &DerivedCause, event: &DerivedEvent) -> leadstream_oracle::Ca
             due: due.millis(),
             kind: match kind {
                 TimerKind::PlanChange => leadstream_oracle::TimerKind::PlanChange,
+                TimerKind::Absence => leadstream_oracle::TimerKind::Absence,
                 TimerKind::Idle => leadstream_oracle::TimerKind::Idle,
                 TimerKind::Check => leadstream_oracle::TimerKind::Check,
             },
@@ -275,10 +276,7 @@ pub fn ledger_of(contact: &Contact) -> Vec<Booking> {
     let mut bookings: Vec<Booking> = in_plans
         .map(|c| {
             let rule = contact.rules.get(c.rule).expect("a contribution names a rule of the table");
-            let uid = match c.cause {
-                Cause::Timer => None,
-                Cause::Event(uid) => Some(uid.to_string()),
-            };
+            let uid = c.cause.uid().map(|uid| uid.to_string());
             let mut cuts: Vec<Cut> = c.reasons.iter().map(cut_of).collect();
             cuts.sort();
             (

@@ -27,7 +27,7 @@ fn compare(subject: &Subject, oracle: &Oracle) {
     let mut expected: Vec<_> = oracle
         .ledger()
         .into_iter()
-        .filter(|record| !departed(&subject.contact, record.time, record.uid.as_deref()))
+        .filter(|record| !departed(&subject.contact, record.time, record.by.as_deref()))
         .map(|r| (r.time, r.uid, r.plan, r.rule, r.version, r.raw, r.applied, r.cuts.into_iter().collect()))
         .collect();
     expected.sort();
@@ -36,10 +36,10 @@ fn compare(subject: &Subject, oracle: &Oracle) {
 }
 
 /// Whether a booking lies in the base, whose lines nobody keeps: timers at an instant go before its events.
-fn departed(contact: &Contact, time: i64, uid: Option<&str>) -> bool {
+fn departed(contact: &Contact, time: i64, by: Option<&str>) -> bool {
     let Some(base) = &contact.base else { return false };
     let boundary = (base.boundary.0.millis(), base.boundary.1.to_string());
-    match uid {
+    match by {
         Some(uid) => (time, uid.to_owned()) <= boundary,
         None => time <= boundary.0,
     }
@@ -205,6 +205,18 @@ proptest! {
 
     #[test]
     fn the_fold_and_the_oracle_agree_where_points_decay_s20_s21_s33(case in case(&Profile::decay())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_where_something_does_not_follow_s13(case in case(&Profile::absence())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_on_rules_of_several_events_s15(case in case(&Profile::compound())) {
         prop_assume!(compiles(&case));
         run(&case);
     }

@@ -37,8 +37,8 @@ pub(crate) struct Place<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) instant: i64,
     pub(crate) step: usize,
-    /// Whether the step is a timer's: it goes before the events of its instant.
-    pub(crate) timer: bool,
+    /// The event whose step it is; none for a timer's, which goes before the events of its instant.
+    pub(crate) by: Option<Uid>,
     pub(crate) limits: &'a Limits,
 }
 
@@ -80,7 +80,9 @@ pub(crate) fn book(state: &mut State, award: &Award, policy: Policy, place: Plac
     }
     let mut cuts = BTreeSet::new();
     let weighted = weigh(&policy, award.raw, &mut cuts)?;
-    let capped = rule.cap.as_ref().map_or(weighted, |cap| apply_cap(state, plan, rule, cap, weighted, place.instant));
+    // S45: a cap is that of the version in force, as long as that has the rule.
+    let now = plan.rule(&rule.id).unwrap_or(rule);
+    let capped = now.cap.as_ref().map_or(weighted, |cap| apply_cap(state, plan, rule, cap, weighted, place.instant));
     if capped != weighted {
         cuts.insert(Cut::Cap);
     }
@@ -93,7 +95,7 @@ pub(crate) fn book(state: &mut State, award: &Award, policy: Policy, place: Plac
         version: Some(award.version.clone()),
         rule: Some(rule.id.clone()),
         uid: award.uid,
-        timer: place.timer,
+        by: place.by,
         time: place.instant,
     };
     let applied = enter_points(state, &source, (award.raw, capped), &rule.decay, cuts, place);
@@ -140,7 +142,7 @@ pub(crate) fn enter_points(
         version: source.version.clone().unwrap_or_default(),
         rule: source.rule.clone().unwrap_or_default(),
         uid: source.uid,
-        timer: place.timer,
+        by: place.by,
         time: place.instant,
         raw,
         applied,
@@ -152,9 +154,10 @@ pub(crate) fn enter_points(
     applied
 }
 
-/// The rule's policy for the event, else the plan's (S56). A timer has no verdict.
+/// The policy for the event of the rule in the version in force, else the plan's (S45, S56). A timer has no verdict.
 pub(crate) fn policy(plan: &Plan, rule: &Rule, row: &Row) -> Policy {
-    rule.policies.0.get(&row.verdict).cloned().unwrap_or_else(|| plan.policies.of_plan(row.verdict))
+    let stated = plan.rule(&rule.id).and_then(|rule| rule.policies.0.get(&row.verdict).cloned());
+    stated.unwrap_or_else(|| plan.policies.of_plan(row.verdict))
 }
 
 fn weigh(policy: &Policy, points: Thousandths, cuts: &mut BTreeSet<Cut>) -> Option<Thousandths> {

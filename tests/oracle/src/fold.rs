@@ -122,7 +122,7 @@ impl<'a> Fold<'a> {
             matched |= close_windows(&mut self.state, plan, row);
         }
         for plan in plans.values() {
-            let place = self.booking_place(plan, row.time, false);
+            let place = self.booking_place(plan, row.time, Some(row.uid));
             let released = release(&mut self.state, row, pre.is_member(&plan.id), place);
             matched |= released.is_some();
             writes.extend(released.unwrap_or_default());
@@ -143,7 +143,7 @@ impl<'a> Fold<'a> {
     fn adjust(&mut self, pre: &State, row: &Row) {
         let Some(adjustment) = adjustment(row) else { return };
         let Some(plan) = self.plans().get(&adjustment.plan).filter(|plan| pre.is_member(&plan.id)) else { return };
-        let place = self.booking_place(plan, row.time, false);
+        let place = self.booking_place(plan, row.time, Some(row.uid));
         let points = match adjustment.change {
             Change::Add(points) => points,
             Change::Set(points) => points - score(&self.state, place.plans, &ScoreName::Engagement(plan.id.clone())),
@@ -153,7 +153,7 @@ impl<'a> Fold<'a> {
             version: Some(plan.version.clone()),
             rule: Some(ADJUST_RULE.to_owned()),
             uid: Some(row.uid),
-            timer: false,
+            by: Some(row.uid),
             time: row.time,
         };
         let decay = if adjustment.decays { plan.decay.clone() } else { Decay::None };
@@ -162,7 +162,7 @@ impl<'a> Fold<'a> {
 
     /// The event meets a rule. Whether the rule did anything with it, and the tags that it wrote.
     fn meet_rule(&mut self, rule: &Rule, scope: &Scope, row: &Row) -> (bool, Vec<TagWrite>) {
-        let place = self.booking_place(scope.plan, row.time, false);
+        let place = self.booking_place(scope.plan, row.time, Some(row.uid));
         match &rule.trigger {
             Trigger::On(types) if types.contains(&row.event_type) => {
                 let Some(award) = award(rule, scope) else { return (false, Vec::new()) };
@@ -186,12 +186,12 @@ impl<'a> Fold<'a> {
         }
     }
 
-    fn booking_place<'p>(&self, plan: &'p Plan, instant: i64, timer: bool) -> BookingPlace<'p>
+    fn booking_place<'p>(&self, plan: &'p Plan, instant: i64, by: Option<Uid>) -> BookingPlace<'p>
     where
         'a: 'p,
     {
         let step = self.steps.len();
-        BookingPlace { plans: self.plans(), plan, instant, step, timer, limits: self.inputs.limits }
+        BookingPlace { plans: self.plans(), plan, instant, step, by, limits: self.inputs.limits }
     }
 
     /// Before its first event a contact is blank; plans in force by then say who is a member (S10, S26).
@@ -233,7 +233,7 @@ impl<'a> Fold<'a> {
                 let plan = &self.plans()[&timer.plan];
                 let served = &mut self.state.plan_mut(&timer.plan).idle_served;
                 served.insert(timer.rule.clone(), timer.due);
-                let place = self.booking_place(plan, timer.due, true);
+                let place = self.booking_place(plan, timer.due, None);
                 let scope = self.scope(&pre, plan, None, timer.due, Place::Rule);
                 let rule = plan.rule(&timer.rule).filter(|_| pre.is_member(&plan.id));
                 let awarded = rule.and_then(|rule| award(rule, &scope));
@@ -242,7 +242,7 @@ impl<'a> Fold<'a> {
             }
             TimerKind::Absence => {
                 let plan = &self.plans()[&timer.plan];
-                let place = self.booking_place(plan, timer.due, true);
+                let place = self.booking_place(plan, timer.due, None);
                 let window = self.state.plan_mut(&timer.plan).windows.remove(&(timer.rule.clone(), timer.key.clone()));
                 let written =
                     window.and_then(|window| fire_window(&mut self.state, &window, pre.is_member(&plan.id), place));

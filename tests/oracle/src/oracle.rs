@@ -242,14 +242,14 @@ impl Oracle {
     fn bytes(&self, folded: &Folded) -> usize {
         let rows: usize = self.rows.values().map(Row::bytes).sum();
         let newest = self.newest().unwrap_or(i64::MIN);
-        let counts = |time: i64, timer: bool, uid: Option<Uid>| {
-            !crate::scores::in_base(self.boundary(), time, timer, uid) && time <= newest
+        let counts = |time: i64, by: Option<Uid>| {
+            !crate::scores::in_base(self.boundary(), time, by) && time <= newest
         };
         let state = &folded.state;
-        let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.timer, booking.uid)).count();
+        let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.by)).count();
         let tags = state.tag_bookings.iter().filter(|tag| {
             let source = &tag.source;
-            tag.with_points && counts(source.time, source.timer, source.uid)
+            tag.with_points && counts(source.time, source.by)
         });
         rows + 40 * (bookings + tags.count())
     }

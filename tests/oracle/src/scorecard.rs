@@ -87,6 +87,8 @@ pub struct LedgerRecord {
     pub time: i64,
     /// The uid of the causing event in hexadecimal; none for an idle rule.
     pub uid: Option<String>,
+    /// The uid of the event at whose step it was booked; none for a timer's.
+    pub by: Option<String>,
     /// The plan.
     pub plan: String,
     /// The rule.
@@ -204,6 +206,7 @@ impl Reading<'_> {
         let record = |booking: &Booking| LedgerRecord {
             time: booking.time,
             uid: booking.uid.map(|uid| uid.hex()),
+            by: booking.by.map(|uid| uid.hex()),
             plan: booking.plan.clone(),
             rule: booking.rule.clone(),
             version: booking.version.clone(),

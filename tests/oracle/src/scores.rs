@@ -88,9 +88,9 @@ impl ScoreName {
 pub(crate) type Boundary = Option<(i64, Uid)>;
 
 /// Whether a booking at an instant, by a timer or by the event with the uid, is of a step up to the boundary.
-pub(crate) fn in_base(boundary: Boundary, time: i64, timer: bool, uid: Option<Uid>) -> bool {
+pub(crate) fn in_base(boundary: Boundary, time: i64, by: Option<Uid>) -> bool {
     // A timer at the instant of the newest departed row went before it, whatever event it was caused by.
-    boundary.is_some_and(|(until, last)| (time, uid.filter(|_| !timer)) <= (until, Some(last)))
+    boundary.is_some_and(|(until, last)| (time, by) <= (until, Some(last)))
 }
 
 /// One booking as a part of a score, with what it is shown as.
@@ -263,7 +263,7 @@ fn tag_bookings<'s>(state: &'s State, tag: &str) -> impl Iterator<Item = &'s Tag
 
 fn engagement_parts<'s>(bookings: impl Iterator<Item = &'s Booking>, boundary: Boundary) -> Vec<Part> {
     let line = |booking: &Booking| {
-        if in_base(boundary, booking.time, booking.timer, booking.uid) {
+        if in_base(boundary, booking.time, booking.by) {
             return unnamed(LineKind::Base, Some(&booking.plan), 0);
         }
         Contribution {
@@ -287,7 +287,7 @@ fn engagement_parts<'s>(bookings: impl Iterator<Item = &'s Booking>, boundary: B
 fn tag_parts(state: &State, tag: &str, boundary: Boundary) -> Vec<Part> {
     let line = |booking: &TagBooking| {
         let source = &booking.source;
-        if in_base(boundary, source.time, source.timer, source.uid) {
+        if in_base(boundary, source.time, source.by) {
             return unnamed(LineKind::Base, source.plan.as_deref(), 0);
         }
         Contribution {

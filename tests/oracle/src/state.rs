@@ -79,8 +79,8 @@ pub(crate) struct Booking {
     pub(crate) version: String,
     pub(crate) rule: String,
     pub(crate) uid: Option<Uid>,
-    /// Whether a timer booked it, before the events of its instant.
-    pub(crate) timer: bool,
+    /// The event at whose step it was booked; none for a timer's, which goes before the events of its instant.
+    pub(crate) by: Option<Uid>,
     pub(crate) time: i64,
     pub(crate) raw: Thousandths,
     pub(crate) applied: Thousandths,
@@ -113,7 +113,8 @@ pub(crate) struct TagSource {
     pub(crate) version: Option<String>,
     pub(crate) rule: Option<String>,
     pub(crate) uid: Option<Uid>,
-    pub(crate) timer: bool,
+    /// As in [`Booking`].
+    pub(crate) by: Option<Uid>,
     pub(crate) time: i64,
 }
 

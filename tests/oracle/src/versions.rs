@@ -63,13 +63,20 @@ impl<'a> Fold<'a> {
                 }
             }
         }
+        // The cap of a rule that is gone holds for its windows alone, from here on.
+        for old in before.values() {
+            let is_gone = |rule: &&Rule| now.get(&old.id).is_none_or(|plan| plan.rule(&rule.id).is_none());
+            for rule in old.rules.iter().filter(is_gone) {
+                self.state.plan_mut(&old.id).cap_since.insert(rule.id.clone(), booked);
+            }
+        }
     }
 
     /// S45: what a compound rule keeps stays as long as the rule asks for the same parts in the same way.
     fn drop_other_parts(&mut self) {
         let (before, now) = self.versions();
         let shape = |plan: Option<&'a Plan>, rule: &str| match &plan?.rule(rule)?.trigger {
-            Trigger::All { parts, matching, in_order, .. } => Some((parts, matching, in_order)),
+            Trigger::All { parts, within_ms, matching, in_order } => Some((parts, within_ms, matching, in_order)),
             _ => None,
         };
         for (id, memory) in &mut self.state.plans {

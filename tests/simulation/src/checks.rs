@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leadstream_core::contact::{Cause, Level, State, SubjectId};
+use leadstream_core::contact::{Level, State, SubjectId};
 use leadstream_core::{Contact, Fold, Timestamp};
 use leadstream_runtime::PlansInForce;
 use leadstream_store::{Identity, OpenOptions, TaskStore};
@@ -42,10 +42,7 @@ fn facts(contact: &Contact) -> Facts {
     let name =
         |rule: u32| contact.rules.get(rule).map(|rule| format!("{}/{} {:?}", rule.plan, rule.rule, rule.dimension));
     let bookings = contact.ledger.as_slice().iter().map(|booking| {
-        let cause = match booking.cause {
-            Cause::Timer => String::new(),
-            Cause::Event(uid) => uid.to_string(),
-        };
+        let cause = booking.cause.uid().map_or_else(String::new, |uid| uid.to_string());
         let (raw, applied) = (booking.raw, booking.applied);
         format!("{} {:?} {raw:?} {applied:?} {:?} {cause}", booking.time.millis(), name(booking.rule), booking.reasons)
     });

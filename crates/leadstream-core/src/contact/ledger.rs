@@ -34,6 +34,20 @@ pub enum Cause {
     Timer,
     /// An event.
     Event(Uid),
+    /// An event whose window has ended: booked by a timer (S13).
+    Window(Uid),
+    /// An event that was held, and that a later one confirmed: booked at the step of that one (S56).
+    Held(Uid),
+}
+
+impl Cause {
+    /// The event that caused it; `None` for a timer that no event set.
+    pub fn uid(self) -> Option<Uid> {
+        match self {
+            Cause::Timer => None,
+            Cause::Event(uid) | Cause::Window(uid) | Cause::Held(uid) => Some(uid),
+        }
+    }
 }
 
 /// The score a booking counts in. A firing books once in its plan and once for each tag it scores (S25).

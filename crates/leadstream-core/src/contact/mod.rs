@@ -10,6 +10,7 @@ mod ledger;
 mod rows;
 mod state;
 mod trail;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -22,6 +23,10 @@ pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split
 pub use state::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
     SharedList, StageState, State, TagState,
+};
+
+pub use waiting::{
+    Award, AwardTag, GATHERED_MAX, Gathered, Key, Once, PART_INSTANTS_MAX, Pending, WINDOWS_MAX, Waiting, Waits,
 };
 
 use crate::fold::{Checkpoints, FactCaches};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::RuleIndex;
+use crate::contact::{RuleIndex, Waiting};
 use crate::decay::Sum;
 use crate::event::{Value, Verdict};
 use crate::id::{Name, Uid};
@@ -89,6 +89,8 @@ pub struct State {
     pub facts: SharedList<FactStatistics>,
     /// How many contributions were ever booked: the ordinal of the next one.
     pub booked: u64,
+    /// What is decided and waits for an instant or an event (S13, S15, S56).
+    pub waiting: Waiting,
 }
 
 /// A present attribute (S16).
@@ -337,6 +339,7 @@ impl State {
             rolling,
             facts,
             booked,
+            waiting,
         } = other;
         (self.tau, self.last_event, self.first_event) = (*tau, *last_event, *first_event);
         (self.activity, self.plans_since, self.booked) = (*activity, *plans_since, *booked);
@@ -348,12 +351,14 @@ impl State {
         self.once.clone_from(once);
         self.rolling.clone_from(rolling);
         self.facts.clone_from(facts);
+        self.waiting.clone_from(waiting);
     }
 
     /// Lets go of what is shared, and of lists that are longer than most.
     pub(super) fn release(&mut self) {
         const LONG: usize = 32;
         (self.attributes, self.facts) = (SharedList::default(), SharedList::default());
+        self.waiting = Waiting::default();
         if [self.tags.len(), self.rules.len(), self.once.len(), self.rolling.len()].iter().any(|len| *len > LONG) {
             *self = State::default();
         }
@@ -383,6 +388,7 @@ impl State {
             + self.once.capacity() * size_of::<OnceKey>()
             + self.rolling.capacity() * size_of::<RollingBooking>()
             + self.facts.iter().map(FactStatistics::memory_bytes).sum::<usize>()
+            + self.waiting.memory_bytes()
     }
 }
 

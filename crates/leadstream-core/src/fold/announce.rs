@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use crate::contact::{Announced, Cause, Contact, Dimension, FitPoints, Level, RuleName, SubjectId};
+use crate::contact::{Announced, Contact, Dimension, FitPoints, Level, RuleName, SubjectId};
 use crate::decay::Sum;
 use crate::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark};
 use crate::expr::ScoreRef;
@@ -236,7 +236,7 @@ impl<'a> Part<'a> {
             Part::Fit(plan, fit) => (size, Timestamp::MIN, None, &fit.rule, &plan.id),
             Part::Booked(Valued { booked, .. }) => {
                 let (plan, rule) = contact.rules.get(booked.rule).map_or(("", ""), |name| (&*name.plan, &*name.rule));
-                (size, booked.time, uid_of(booked.cause), rule, plan)
+                (size, booked.time, booked.cause.uid(), rule, plan)
             }
         }
     }
@@ -253,7 +253,7 @@ impl<'a> Part<'a> {
             }),
             Part::Booked(Valued { booked, value, .. }) => {
                 let rule = contact.rules.get(booked.rule)?;
-                let uid = uid_of(booked.cause);
+                let uid = booked.cause.uid();
                 let row = uid.and_then(|uid| contact.rows.find(uid));
                 Some(ContributionLine {
                     plan: rule.plan,
@@ -265,12 +265,5 @@ impl<'a> Part<'a> {
                 })
             }
         }
-    }
-}
-
-fn uid_of(cause: Cause) -> Option<Uid> {
-    match cause {
-        Cause::Timer => None,
-        Cause::Event(uid) => Some(uid),
     }
 }

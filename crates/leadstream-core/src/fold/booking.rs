@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Cause, Contribution, Dimension, LimitReason, LimitReasons, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
+    Award, AwardTag, Cause, Contribution, Dimension, LimitReason, LimitReasons, Once, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
     RuleTable, State, TagState,
 };
 use crate::decay::{Decay, Sum};
 use crate::fold::reached::{Bound, Reached};
 use crate::fold::step::{Firing, TagOperation};
+use crate::fold::windows::Due;
 use crate::id::{Name, PlanVersion};
-use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, Rule};
+use crate::plan::{Cap, CapPeriod, Plan, PlanSet};
 use crate::points::{Points, SUM_MAX};
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -38,47 +39,89 @@ pub(crate) struct Books<'a> {
     pub(crate) reached: &'a mut Reached,
 }
 
+/// What a firing books and does, as a version of its rule says.
+#[derive(Clone, Copy)]
+struct Effect<'a> {
+    rule: &'a Arc<RuleName>,
+    cap: Option<Cap>,
+    once: Once,
+    tags: &'a [AwardTag],
+    untag: &'a [Arc<str>],
+}
+
+/// What a rule said, and what a booking of it goes by.
+#[derive(Clone, Copy)]
+struct Said {
+    raw: Points,
+    weight: Option<f64>,
+    once_key: Option<u64>,
+    /// The end of the calendar period of the cap.
+    period_end: Timestamp,
+}
+
 impl Books<'_> {
     /// Books one firing at an instant.
     pub(crate) fn book(&mut self, plan_at: usize, firing: &Firing, now: Timestamp, cause: Cause) {
         let plan = &self.plans.plans()[firing.plan];
         let (rule, names) = (&plan.rules[firing.rule], self.plans.names(firing.plan, firing.rule));
-        let booked_as = self.rules.insert(&names.plan);
-        let state_index = self.rules.state_index(rule.key).unwrap_or(booked_as);
-        let weighted = firing.weight.map_or(firing.raw, |weight| firing.raw.weighted(weight));
-        let capped = self.cap(rule, state_index, weighted, now);
+        let once = Once::of(rule.once_per.as_ref());
+        let effect = Effect { rule: &names.plan, cap: rule.cap, once, tags: &names.tags, untag: &rule.untag };
+        let Firing { raw, weight, once_key, period_end, .. } = *firing;
+        self.enter(plan_at, plan, effect, Said { raw, weight, once_key, period_end }, (now, cause));
+    }
+
+    /// Books something that waited.
+    pub(crate) fn book_due(&mut self, plan_at: usize, due: &Due, now: Timestamp) {
+        let Award { rule, once, tags, untag, .. } = &*due.pending.award;
+        let effect = Effect { rule, cap: due.cap, once: *once, tags, untag };
+        let said = Said {
+            raw: due.pending.raw,
+            weight: due.weight,
+            once_key: due.pending.once_key,
+            period_end: due.period_end,
+        };
+        self.enter(plan_at, &self.plans.plans()[due.plan], effect, said, (now, due.cause));
+    }
+
+    fn enter(&mut self, plan_at: usize, plan: &Plan, effect: Effect<'_>, said: Said, (now, cause): (Timestamp, Cause)) {
+        let booked_as = self.rules.insert(effect.rule);
+        let state_index = self.rules.state_index(effect.rule.key).unwrap_or(booked_as);
+        let weighted = said.weight.map_or(said.raw, |weight| said.raw.weighted(weight));
+        let capped = self.cap(effect.cap, state_index, weighted, now);
         let engagement = self.state.plans[plan_at].engagement.at(now);
         let applied = limited(plan, engagement, capped);
         let reasons = LimitReasons::NONE
-            .with(LimitReason::Weight, weighted != firing.raw)
+            .with(LimitReason::Weight, weighted != said.raw)
             .with(LimitReason::Cap, capped != weighted)
             .with(LimitReason::Limit, applied != capped);
-        self.remember(rule, state_index, firing, applied, now);
-        self.add(plan_at, applied, &rule.decay, now);
-        self.record(Contribution { time: now, cause, rule: booked_as, raw: firing.raw, applied, reasons });
-        for (effect, booked_as) in rule.tags.iter().zip(&names.tags) {
+        self.remember(effect, state_index, said, applied, now);
+        self.add(plan_at, applied, &effect.rule.decay, now);
+        self.record(Contribution { time: now, cause, rule: booked_as, raw: said.raw, applied, reasons });
+        for tag in effect.tags {
+            let Dimension::Tag(name) = &tag.rule.dimension else { continue };
             // An entry's own points are weighted like the rule's, but neither capped nor limited (S25, S56).
-            let (raw, points, reasons) = match effect.points {
-                None => (firing.raw, applied, reasons),
+            let (raw, points, reasons) = match tag.points {
+                None => (said.raw, applied, reasons),
                 Some(own) => {
-                    let weighted = firing.weight.map_or(own, |weight| own.weighted(weight));
+                    let weighted = said.weight.map_or(own, |weight| own.weighted(weight));
                     (own, weighted, LimitReasons::NONE.with(LimitReason::Weight, weighted != own))
                 }
             };
             self.tags.push(TagOperation::Book {
-                rule: Arc::clone(booked_as),
-                tag: effect.tag.clone(),
+                rule: Arc::clone(&tag.rule),
+                tag: name.clone(),
                 points,
                 raw,
                 reasons,
+                cause,
             });
         }
-        self.tags.extend(rule.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
+        self.tags.extend(effect.untag.iter().map(|tag| TagOperation::Remove(tag.clone())));
     }
 
     /// What a cap leaves of `points`: `clip(c + p) - c`, never against the sign of p (S19).
-    fn cap(&self, rule: &Rule, state_index: RuleIndex, points: Points, now: Timestamp) -> Points {
-        let Some(cap) = rule.cap else { return points };
+    fn cap(&self, cap: Option<Cap>, state_index: RuleIndex, points: Points, now: Timestamp) -> Points {
+        let Some(cap) = cap else { return points };
         let held = self.state.rules.iter().find(|state| state.rule == state_index);
         let already = match cap.period {
             CapPeriod::Award => Points::ZERO,
@@ -95,9 +138,16 @@ impl Books<'_> {
     }
 
     /// Keeps what later firings of the rule depend on.
-    fn remember(&mut self, rule: &Rule, state_index: RuleIndex, firing: &Firing, applied: Points, now: Timestamp) {
-        let period = rule.cap.map(|cap| cap.period);
-        if matches!(rule.once_per, Some(OncePer::Span(_) | OncePer::Ever)) {
+    fn remember(
+        &mut self,
+        effect: Effect<'_>,
+        state_index: RuleIndex,
+        said: Said,
+        applied: Points,
+        now: Timestamp,
+    ) {
+        let period = effect.cap.map(|cap| cap.period);
+        if matches!(effect.once, Once::Span(_) | Once::Ever) {
             rule_state(&mut self.state.rules, state_index).once_fired = Some(now);
         }
         if let Some(period @ (CapPeriod::Day | CapPeriod::Week | CapPeriod::Month | CapPeriod::Ever)) = period {
@@ -105,7 +155,7 @@ impl Books<'_> {
             if held.period != period.code() || now >= held.period_end {
                 held.capped = Points::ZERO;
                 held.period = period.code();
-                held.period_end = firing.period_end;
+                held.period_end = said.period_end;
             }
             held.capped += applied;
         }
@@ -121,7 +171,7 @@ impl Books<'_> {
                 rolling.push(RollingBooking { rule: state_index, time: now, applied });
             }
         }
-        if let Some(key) = firing.once_key {
+        if let Some(key) = said.once_key {
             let once = &mut self.state.once;
             once.retain(|known| known.rule != state_index || known.key != key);
             if once.len() >= ONCE_KEYS_MAX {
@@ -170,11 +220,11 @@ impl Books<'_> {
                     let reasons = LimitReasons::NONE.with(LimitReason::Limit, applied != *points);
                     self.record(Contribution { time: now, cause, rule, raw: *points, applied, reasons });
                 }
-                TagOperation::Book { rule, tag, points, raw, reasons } => {
+                TagOperation::Book { rule, tag, points, raw, reasons, cause } => {
                     let Some(at) = self.carry(tag, now) else { continue };
                     let applied = self.add_to_tag(at, *points, (&rule.decay, rule.plan), now);
                     let rule = self.rules.insert(rule);
-                    let raw = *raw;
+                    let (raw, cause) = (*raw, *cause);
                     let reasons = reasons.with(LimitReason::Limit, applied != *points);
                     self.record(Contribution { time: now, cause, rule, raw, applied, reasons });
                 }

@@ -37,6 +37,15 @@ impl Fold {
         let much = self.rows_too_much(contact, newest);
         self.buffers.reached.add(Bound::RowBytes, much.saturating_sub(old.max(many)));
         self.depart_oldest(contact, old.max(many).max(much));
+        // Bookings whose step is not known for sure may still be there.
+        loop {
+            let more = self.rows_too_much(contact, newest);
+            if more == 0 {
+                return;
+            }
+            self.buffers.reached.add(Bound::RowBytes, more);
+            self.depart_oldest(contact, more);
+        }
     }
 
     /// How many of the oldest rows have to leave, with what was booked up to each, for the rest to be within the limit of bytes.
@@ -134,10 +143,12 @@ impl Fold {
     }
 }
 
-/// Whether a booking was made by the step of a row, or before it.
+/// Whether a booking was made by the step of a row, or before it; true also where that may be.
 fn is_booked_by(booking: &Contribution, row: (Timestamp, Uid)) -> bool {
     match booking.cause {
-        Cause::Timer => booking.time <= row.0,
+        Cause::Timer | Cause::Window(_) => booking.time <= row.0,
         Cause::Event(uid) => (booking.time, uid) <= row,
+        // By the step of some event of that instant: by the first of them at the earliest.
+        Cause::Held(_) => booking.time <= row.0,
     }
 }

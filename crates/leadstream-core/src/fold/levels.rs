@@ -187,6 +187,7 @@ impl Stepper<'_> {
         } else if !is_member && was_member {
             self.state.plans[at].member = false;
             no_fit(&mut self.state.plans[at]);
+            self.leave_waiting(plan.id);
         } else if is_member && !plan.fit.is_empty() && (attributes_changed || self.in_force.fit_follows_history[index])
         {
             self.settle_fit(plan, at, now);

@@ -6,6 +6,7 @@
 mod announce;
 mod booking;
 mod checkpoints;
+mod compound;
 mod crossing;
 mod departure;
 mod facts;
@@ -18,6 +19,7 @@ mod sight;
 mod stages;
 mod step;
 mod timers;
+mod windows;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -273,10 +275,10 @@ impl Fold {
         let mut stepped = false;
         while let Some(timer) = self.next_due(contact, until) {
             let in_force = self.in_force_for(timer, contact.state.plans_since);
+            let cause = timer_cause(timer, contact, &in_force);
             self.step_timer(contact, timer, &in_force);
             stepped = true;
             if !self.buffers.edges.is_empty() {
-                let cause = timer_cause(timer, &in_force);
                 let mark = (timer.kind == TimerKind::PlanChange).then_some(Mark::Plan);
                 self.announce_edges(contact, &in_force, cause, timer.due, mark, out);
             }
@@ -292,7 +294,7 @@ impl Fold {
     fn in_force_for(&self, timer: Timer, stepped: Option<Timestamp>) -> Arc<InForce> {
         let instant = match timer.kind {
             TimerKind::PlanChange => timer.due,
-            TimerKind::Idle | TimerKind::Check => stepped.unwrap_or(timer.due),
+            TimerKind::Absence | TimerKind::Idle | TimerKind::Check => stepped.unwrap_or(timer.due),
         };
         Arc::clone(self.timeline.at(instant))
     }
@@ -363,8 +365,12 @@ pub(crate) fn spelling(text: RowText<'_>) -> Cow<'static, str> {
     }
 }
 
-fn timer_cause(timer: Timer, in_force: &InForce) -> DerivedCause {
+/// The cause of what a timer is about to change.
+fn timer_cause(timer: Timer, contact: &Contact, in_force: &InForce) -> DerivedCause {
     let rule = match timer.kind {
+        TimerKind::Absence => {
+            timers::first_window(&contact.state, &in_force.plans).map(|(_, window)| window.award.rule.rule)
+        }
         TimerKind::Idle => Some(in_force.plans.plans()[timer.plan].rules[timer.rule].id),
         TimerKind::PlanChange | TimerKind::Check => None,
     };

@@ -21,11 +21,15 @@ pub enum Bound {
     AnnouncedTags,
     /// A booking that decays in a line or in steps ended before its time.
     LiveParts,
+    /// No window was opened, or no event held: too many already.
+    Windows,
+    /// Something that a compound rule had gathered was forgotten.
+    Gathered,
 }
 
 impl Bound {
     /// All bounds.
-    pub const ALL: [Bound; 9] = [
+    pub const ALL: [Bound; 11] = [
         Bound::RowBytes,
         Bound::Attributes,
         Bound::Tags,
@@ -35,6 +39,8 @@ impl Bound {
         Bound::FactInstants,
         Bound::AnnouncedTags,
         Bound::LiveParts,
+        Bound::Windows,
+        Bound::Gathered,
     ];
 
     /// The bound as figures spell it.
@@ -49,6 +55,8 @@ impl Bound {
             Bound::FactInstants => "fact_instants",
             Bound::AnnouncedTags => "announced_tags",
             Bound::LiveParts => "live_parts",
+            Bound::Windows => "windows",
+            Bound::Gathered => "gathered",
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReasons, PlanState, Rows, RuleName,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReasons, Once, PlanState, Rows, RuleName,
     RuleState, RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
@@ -16,8 +16,9 @@ use crate::fold::facts::{FactCaches, History, StepScope};
 use crate::fold::levels::{Edge, PreLevels};
 use crate::fold::periods::Periods;
 use crate::fold::reached::{Bound, Reached};
-use crate::id::Hasher;
-use crate::plan::{Candidate, CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, VerdictPolicy};
+use crate::fold::windows::Due;
+use crate::id::{Hasher, Name};
+use crate::plan::{Candidate, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger, VerdictPolicy};
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
@@ -37,6 +38,10 @@ const ATTRIBUTE_BYTES: usize = 32;
 pub(crate) struct StepBuffers {
     candidates: Vec<Candidate>,
     firings: Vec<Firing>,
+    /// What waited and is booked in this step, by plan.
+    pub(crate) due: Vec<Due>,
+    /// How much an event did for rules besides firing them: windows opened and closed, parts taken, events held and confirmed.
+    pub(crate) met: usize,
     tags: Vec<TagOperation>,
     /// Tags that were set or removed in this step, with since when the contact had carried them before it.
     pub(crate) touched_tags: Vec<(Arc<str>, Option<Timestamp>)>,
@@ -67,7 +72,7 @@ pub(crate) enum TagOperation {
     /// The CRM sets it, with points of no rule.
     Give { tag: Arc<str>, points: Points },
     /// A rule sets it, with points.
-    Book { rule: Arc<RuleName>, tag: Arc<str>, points: Points, raw: Points, reasons: LimitReasons },
+    Book { rule: Arc<RuleName>, tag: Arc<str>, points: Points, raw: Points, reasons: LimitReasons, cause: Cause },
     /// A rule or the CRM removes it.
     Remove(Arc<str>),
 }
@@ -125,15 +130,16 @@ pub(crate) fn stepper<'a>(
 }
 
 impl Stepper<'_> {
-    /// Steps an event. Returns how many rules fired.
+    /// Steps an event. Returns how many rules fired, took it as a part, or waited for it.
     pub(crate) fn event(&mut self, event: &Event) -> usize {
         let now = event.time;
         self.buffers.edges.clear();
         let entered = self.enter(now);
         self.buffers.pre_levels.take(self.in_force, self.state);
         let attributes_changed = self.set_attributes(event) || entered;
+        self.meet_waiting(event);
         self.find_firings(event);
-        let fired = self.book_firings(now, Cause::Event(event.uid), event_tags(event));
+        let fired = self.buffers.met + self.book_firings(now, Cause::Event(event.uid), event_tags(event));
         self.note_activity(event);
         self.state.last_event = Some((now, event.uid));
         self.settle(now, attributes_changed);
@@ -150,6 +156,12 @@ impl Stepper<'_> {
                 self.buffers.touched_tags.clear();
                 self.enter(now);
                 self.settle(now, true);
+            }
+            TimerKind::Absence => {
+                self.buffers.firings.clear();
+                self.end_window(timer);
+                self.book_firings(now, Cause::Timer, Vec::new());
+                self.settle(now, false);
             }
             TimerKind::Idle => {
                 self.fire_idle(timer);
@@ -177,6 +189,7 @@ impl Stepper<'_> {
             self.begin_caps();
         }
         self.state.plans_since = Some(self.in_force.since);
+        self.drop_waiting();
         self.keep_activity();
         self.enter_plans(now, first);
         true
@@ -273,15 +286,37 @@ impl Stepper<'_> {
         for candidate in &candidates {
             let plan = &self.plans.plans()[usize::from(candidate.plan)];
             let rule = &plan.rules[candidate.rule as usize];
-            if !self.is_member(plan) || !valid(rule, event.time) {
+            let mut weight = None;
+            match (rule.verdicts.unwrap_or(plan.verdicts).of(event.verdict), &rule.trigger) {
+                (VerdictPolicy::Ignore, _) => continue,
+                (VerdictPolicy::Hold { span, key }, Trigger::Event(_)) => {
+                    self.hold(*candidate, plan, rule, event, (span, key));
+                    continue;
+                }
+                (_, Trigger::Absence(absence)) => {
+                    self.open_window(*candidate, plan, rule, absence, event);
+                    continue;
+                }
+                (VerdictPolicy::Weight(factor), _) => weight = Some(factor),
+                (VerdictPolicy::Count | VerdictPolicy::Hold { .. }, _) => {}
+            }
+            if !self.is_member(plan) {
                 continue;
             }
-            let weight = match rule.verdicts.unwrap_or(plan.verdicts).of(event.verdict) {
-                VerdictPolicy::Ignore => continue,
-                VerdictPolicy::Count => None,
-                VerdictPolicy::Weight(weight) => Some(weight),
+            let firing = match &rule.trigger {
+                Trigger::Compound(compound) => {
+                    let Some(key) = self.gather(plan, rule, compound, event) else { continue };
+                    let firing =
+                        if valid(rule, event.time) { self.decide(plan, rule, Some(event), event.time) } else { None };
+                    if firing.is_some() {
+                        self.use_up(plan, rule, compound, &key);
+                    }
+                    firing
+                }
+                _ if valid(rule, event.time) => self.decide(plan, rule, Some(event), event.time),
+                _ => None,
             };
-            if let Some(mut firing) = self.decide(plan, rule, Some(event), event.time) {
+            if let Some(mut firing) = firing {
                 firing.plan = usize::from(candidate.plan);
                 firing.rule = candidate.rule as usize;
                 firing.weight = weight;
@@ -300,77 +335,101 @@ impl Stepper<'_> {
         {
             return None;
         }
-        let index = self.rules.state_index(rule.key);
-        let once_key = match &rule.once_per {
-            None => None,
-            Some(OncePer::Span(span)) => {
-                let last = index.and_then(|index| self.last_fired(index));
-                if last.is_some_and(|last| now < last + *span) {
-                    return None;
-                }
-                None
-            }
-            Some(OncePer::Ever) => {
-                if index.is_some_and(|index| self.last_fired(index).is_some()) {
-                    return None;
-                }
-                None
-            }
-            Some(OncePer::Key(expression)) => {
-                let value = expression.eval(&scope).ok()?;
-                let key = once_key(value.value())?;
-                let known = index
-                    .and_then(|index| self.state.once.iter().find(|known| known.rule == index && known.key == key));
-                if known.is_some_and(|known| now < known.fired + self.horizon) {
-                    return None;
-                }
-                Some(key)
-            }
-        };
-        let raw = match &rule.points {
-            PointsOf::Fixed(points) => *points,
-            PointsOf::Computed(expression) => expression.eval_points(&scope).ok()?,
-        };
-        let period_end = match rule.cap.map(|cap| cap.period) {
-            Some(period @ (CapPeriod::Day | CapPeriod::Week | CapPeriod::Month)) => {
-                let held = index.and_then(|index| self.state.rules.iter().find(|state| state.rule == index));
-                match held.filter(|held| held.period == period.code() && now < held.period_end) {
-                    Some(held) => held.period_end,
-                    None => self.buffers.periods.end(plan, period, now),
-                }
-            }
-            _ => Timestamp::MAX,
-        };
+        let once_key = self.once_key_of(rule, &scope)?;
+        if !self.once_allows(rule.key, Once::of(rule.once_per.as_ref()), once_key, now) {
+            return None;
+        }
+        let raw = self.points_of(rule, &scope)?;
+        let period_end = self.period_end(plan, rule.key, rule.cap, now);
         Some(Firing { plan: 0, rule: 0, raw, weight: None, once_key, period_end })
+    }
+
+    /// The key of a keyed `once_per`, which the event must have; none where the rule asks for none (S11).
+    pub(crate) fn once_key_of(&self, rule: &Rule, scope: &StepScope<'_>) -> Option<Option<u64>> {
+        let Some(OncePer::Key(expression)) = &rule.once_per else { return Some(None) };
+        let value = expression.eval(scope).ok()?;
+        Some(Some(once_key(value.value())?))
+    }
+
+    /// What a rule says before weight, cap and limits (S8, S9).
+    pub(crate) fn points_of(&self, rule: &Rule, scope: &StepScope<'_>) -> Option<Points> {
+        match &rule.points {
+            PointsOf::Fixed(points) => Some(*points),
+            PointsOf::Computed(expression) => expression.eval_points(scope).ok(),
+        }
+    }
+
+    /// Whether a rule may fire again by now (S11).
+    fn once_allows(&self, rule: Name, once: Once, key: Option<u64>, now: Timestamp) -> bool {
+        if once == Once::Not {
+            return true;
+        }
+        let Some(index) = self.rules.state_index(rule) else { return true };
+        match (once, key) {
+            (Once::Span(span), _) => self.last_fired(index).is_none_or(|last| now >= last + span),
+            (Once::Ever, _) => self.last_fired(index).is_none(),
+            (Once::Key, Some(key)) => {
+                let known = self.state.once.iter().find(|known| known.rule == index && known.key == key);
+                known.is_none_or(|known| now >= known.fired + self.horizon)
+            }
+            (Once::Key, None) | (Once::Not, _) => true,
+        }
     }
 
     fn last_fired(&self, index: u32) -> Option<Timestamp> {
         self.state.rules.iter().find(|state| state.rule == index)?.once_fired
     }
 
-    /// Books the firings in (plan, file) order, then does what they and the event do to tags. Returns how many there were.
+    /// Books what waited and the firings in (plan, file) order, then does what they and the event do to tags. Returns how many rules fired.
     fn book_firings(&mut self, now: Timestamp, cause: Cause, event_tags: Vec<TagOperation>) -> usize {
         let firings = std::mem::take(&mut self.buffers.firings);
+        let due = std::mem::take(&mut self.buffers.due);
         let mut tags = std::mem::take(&mut self.buffers.tags);
         tags.clear();
         tags.extend(event_tags);
-        let plans = self.plans;
-        let StepBuffers { touched_tags, reached, .. } = &mut *self.buffers;
-        touched_tags.clear();
-        let (state, rules, ledger) = (&mut *self.state, &mut *self.rules, self.ledger.as_deref_mut());
-        let mut books = Books { plans, state, rules, ledger, tags: &mut tags, touched_tags, reached };
+        self.buffers.touched_tags.clear();
+        let mut waited = due.iter().peekable();
         for firing in &firings {
-            let plan = &plans.plans()[firing.plan];
-            if let Some(plan_at) = books.state.plans.iter().position(|held| held.key == plan.key) {
-                books.book(plan_at, firing, now, cause);
+            while let Some(due) = waited.next_if(|due| due.plan <= firing.plan) {
+                self.book_due(due, &mut tags, now);
+            }
+            let plan = &self.plans.plans()[firing.plan];
+            // What was confirmed in this step may have used up what a rule may do.
+            if !due.is_empty() {
+                let rule = &plan.rules[firing.rule];
+                if !self.once_allows(rule.key, Once::of(rule.once_per.as_ref()), firing.once_key, now) {
+                    continue;
+                }
+            }
+            if let Some(plan_at) = self.plan_at(plan) {
+                self.books(&mut tags).book(plan_at, firing, now, cause);
             }
         }
-        let operations = std::mem::take(books.tags);
-        books.tag(&operations, now, cause);
+        waited.for_each(|due| self.book_due(due, &mut tags, now));
+        let operations = tags;
+        self.books(&mut Vec::new()).tag(&operations, now, cause);
         let fired = firings.len();
         self.buffers.tags = operations;
         self.buffers.firings = firings;
+        self.buffers.due = due;
         fired
+    }
+
+    fn book_due(&mut self, due: &Due, tags: &mut Vec<TagOperation>, now: Timestamp) {
+        let pending = &due.pending;
+        if !self.once_allows(pending.award.rule.key, pending.award.once, pending.once_key, now) {
+            return;
+        }
+        if let Some(plan_at) = self.plan_at(&self.plans.plans()[due.plan]) {
+            self.books(tags).book_due(plan_at, due, now);
+        }
+    }
+
+    /// What a booking of this step changes.
+    fn books<'b>(&'b mut self, tags: &'b mut Vec<TagOperation>) -> Books<'b> {
+        let StepBuffers { touched_tags, reached, .. } = &mut *self.buffers;
+        let (state, rules, ledger) = (&mut *self.state, &mut *self.rules, self.ledger.as_deref_mut());
+        Books { plans: self.plans, state, rules, ledger, tags, touched_tags, reached }
     }
 
     /// Fires an idle rule (S14), if its condition and validity say so; either way this due instant is past.
@@ -379,6 +438,7 @@ impl Stepper<'_> {
         let plan = &plans.plans()[timer.plan];
         let rule = &plan.rules[timer.rule];
         self.buffers.firings.clear();
+        self.buffers.due.clear();
         if valid(rule, timer.due)
             && let Some(mut firing) = self.decide(plan, rule, None, timer.due)
         {
@@ -445,7 +505,7 @@ fn event_tags(event: &Event) -> Vec<TagOperation> {
 }
 
 /// Whether an instant lies in a rule's `valid` span, half-open (S10).
-fn valid(rule: &Rule, instant: Timestamp) -> bool {
+pub(crate) fn valid(rule: &Rule, instant: Timestamp) -> bool {
     rule.valid_from.is_none_or(|from| instant >= from) && rule.valid_until.is_none_or(|until| instant < until)
 }
 

@@ -1,6 +1,6 @@
 //! Which timer of a contact is due next (S5, S14, S33): computed from the state and the plans in force, never stored.
 
-use crate::contact::{PlanState, RuleTable, State};
+use crate::contact::{Pending, PlanState, RuleTable, State};
 use crate::derived::TimerKind;
 use crate::expr::ScoreRef;
 use crate::fold::crossing::Watched;
@@ -19,9 +19,18 @@ pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) 
         let held = state.plan(plan.key)?;
         next_of_plan(in_force, plan, at, held, (state, decays), rules)
     });
+    let window = first_window(state, &in_force.plans);
+    let window = window.map(|(plan, window)| Timer { due: window.until, kind: TimerKind::Absence, plan, rule: 0 });
     let change = timeline.next_change(in_force.since);
     let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rule: 0 });
-    own.chain(change).min()
+    own.chain(window).chain(change).min()
+}
+
+/// The window that is due next, with the place of its plan. Windows lie in the order in which they are due.
+pub(crate) fn first_window<'s>(state: &'s State, plans: &PlanSet) -> Option<(usize, &'s Pending)> {
+    let windows = state.waiting.windows().iter();
+    let in_force = |window: &'s Pending| Some((usize::from(plans.position(&window.award.rule.plan)?), window));
+    windows.filter_map(in_force).next()
 }
 
 fn next_of_plan(

@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
-use crate::event::{Event, Value};
+use crate::event::{Event, Term, Value};
 use crate::expr::{Comparison, Expr, Literal, TextTest};
 use crate::id::{Name, NameHasher};
 use crate::plan::prefixes::{Prefixes, PrefixesBuilder};
 use crate::plan::set::Candidate;
-use crate::plan::{Plan, Rule, Trigger};
+use crate::plan::{Absence, Plan, Rule, Trigger};
 
 /// The index of one set of plans.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Index {
             .flat_map(|(plan, compiled)| {
                 (0u32..).zip(&compiled.rules).map(move |(rule, it)| (Candidate { plan, rule }, it))
             })
-            .map(|(candidate, rule)| (candidate, rule, rule.when.as_ref().map_or_else(Vec::new, guards)))
+            .map(|(candidate, rule)| (candidate, rule, guards_of(rule)))
             .collect();
         let shares = count_shares(&filed);
         let mut builders: BTreeMap<Name, TypeBuilder> = BTreeMap::new();
@@ -127,10 +127,23 @@ fn count_shares<'a>(filed: &'a [(Candidate, &Rule, Vec<Vec<Guard>>)]) -> HashMap
     shares
 }
 
-/// The types a rule listens to, each once; none for a rule that events do not fire.
+/// What must hold of an event for the rule to have to look at it. A compound rule takes parts also where its own condition is false.
+fn guards_of(rule: &Rule) -> Vec<Vec<Guard>> {
+    match &rule.trigger {
+        Trigger::Compound(_) => Vec::new(),
+        Trigger::Event(_) | Trigger::Absence(_) | Trigger::Idle { .. } => {
+            rule.when.as_ref().map_or_else(Vec::new, guards)
+        }
+    }
+}
+
+/// The types a rule listens to, each once; none for a rule that silence fires. What closes a window is asked of the window.
 fn event_types(rule: &Rule) -> Vec<Name> {
-    let Trigger::Event(types) = &rule.trigger else { return Vec::new() };
-    let mut names: Vec<Name> = types.iter().map(|term| term.name()).collect();
+    let mut names: Vec<Name> = match &rule.trigger {
+        Trigger::Event(types) | Trigger::Absence(Absence { after: types, .. }) => types.iter().map(Term::name).collect(),
+        Trigger::Compound(compound) => compound.parts.iter().flat_map(|part| &part.types).map(Term::name).collect(),
+        Trigger::Idle { .. } => Vec::new(),
+    };
     names.sort_unstable();
     names.dedup();
     names

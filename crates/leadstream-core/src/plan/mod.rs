@@ -125,6 +125,16 @@ pub struct Rule {
     pub decay: Decay,
 }
 
+impl Rule {
+    /// The shape of a compound rule (S45).
+    pub(crate) fn shape(&self) -> Option<Name> {
+        match &self.trigger {
+            Trigger::Compound(compound) => Some(compound.shape),
+            Trigger::Event(_) | Trigger::Idle { .. } | Trigger::Absence(_) => None,
+        }
+    }
+}
+
 /// What makes a rule look at a contact.
 #[derive(Clone, Debug)]
 pub enum Trigger {
@@ -139,6 +149,47 @@ pub enum Trigger {
         /// At most so many times for one silence (S14: 12 when absent; 1 without `every`).
         times: u32,
     },
+    /// An event that another one does not follow in time (S13).
+    Absence(Absence),
+    /// Several events within a span (S15).
+    Compound(Compound),
+}
+
+/// What an absence rule waits for (S13).
+#[derive(Clone, Debug)]
+pub struct Absence {
+    /// Events of these types open a window.
+    pub after: Vec<Term>,
+    /// Events of these types close it.
+    pub unless: Vec<Term>,
+    /// How long a window stays open.
+    pub within: Span,
+    /// The property that both must share; `None`: one window for the rule.
+    pub matching: Option<Word>,
+}
+
+/// What a compound rule puts together (S15).
+#[derive(Clone, Debug)]
+pub struct Compound {
+    /// At least one part.
+    pub parts: Vec<Part>,
+    /// How far the parts may lie from the event that completes them.
+    pub within: Span,
+    /// The property that all of them must share.
+    pub matching: Option<Word>,
+    /// Whether they must come in their order.
+    pub in_order: bool,
+    /// Identifies everything of the rule above: what was gathered by a rule of another shape is nothing to it (S45).
+    pub shape: Name,
+}
+
+/// A part of a compound rule.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The event types.
+    pub types: Vec<Term>,
+    /// A condition on the event and on the contact just before it.
+    pub when: Option<Expr>,
 }
 
 /// What a firing is worth before weight, cap and limits.
@@ -177,6 +228,11 @@ pub enum CapPeriod {
 }
 
 impl CapPeriod {
+    /// Whether it follows the calendar of the plan's time zone.
+    pub(crate) fn is_of_calendar(self) -> bool {
+        matches!(self, CapPeriod::Day | CapPeriod::Week | CapPeriod::Month)
+    }
+
     /// A number that tells the kinds of periods apart in stored state. Never changed or reused.
     pub fn code(self) -> u8 {
         match self {
@@ -322,6 +378,13 @@ pub enum VerdictPolicy {
     Count,
     /// As any event, its points multiplied by a weight in 0..=1.
     Weight(f64),
+    /// A fact and activity; what an `on` rule books for it waits until a human event with the same value of a property comes, and ends after a span.
+    Hold {
+        /// How long it waits.
+        span: Span,
+        /// The property.
+        key: Word,
+    },
 }
 
 impl Default for VerdictPolicies {

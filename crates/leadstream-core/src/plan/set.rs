@@ -3,12 +3,15 @@
 //! Owns the order of plans (by id, S7) and the numbers plans and rules are called by in a [`Candidate`]; these numbers belong to one set and
 //! are never stored. A set never changes: another set of plans is another value.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::contact::{Dimension, RuleName};
+use crate::contact::{Award, AwardTag, Dimension, Once, RuleName};
 use crate::event::Event;
 use crate::plan::index::Index;
-use crate::plan::{Plan, Rule, Trigger};
+use crate::id::Name;
+use crate::plan::{Plan, Rule, TagEffect, Trigger, VerdictPolicies, VerdictPolicy};
+use crate::word::Word;
 
 /// A rule that an event may fire: a plan's place in its set and a rule's place in its plan. Ordered as rules are met: plan, then file order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +33,7 @@ struct Shared {
     plans: Vec<Arc<Plan>>,
     idle_rules: Vec<Vec<u32>>,
     names: Vec<Vec<RuleNames>>,
+    by_key: HashMap<Name, Candidate>,
     index: Index,
 }
 
@@ -39,7 +43,9 @@ pub(crate) struct RuleNames {
     /// In the plan's own dimension.
     pub(crate) plan: Arc<RuleName>,
     /// In the dimensions of its tags, in their order.
-    pub(crate) tags: Vec<Arc<RuleName>>,
+    pub(crate) tags: Vec<AwardTag>,
+    /// All that a firing does, where it may happen later than it is decided.
+    pub(crate) award: Option<Arc<Award>>,
 }
 
 impl PlanSet {
@@ -51,7 +57,12 @@ impl PlanSet {
         let idle_rules = plans.iter().map(|plan| idle_rules(plan)).collect();
         let index = Index::new(&plans);
         let names = plans.iter().map(|plan| plan.rules.iter().map(|rule| names_of(plan, rule)).collect()).collect();
-        PlanSet { shared: Arc::new(Shared { plans, idle_rules, names, index }) }
+        let numbered = (0u16..).zip(&plans);
+        let by_key = numbered.flat_map(|(plan, compiled)| {
+            (0u32..).zip(&compiled.rules).map(move |(rule, it)| (it.key, Candidate { plan, rule }))
+        });
+        let by_key = by_key.collect();
+        PlanSet { shared: Arc::new(Shared { plans, idle_rules, names, by_key, index }) }
     }
 
     /// The plans, by id.
@@ -76,12 +87,31 @@ impl PlanSet {
         &self.shared.names[plan][rule]
     }
 
+    /// The plan and the rule of a key, if the rule is in the set.
+    pub(crate) fn rule(&self, key: Name) -> Option<(&Plan, &Rule)> {
+        let place = self.shared.by_key.get(&key)?;
+        let plan = &self.shared.plans[usize::from(place.plan)];
+        Some((plan, &plan.rules[place.rule as usize]))
+    }
+
     /// Replaces the contents of `candidates` by the event rules that this event may fire, each once, in (plan, file) order.
     ///
     /// Holds every rule whose type matches and whose condition is true. A rule that is left out would not have fired: its type differs, or its
     /// condition is false or an error, and an error is no firing (S9). So errors are counted for the rules that were looked at only.
     pub fn candidates(&self, event: &Event, candidates: &mut Vec<Candidate>) {
         self.shared.index.find(event, candidates);
+    }
+}
+
+/// Whether what a rule books may be booked later than it is decided (S13, S56).
+fn may_wait(plan: &Plan, rule: &Rule) -> bool {
+    let holds = |verdicts: VerdictPolicies| {
+        [verdicts.human, verdicts.suspect, verdicts.machine].iter().any(|it| matches!(it, VerdictPolicy::Hold { .. }))
+    };
+    match &rule.trigger {
+        Trigger::Absence(_) => true,
+        Trigger::Event(_) => holds(rule.verdicts.unwrap_or(plan.verdicts)),
+        Trigger::Idle { .. } | Trigger::Compound(_) => false,
     }
 }
 
@@ -101,8 +131,22 @@ fn names_of(plan: &Plan, rule: &Rule) -> RuleNames {
             decay: rule.decay.clone(),
         })
     };
-    let tags = rule.tags.iter().map(|effect| name(Dimension::Tag(effect.tag.clone()))).collect();
-    RuleNames { plan: name(Dimension::Plan), tags }
+    let tag = |effect: &TagEffect| AwardTag { rule: name(Dimension::Tag(effect.tag.clone())), points: effect.points };
+    let (booked_as, tags): (_, Vec<AwardTag>) = (name(Dimension::Plan), rule.tags.iter().map(tag).collect());
+    let award = may_wait(plan, rule).then(|| {
+        Arc::new(Award {
+            rule: Arc::clone(&booked_as),
+            cap: rule.cap,
+            once: Once::of(rule.once_per.as_ref()),
+            tags: tags.clone(),
+            untag: rule.untag.clone(),
+            unless: match &rule.trigger {
+                Trigger::Absence(absence) => absence.unless.iter().map(|it| Word::of(it.as_str())).collect(),
+                Trigger::Event(_) | Trigger::Idle { .. } | Trigger::Compound(_) => Vec::new(),
+            },
+        })
+    });
+    RuleNames { plan: booked_as, tags, award }
 }
 
 #[cfg(test)]

@@ -40,11 +40,13 @@ pub(crate) const PLAN: KeySet = KeySet {
 pub(crate) const RULE: KeySet = KeySet {
     of: "a rule",
     keys: &[
-        "id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times",
-        "verdicts", "decay",
+        "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap",
+        "once_per", "tag", "tags", "untag", "valid", "every", "times", "verdicts", "decay",
     ],
-    later: &["after", "unless", "matching", "within", "all", "in_order"],
+    later: &[],
 };
+/// A part of a compound rule.
+pub(crate) const PART: KeySet = KeySet { of: "a part", keys: &["on", "when"], later: &[] };
 /// A cap.
 pub(crate) const CAP: KeySet = KeySet { of: "a cap", keys: &["points", "per"], later: &[] };
 /// A tag with points of its own.
@@ -70,9 +72,9 @@ pub(crate) const STAGE: KeySet = KeySet {
 pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"], later: &[] };
 /// Policies for verdicts.
 pub(crate) const VERDICTS: KeySet =
-    KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &["hold", "key"] };
+    KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &[] };
 /// One policy.
-pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight"], later: &["hold", "key"] };
+pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight", "hold", "key"], later: &[] };
 /// A test of the author.
 pub(crate) const TEST: KeySet = KeySet { of: "a test", keys: &["name", "given", "at", "expect"], later: &[] };
 /// What a test expects.
@@ -86,8 +88,8 @@ pub(crate) const DERIVED: KeySet =
     KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag"], later: &[] };
 
 /// Every set of keys.
-pub(crate) const SETS: [&KeySet; 16] = [
-    &PLAN, &RULE, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
+pub(crate) const SETS: [&KeySet; 17] = [
+    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
     &EXPECT, &DERIVED,
 ];
 

@@ -19,6 +19,7 @@ mod reach;
 mod rule;
 mod values;
 mod verdicts;
+mod windows;
 
 use std::sync::Arc;
 

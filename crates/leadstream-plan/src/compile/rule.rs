@@ -23,6 +23,14 @@ const TIMES_MAX: u32 = 1_000;
 /// How often an idle rule with `every` fires in one silence unless it says so (S14).
 const TIMES_DEFAULT: u32 = 12;
 
+/// The keys that say what makes a rule fire, and what each of them says.
+const TRIGGERS: [(&str, &str); 4] = [
+    ("on", "fires by events"),
+    ("idle", "fires by silence"),
+    ("after", "fires by what does not follow"),
+    ("all", "fires by several events"),
+];
+
 /// Keys that mean something only for a rule that silence fires.
 const IDLE_KEYS: [&str; 2] = ["every", "times"];
 
@@ -48,7 +56,7 @@ impl Compiler<'_> {
         let points = points?;
         let (tags, untag) = (tags?, untag?);
         let gives_nothing = matches!(points, PointsOf::Fixed(fixed) if fixed == Points::ZERO);
-        // Where another version's key was refused, what the rule does is not all known.
+        // Where a key was refused, what the rule does is not all known.
         let is_whole = entries.iter().all(|entry| keys::RULE.keys.contains(&entry.key.as_str()));
         if gives_nothing && tags.is_empty() && untag.is_empty() && is_whole {
             let line = self.first_line(node);
@@ -75,47 +83,56 @@ impl Compiler<'_> {
         })
     }
 
+    /// What makes the rule look: exactly one of `on`, `idle`, `after` and `all`, with the keys that belong to it.
     fn trigger(&mut self, node: &Node, entries: &[Entry]) -> Option<Trigger> {
-        let has_later = entries.iter().any(|entry| matches!(entry.key.as_str(), "after" | "all"));
-        match (entry(entries, "on"), entry(entries, "idle")) {
-            (Some(on), None) => {
-                self.misplaced(entries, &IDLE_KEYS, "only rules with `idle` have it");
-                Some(Trigger::Event(self.event_types(&on.value)?))
-            }
-            (None, Some(idle)) => {
-                self.misplaced(entries, &EVENT_KEYS, "only rules with `on` have it: silence has no event");
-                let every = value(entries, "every").map(|every| self.duration(every));
-                let times = value(entries, "times").map(|times| self.count(times, 1..=TIMES_MAX));
-                if let (None, Some(times)) = (&every, entry(entries, "times")) {
-                    self.sink
-                        .report(Code::MisplacedKey, times.key_span.clone(), "`times` needs `every`")
-                        .help("without `every` an idle rule fires once in a silence");
-                }
-                let idle = self.duration(&idle.value)?;
-                let every = present(every)?;
-                let times = present(times)?.unwrap_or(if every.is_some() { TIMES_DEFAULT } else { 1 });
-                Some(Trigger::Idle { idle, every, times })
-            }
-            (Some(on), Some(idle)) => {
-                self.sink
-                    .report(Code::RuleTrigger, idle.key_span.clone(), "a rule has `on` or `idle`, not both")
-                    .label("fires by silence")
-                    .related(on.key_span.clone(), "fires by events")
-                    .help("make two rules of it");
-                None
-            }
-            (None, None) if has_later => None,
-            (None, None) => {
-                let line = self.first_line(node);
-                self.sink
-                    .report(Code::RuleTrigger, line, "this rule does not say what makes it fire")
-                    .help("add `on: page_viewed` for an event, or `idle: 30d` for a silence");
-                None
-            }
+        let mut found = TRIGGERS.iter().filter_map(|(key, says)| Some((entry(entries, key)?, *says)));
+        let Some((trigger, says)) = found.next() else {
+            let line = self.first_line(node);
+            self.sink
+                .report(Code::RuleTrigger, line, "this rule does not say what makes it fire")
+                .help("add `on: page_viewed` for an event, `idle: 30d` for a silence, `after` with `unless` for what does not follow, or `all` for several events");
+            return None;
+        };
+        if let Some((other, says_other)) = found.next() {
+            let (first, second) = (&trigger.key, &other.key);
+            self.sink
+                .report(Code::RuleTrigger, other.key_span.clone(), format!("a rule has `{first}` or `{second}`, not both"))
+                .label(says_other)
+                .related(trigger.key_span.clone(), says)
+                .help("make two rules of it");
+            return None;
+        }
+        self.misplaced_window_keys(entries);
+        if trigger.key != "idle" {
+            self.misplaced(entries, &IDLE_KEYS, "only rules with `idle` have it");
+        }
+        if trigger.key != "on" && trigger.key != "idle" {
+            value(entries, "verdicts").map(|verdicts| self.no_hold(verdicts));
+        }
+        match trigger.key.as_str() {
+            "on" => Some(Trigger::Event(self.event_types(&trigger.value)?)),
+            "after" => self.absence(node, entries, &trigger.value).map(Trigger::Absence),
+            "all" => self.compound(node, entries, &trigger.value).map(Trigger::Compound),
+            _ => self.idle(entries, &trigger.value),
         }
     }
 
-    fn misplaced(&mut self, entries: &[Entry], keys: &[&str], why: &str) {
+    fn idle(&mut self, entries: &[Entry], idle: &Node) -> Option<Trigger> {
+        self.misplaced(entries, &EVENT_KEYS, "only rules that events fire have it: silence has no event");
+        let every = value(entries, "every").map(|every| self.duration(every));
+        let times = value(entries, "times").map(|times| self.count(times, 1..=TIMES_MAX));
+        if let (None, Some(times)) = (&every, entry(entries, "times")) {
+            self.sink
+                .report(Code::MisplacedKey, times.key_span.clone(), "`times` needs `every`")
+                .help("without `every` an idle rule fires once in a silence");
+        }
+        let idle = self.duration(idle)?;
+        let every = present(every)?;
+        let times = present(times)?.unwrap_or(if every.is_some() { TIMES_DEFAULT } else { 1 });
+        Some(Trigger::Idle { idle, every, times })
+    }
+
+    pub(super) fn misplaced(&mut self, entries: &[Entry], keys: &[&str], why: &str) {
         for found in keys.iter().filter_map(|key| entry(entries, key)) {
             self.sink
                 .report(Code::MisplacedKey, found.key_span.clone(), format!("`{}` has no meaning here", found.key))

@@ -3,8 +3,9 @@
 use leadstream_core::plan::{VerdictPolicies, VerdictPolicy};
 
 use super::Compiler;
-use super::keys::{self, value};
-use crate::yaml::{Content, Node};
+use super::keys::{self, entry, value};
+use crate::code::Code;
+use crate::yaml::{Content, Entry, Node};
 
 impl Compiler<'_> {
     /// Policies for verdicts; what is not said stays as in `around`.
@@ -24,14 +25,49 @@ impl Compiler<'_> {
             });
         }
         let entries = self.entries(node, &keys::POLICY)?;
-        match value(entries, "weight") {
-            Some(weight) => self.weight(weight).map(VerdictPolicy::Weight),
-            None => {
-                if entries.iter().all(|entry| !keys::POLICY.later.contains(&entry.key.as_str())) {
-                    self.missing(node, "the policy", "weight", "write `ignore`, `count` or `{ weight: 0.5 }`");
-                }
+        match (entry(entries, "weight"), entry(entries, "hold")) {
+            (Some(weight), None) => {
+                self.misplaced(entries, &["key"], "only a policy with `hold` has it");
+                self.weight(&weight.value).map(VerdictPolicy::Weight)
+            }
+            (None, Some(hold)) => self.held(node, entries, &hold.value),
+            (Some(weight), Some(hold)) => {
+                self.sink
+                    .report(Code::MisplacedKey, hold.key_span.clone(), "a policy has `weight` or `hold`, not both")
+                    .related(weight.key_span.clone(), "books a part at once")
+                    .help("what is held is booked in full once somebody confirms it");
                 None
             }
+            (None, None) => {
+                const HELP: &str = "write `ignore`, `count`, `{ weight: 0.5 }` or `{ hold: 2h, key: email_id }`";
+                self.missing(node, "the policy", "weight", HELP);
+                None
+            }
+        }
+    }
+
+    /// `hold: 2h, key: email_id`.
+    fn held(&mut self, node: &Node, entries: &[Entry], hold: &Node) -> Option<VerdictPolicy> {
+        let span = self.span_in_horizon(hold);
+        let key = match value(entries, "key") {
+            Some(key) => self.property(key, "key"),
+            None => {
+                const HELP: &str =
+                    "name what a human event must have in common with the one that is held: `key: email_id`";
+                self.missing(node, "the policy", "key", HELP);
+                None
+            }
+        };
+        Some(VerdictPolicy::Hold { span: span?, key: key? })
+    }
+
+    /// Reports a `hold` among the policies of a rule that events do not fire one by one.
+    pub(super) fn no_hold(&mut self, verdicts: &Node) {
+        let Content::Mapping(entries) = &verdicts.content else { return };
+        for policy in entries {
+            let Content::Mapping(inner) = &policy.value.content else { continue };
+            let why = "only rules with `on` can be held; others count the event when it comes";
+            self.misplaced(inner, &["hold"], why);
         }
     }
 }

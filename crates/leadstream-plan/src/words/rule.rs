@@ -9,8 +9,9 @@ use crate::yaml::{Content, Entry, Node};
 const TIMES_DEFAULT: &str = "12";
 
 /// Keys that the sentence of a rule tells.
-const TOLD: [&str; 14] = [
-    "id", "on", "idle", "when", "points", "cap", "once_per", "tag", "tags", "untag", "valid", "every", "times", "decay",
+const TOLD: [&str; 20] = [
+    "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap", "once_per",
+    "tag", "tags", "untag", "valid", "every", "times", "decay",
 ];
 
 /// A rule: what makes it fire, what it gives, and how often.
@@ -44,6 +45,12 @@ pub(super) fn events(entries: &[Entry]) -> String {
 }
 
 fn trigger(entries: &[Entry]) -> String {
+    if let Some(after) = value(entries, "after") {
+        return absence(entries, after);
+    }
+    if let Some(all) = value(entries, "all") {
+        return compound(entries, all);
+    }
     let Some(idle) = value(entries, "idle") else { return events(entries) };
     let mut said = format!("after {} without activity", span(&as_written(idle)));
     if let Some(every) = value(entries, "every") {
@@ -54,6 +61,42 @@ fn trigger(entries: &[Entry]) -> String {
         said += &format!(", if then {}", as_written(when));
     }
     said
+}
+
+fn absence(entries: &[Entry], after: &Node) -> String {
+    let whose = value(entries, "when").map_or_else(String::new, |when| format!(" where {}", as_written(when)));
+    let unless = value(entries, "unless").map(either).unwrap_or_default();
+    format!("each {}{whose} that no {unless}{} follows within {}", either(after), shared(entries), within(entries))
+}
+
+fn compound(entries: &[Entry], all: &Node) -> String {
+    let part = |part: &Node| match &part.content {
+        Content::Mapping(entries) => {
+            let types = value(entries, "on").map(either).unwrap_or_default();
+            let when = value(entries, "when").map_or_else(String::new, |when| format!(" where {}", as_written(when)));
+            format!("{types}{when}")
+        }
+        _ => either(part),
+    };
+    let parts = if let Content::Sequence(parts) = &all.content { parts.as_slice() } else { &[] };
+    let is_ordered = value(entries, "in_order").is_some_and(|ordered| as_written(ordered).eq_ignore_ascii_case("true"));
+    let link = if is_ordered { " and then " } else { " and " };
+    let parts: Vec<String> = parts.iter().map(part).collect();
+    let mut said = format!("when {}{} come within {}", parts.join(link), shared(entries), within(entries));
+    if let Some(when) = value(entries, "when") {
+        said += &format!(", if then {}", as_written(when));
+    }
+    said
+}
+
+/// What the events of a rule have in common.
+fn shared(entries: &[Entry]) -> String {
+    let property = value(entries, "matching").map(as_written);
+    property.map_or_else(String::new, |property| format!(" with the same {property}"))
+}
+
+fn within(entries: &[Entry]) -> String {
+    value(entries, "within").map(|within| span(&as_written(within))).unwrap_or_default()
 }
 
 fn gives(entries: &[Entry]) -> String {

@@ -17,6 +17,7 @@ use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::sums::{base_of, forget_sums, put_sums, read_sums};
+use super::waiting::{put_waiting, read_waiting};
 use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
@@ -27,7 +28,9 @@ mod image {
     pub(super) const BASED: u8 = 1;
     /// Some points lose their worth: what does stands at the end.
     pub(super) const DECAYING: u8 = 1 << 1;
-    pub(super) const ALL: u8 = BASED | DECAYING;
+    /// The contact waits for something: what it does stands behind what decays.
+    pub(super) const WAITING: u8 = 1 << 2;
+    pub(super) const ALL: u8 = BASED | DECAYING | WAITING;
 }
 
 /// What of a change's contact did not only grow.
@@ -38,7 +41,9 @@ mod past {
     pub(super) const CUT: u8 = 1 << 1;
     /// Some points lose their worth: what does, in base and state, stands at the end.
     pub(super) const DECAYING: u8 = 1 << 2;
-    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING;
+    /// What base and state wait for is not as before: what changed stands behind what decays.
+    pub(super) const WAITING: u8 = 1 << 3;
+    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -82,7 +87,12 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     let blank = State::default();
     let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
     let decays = base_decays || contact.state.decays();
-    writer.byte(if contact.base.is_some() { image::BASED } else { 0 } | if decays { image::DECAYING } else { 0 });
+    let waits = contact.base.iter().any(|base| !base.state.waiting.is_empty()) || !contact.state.waiting.is_empty();
+    writer.byte(
+        if contact.base.is_some() { image::BASED } else { 0 }
+            | if decays { image::DECAYING } else { 0 }
+            | if waits { image::WAITING } else { 0 },
+    );
     if let Some(base) = &contact.base {
         put_order(base.boundary, &mut writer);
         put_state(&base.state, &blank, Beside::default(), &mut writer);
@@ -94,6 +104,28 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     if decays {
         put_all_sums(contact, &mut writer);
     }
+    if waits {
+        put_all_waiting(contact, (&blank, &blank), &mut writer);
+    }
+}
+
+/// Appends what base and state wait for, as far as it is not as in others.
+fn put_all_waiting(contact: &Contact, (base, state): (&State, &State), writer: &mut FormWriter<'_>) {
+    let of_base = contact.base.iter().map(|now| (&now.state, base));
+    for (now, before) in of_base.chain([(&contact.state, state)]) {
+        writer.base = base_of(now);
+        put_waiting(&now.waiting, &before.waiting, writer);
+    }
+}
+
+/// Reads what base and state wait for over what there was.
+fn read_all_waiting(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let base = contact.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
+    for state in base.into_iter().chain([&mut contact.state]) {
+        reader.base = base_of(state);
+        read_waiting(&mut state.waiting, reader)?;
+    }
+    Ok(())
 }
 
 /// Appends what decays in base and state.
@@ -147,6 +179,9 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if parts & image::DECAYING != 0 {
         read_all_sums(&mut contact, &mut reader)?;
     }
+    if parts & image::WAITING != 0 {
+        read_all_waiting(&mut contact, &mut reader)?;
+    }
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
@@ -197,18 +232,21 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
     let decays = base_decays || contact.state.decays();
     let is_cut = rows.is_cut() || bookings.is_cut();
+    let blank = State::default();
+    let base_before = since.base().map_or(&blank, |before| &before.state);
+    let waits = contact.base.iter().any(|base| base.state.waiting != base_before.waiting)
+        || contact.state.waiting != since.state().waiting;
     writer.byte(
         if departed.is_some() { past::DEPARTED } else { 0 }
             | if is_cut { past::CUT } else { 0 }
-            | if decays { past::DECAYING } else { 0 },
+            | if decays { past::DECAYING } else { 0 }
+            | if waits { past::WAITING } else { 0 },
     );
     if let Some(base) = departed {
         writer.number(rows.left as u64);
         writer.number(bookings.left as u64);
         put_order(base.boundary, &mut writer);
-        let blank = State::default();
-        let before = since.base().map_or(&blank, |before| &before.state);
-        put_state(&base.state, before, Beside::default(), &mut writer);
+        put_state(&base.state, base_before, Beside::default(), &mut writer);
     }
     if is_cut {
         writer.number(rows.new_from() as u64);
@@ -221,6 +259,9 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     put_announced(&contact.announced, since.announced(), &mut writer);
     if decays {
         put_all_sums(contact, &mut writer);
+    }
+    if waits {
+        put_all_waiting(contact, (base_before, since.state()), &mut writer);
     }
 }
 
@@ -251,6 +292,9 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
         read_all_sums(contact, &mut reader)?;
     } else {
         forget_all_sums(contact);
+    }
+    if past & past::WAITING != 0 {
+        read_all_waiting(contact, &mut reader)?;
     }
     contact.facts = Default::default();
     contact.checkpoints = Default::default();

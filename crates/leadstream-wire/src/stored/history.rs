@@ -149,8 +149,12 @@ pub(super) fn read_rows(contact: &mut Contact, reader: &mut FormReader<'_>) -> R
 mod booked {
     pub(super) const BY_EVENT: u8 = 1;
     pub(super) const AS_SAID: u8 = 1 << 1;
+    /// Later than its cause happened: by the timer of a window, and the row of the cause may be gone: its identity follows where it is.
+    pub(super) const WAITED: u8 = 1 << 2;
+    /// Of what waited: by an event that confirmed it.
+    pub(super) const CONFIRMED: u8 = 1 << 3;
     pub(super) const REASON_SHIFT: u8 = 4;
-    pub(super) const ALL: u8 = BY_EVENT | AS_SAID | 7 << REASON_SHIFT;
+    pub(super) const ALL: u8 = BY_EVENT | AS_SAID | WAITED | CONFIRMED | 7 << REASON_SHIFT;
 }
 
 pub(super) fn put_contributions(contact: &Contact, from: usize, writer: &mut FormWriter<'_>) {
@@ -161,18 +165,22 @@ pub(super) fn put_contributions(contact: &Contact, from: usize, writer: &mut For
     let near = if from == 0 { 0 } else { contact.rows.len().saturating_sub(1) };
     let mut causes = Causes { contact, near };
     for contribution in &contributions[from..] {
-        let place = match contribution.cause {
-            Cause::Timer => None,
-            Cause::Event(uid) => causes.place(uid, contribution.time),
-        };
+        let place = contribution.cause.uid().and_then(|uid| causes.place(uid, contribution.time));
         let mut code = contribution.reasons.bits() << booked::REASON_SHIFT;
+        code |= match contribution.cause {
+            Cause::Timer | Cause::Event(_) => 0,
+            Cause::Window(_) => booked::WAITED,
+            Cause::Held(_) => booked::WAITED | booked::CONFIRMED,
+        };
         code |= if place.is_some() { booked::BY_EVENT } else { 0 };
         code |= if contribution.applied == contribution.raw { booked::AS_SAID } else { 0 };
         writer.byte(code);
         put_signed(writer.bytes, contribution.time.millis().wrapping_sub(last_ms));
         last_ms = contribution.time.millis();
-        if let Some(place) = place {
-            put_number(writer.bytes, place as u64);
+        match (place, contribution.cause) {
+            (Some(place), _) => put_number(writer.bytes, place as u64),
+            (None, Cause::Window(uid) | Cause::Held(uid)) => writer.bytes.extend_from_slice(&uid.0),
+            (None, Cause::Timer | Cause::Event(_)) => {}
         }
         writer.number(u64::from(contribution.rule));
         writer.points(contribution.raw);
@@ -206,12 +214,18 @@ pub(super) fn read_contributions(contact: &mut Contact, reader: &mut FormReader<
     for _ in 0..reader.bytes.number()? {
         let code = reader.flags(booked::ALL)?;
         last_ms = last_ms.wrapping_add(reader.bytes.signed()?);
-        let cause = if code & booked::BY_EVENT == 0 {
-            Cause::Timer
+        let uid = if code & booked::BY_EVENT == 0 {
+            if code & booked::WAITED == 0 { None } else { Some(Uid(reader.bytes.array()?)) }
         } else {
             let place = reader.bytes.number_u32()? as usize;
             let row = contact.rows.as_slice().get(place);
-            Cause::Event(row.ok_or(StoredError::Malformed("a cause that is no row"))?.uid)
+            Some(row.ok_or(StoredError::Malformed("a cause that is no row"))?.uid)
+        };
+        let cause = match uid {
+            None => Cause::Timer,
+            Some(uid) if code & booked::WAITED == 0 => Cause::Event(uid),
+            Some(uid) if code & booked::CONFIRMED == 0 => Cause::Window(uid),
+            Some(uid) => Cause::Held(uid),
         };
         let rule = reader.bytes.number_u32()?;
         if contact.rules.get(rule).is_none() {

@@ -13,6 +13,7 @@ pub mod plans;
 pub mod redo;
 mod state;
 mod sums;
+mod waiting;
 mod words;
 
 pub use words::{Dictionary, Vocabulary};

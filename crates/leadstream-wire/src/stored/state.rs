@@ -1,4 +1,6 @@
 //! Stored forms of the fold state: in full, and as what changed since an earlier one.
+//!
+//! Two parts of it stand at the end of the contact's form, where it has them: sums that decay (`sums`), and what it waits for (`waiting`).
 
 use std::sync::Arc;
 
@@ -135,7 +137,7 @@ pub(super) fn read_state(
 }
 
 /// Appends a list that mostly grew at its end, and lost some at its front: how many were dropped in front, how many stayed, and the rest.
-fn put_grown<T: PartialEq>(
+pub(super) fn put_grown<T: PartialEq>(
     now: &[T],
     before: &[T],
     writer: &mut FormWriter<'_>,
@@ -149,7 +151,7 @@ fn put_grown<T: PartialEq>(
     writer.list(&now[stayed..], put);
 }
 
-fn read_grown<'a, T>(
+pub(super) fn read_grown<'a, T>(
     items: &mut Vec<T>,
     reader: &mut FormReader<'a>,
     read: impl Fn(&mut FormReader<'a>) -> Result<T, StoredError>,
