@@ -161,8 +161,6 @@ pub(crate) struct Rule {
 pub(crate) enum Part {
     /// An event type.
     Type(String),
-    /// One of several event types.
-    Types(Vec<String>),
     /// An event with a condition.
     Condition(PartCondition),
 }

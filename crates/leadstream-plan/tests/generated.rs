@@ -78,6 +78,22 @@ fn the_test_of_the_guide_passes_and_fails_as_it_is_shown() {
 }
 
 #[test]
+fn every_plan_of_the_guide_does_what_its_tests_say() {
+    let snippets = GUIDE.split("```yaml\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    let plans: Vec<&str> = snippets.filter(|snippet| snippet.contains("plan: ")).collect();
+    assert!(plans.len() >= 3);
+    for text in plans {
+        let compilation = compile("guide.yaml", text, &Options::default());
+        assert_eq!(compilation.diagnostics, [], "{text}");
+        let plan = compilation.plan.unwrap();
+        for example in &compilation.tests {
+            let trial = example.run(&plan, HistoryLimits::default());
+            assert!(trial.passed(), "{}", trial.render(example, "guide.yaml", Style::Plain));
+        }
+    }
+}
+
+#[test]
 fn the_guide_names_every_key() {
     fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
         if let Some(properties) = schema["properties"].as_object() {

@@ -30,6 +30,9 @@ rules:
   - { id: rolling, on: page_viewed, points: 3, cap: { points: 9, per: 7d }, once_per: 1h, tag: seen }
   - { id: away, idle: 30d, every: 7d, points: -1 }
   - { id: gone, idle: 1d, when: contact.consent, points: -10, cap: { points: 10, per: ever } }
+  - { id: unread, after: [email_sent, email_delivered], unless: email_clicked, matching: email_id, within: 3d, when: 'event.value > 1', points: -5 }
+  - { id: keen, all: [page_viewed, { on: [form_submitted, order_completed], when: 'event.value > 1' }], within: 7d, when: contact.consent, points: 5 }
+  - { id: steps, all: [page_viewed, form_submitted, order_completed], in_order: true, matching: path, within: 1w, tag: steps }
 fit:
   - { id: near, when: 'contact.city == "Gdynia"', points: 10 }
 limits: { floor: 0, ceiling: 200 }
@@ -63,6 +66,9 @@ Rules, for what a contact does
   rolling  each page_viewed: +3 points and the tag seen, at most 9 points in any 7 days, once in 1 hour
   away     after 30 days without activity and again every 7 days, 12 times in one silence at most: -1 point
   gone     after 1 day without activity, if then contact.consent: -10 points, at most 10 points in all
+  unread   each email_sent or email_delivered where event.value > 1 that no email_clicked with the same email_id follows within 3 days: -5 points
+  keen     when page_viewed and form_submitted or order_completed where event.value > 1 come within 7 days, if then contact.consent: +5 points
+  steps    when page_viewed and then form_submitted and then order_completed with the same path come within 1 week: the tag steps
 
 Fit rules, for who a contact is: they count while they are true
   near  +10 points while contact.city == "Gdynia"
@@ -133,6 +139,14 @@ From the instant on at which the new version is in force
   events of before, also late ones, are judged by the version of their time
 "
     );
+}
+
+#[test]
+fn what_is_waited_for_is_said_where_rules_of_several_events_change_s45() {
+    let new = WHOLE.replace("within: 3d, when", "within: 4d, when").replace("within: 1w", "within: 2w");
+    let page = compare(&words(WHOLE), &words(&new)).render();
+    assert!(page.contains("  who waits for what does not follow goes on waiting by the old words"), "{page}");
+    assert!(page.contains("  a rule of several events begins anew to put them together where"), "{page}");
 }
 
 #[test]

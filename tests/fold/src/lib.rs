@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use leadstream_core::contact::{Contact, Dimension, LimitReason, Savepoint};
 use leadstream_core::derived::{DerivedCause, DerivedKind, TimerKind};
-use leadstream_core::plan::PlanSet;
+use leadstream_core::plan::{Fact, Plan, PlanSet};
 use leadstream_core::{
     DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, Span, Timeline, Timestamp, Uid, Value, Verdict,
 };
@@ -42,6 +42,15 @@ pub fn compiles(case: &Case) -> bool {
         Command::Event(_) | Command::Clock(_) => None,
     });
     std::iter::once(&case.plans).chain(changes).all(|plans| compiled(plans).is_some())
+}
+
+/// Whether plans count a fact that those before do not, or further back than they do.
+pub fn looks_further_back(before: &[Arc<Plan>], texts: &[Vec<String>]) -> bool {
+    let after = plan_set(texts);
+    let known = |fact: &Fact| {
+        before.iter().flat_map(|plan| &plan.facts).any(|it| it.key == fact.key && it.window >= fact.window)
+    };
+    after.plans().iter().flat_map(|plan| &plan.facts).any(|fact| !known(fact))
 }
 
 fn plan_set(texts: &[Vec<String>]) -> Arc<PlanSet> {

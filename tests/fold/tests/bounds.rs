@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use leadstream_core::contact::{ANNOUNCED_TAGS_MAX, Contact, Level};
+use leadstream_core::contact::{ANNOUNCED_TAGS_MAX, Contact, GATHERED_MAX, Level, PART_INSTANTS_MAX, WINDOWS_MAX};
 use leadstream_core::derived::{DerivedKind, Mark};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{
@@ -76,6 +76,9 @@ rules:
   - { id: known,   on: page_viewed, when: 'count("page_viewed", "400d") >= 3', points: 1 }
   - { id: path,    on: page_viewed, when: 'count("page_viewed", "/a/", "400d") >= 3', points: 1 }
   - { id: typed,   on: page_viewed, when: 'ever("video_played")', points: 1 }
+  - { id: waits,   after: page_viewed, unless: video_played, matching: long, within: 400d, points: 1, once_per: event.key }
+  - { id: pairs,   all: [page_viewed, video_played], matching: long, within: 400d, points: 1 }
+  - { id: parts,   all: [page_viewed, video_played], within: 400d, points: 1 }
 "#;
 
 /// An event with as many properties as an interaction keeps.
@@ -84,6 +87,7 @@ fn greedy_event(number: i64) -> Event {
     let mut event = event(if number % 4 == 0 { &odd_type } else { "page_viewed" }, number);
     event.properties.set("key", Value::Text(&number.to_string()));
     event.properties.set("path", Value::Text("/a/b"));
+    event.properties.set("long", Value::Text(&format!("{number:0>60}")));
     // Names that never come again, so that no word is shared between rows.
     for part in 0..6 {
         event.properties.set(&format!("{number:0>60}{part}"), Value::Text(&"v".repeat(80)));
@@ -118,6 +122,14 @@ fn a_contact_with_all_its_bounds_filled_fits_into_a_record_s58() {
     let (state, base) = (&run.contact.state, run.contact.base.as_ref().unwrap());
     // Every bound was reached, or the test would say nothing.
     assert_eq!((state.tags.len(), state.once.len(), state.rolling.len()), (200, 2000, 2000));
+    let waiting = [&state.waiting, &base.state.waiting];
+    for waiting in waiting {
+        let instants: usize = waiting.gathered().iter().flat_map(|it| &it.instants).map(Vec::len).sum();
+        assert_eq!(
+            (waiting.windows().len(), waiting.gathered().len(), instants),
+            (WINDOWS_MAX, GATHERED_MAX, PART_INSTANTS_MAX)
+        );
+    }
     assert!(state.attributes.len() < 256 && state.attributes.len() > 40, "{}", state.attributes.len());
     assert_eq!(base.state.facts.iter().filter(|fact| fact.text.starts_with('0')).count(), 256);
     assert_eq!(base.state.facts.iter().map(|fact| fact.recent.len()).sum::<usize>(), 4000);

@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use leadstream_core::contact::{Contact, Level, Savepoint, SubjectId};
+use leadstream_core::contact::{Cause, Contact, Level, Savepoint, SubjectId};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Event, EventKind, Fold, HistoryLimits, Past, Points, Timeline, Timestamp, Uid, Value, Verdict};
 use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
@@ -27,6 +27,21 @@ rules:
   - { id: often,  on: page_viewed, points: 1, decay: { step: [[10d, 50], [300d, 12.5]] } }
 qualify: { at: 400, when: contact.consent }
 pipeline: { by: engagement, stages: [ { name: lead }, { name: keen, enter: 50 } ] }
+"#;
+
+/// As [`PLAN`], with something of every kind that waits.
+const WAITING: &str = r#"
+plan: shoes
+verdicts: { suspect: { hold: 100d, key: path } }
+decay: { half_life: 30d }
+rules:
+  - { id: visit,   on: page_viewed, points: 10, tags: [seen, { tag: own, points: 2 }], untag: gone, once_per: 1h }
+  - { id: unread,  after: email_opened, unless: email_clicked, matching: email_id, within: 300d, points: -5, cap: { points: 9, per: day }, once_per: event.email_id }
+  - { id: lull,    after: page_viewed, unless: page_viewed, within: 20h, points: -1, decay: none, tag: slow, once_per: ever }
+  - { id: rolling, after: order_completed, unless: order_refunded, within: 300d, points: 'event.value / 10', cap: { points: 50, per: 30d } }
+  - { id: order,   on: order_completed, points: 4, tag: buyer, verdicts: { human: { hold: 300d, key: gift } } }
+  - { id: both,    all: [email_opened, order_refunded], matching: email_id, within: 300d, points: 3 }
+  - { id: steps,   all: [page_viewed, order_completed, order_refunded], in_order: true, within: 200d, points: 7 }
 "#;
 
 const PLAN: &str = r#"
@@ -158,7 +173,7 @@ fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
 
 #[test]
 fn changes_of_version_1_lead_from_one_contact_to_the_next() {
-    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING)] {
+    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING), ("waiting", WAITING)] {
         let [before, redo, after, late_redo, late] = golden(contact, plan);
         leads_from(&before, &redo, &after);
         leads_from(&after, &late_redo, &late);
@@ -181,6 +196,22 @@ fn a_contact_whose_points_decay_is_read_and_written_to_the_byte_too_s20() {
         assert!(state.tags.iter().any(|tag| !tag.points.groups().is_empty()));
     }
     assert!(contact.state.plans[0].qualify.allowed);
+}
+
+#[test]
+fn a_contact_that_waits_is_read_and_written_to_the_byte_too_s13_s15_s56() {
+    let [before, _, after, _, late] = golden("waiting", WAITING);
+    [&before, &after, &late].into_iter().for_each(|bytes| is_read_and_written(bytes));
+    let contact = read_image("c1", &after).unwrap();
+    let base = &contact.base.as_ref().unwrap().state.waiting;
+    for waiting in [&contact.state.waiting, base] {
+        assert!(!waiting.windows().is_empty() && waiting.gathered().len() > 1);
+    }
+    let waiting = &contact.state.waiting;
+    assert_eq!((waiting.holds().len(), &*waiting.holds()[0].property), (1, "gift"));
+    assert!(waiting.gathered().iter().any(|gathered| gathered.instants[0].len() > 1));
+    let causes = |is: fn(Cause) -> bool| contact.ledger.as_slice().iter().any(|booked| is(booked.cause));
+    assert!(causes(|cause| matches!(cause, Cause::Window(_))) && causes(|cause| matches!(cause, Cause::Held(_))));
 }
 
 /// An image is read, written to the byte, and refused where any part of it is missing.

@@ -242,9 +242,7 @@ impl Oracle {
     fn bytes(&self, folded: &Folded) -> usize {
         let rows: usize = self.rows.values().map(Row::bytes).sum();
         let newest = self.newest().unwrap_or(i64::MIN);
-        let counts = |time: i64, by: Option<Uid>| {
-            !crate::scores::in_base(self.boundary(), time, by) && time <= newest
-        };
+        let counts = |time: i64, by: Option<Uid>| !crate::scores::in_base(self.boundary(), time, by) && time <= newest;
         let state = &folded.state;
         let bookings = state.bookings.iter().filter(|booking| counts(booking.time, booking.by)).count();
         let tags = state.tag_bookings.iter().filter(|tag| {

@@ -29,7 +29,8 @@ pub(crate) fn crm_writes(row: &Row) -> Vec<TagWrite> {
     if row.kind != Kind::Tags {
         return Vec::new();
     }
-    let source = TagSource { plan: None, version: None, rule: None, uid: Some(row.uid), by: Some(row.uid), time: row.time };
+    let source =
+        TagSource { plan: None, version: None, rule: None, uid: Some(row.uid), by: Some(row.uid), time: row.time };
     let write = |(tag, value): (&String, &Scalar)| {
         let add = match value {
             Scalar::Bool(true) => Some(0),

@@ -16,9 +16,9 @@ use crate::word::Word;
 /// How many windows and held events a contact has at most; beyond them none is added (S58).
 pub const WINDOWS_MAX: usize = 256;
 /// For how many keys compound rules keep parts at most; beyond them the one that was met the longest ago ends (S58).
-pub const GATHERED_MAX: usize = 256;
+pub const GATHERED_MAX: usize = 128;
 /// How many instants of parts are kept in all; beyond them the oldest ends (S58).
-pub const PART_INSTANTS_MAX: usize = 2000;
+pub const PART_INSTANTS_MAX: usize = 1000;
 
 /// What a contact waits for; mostly nothing.
 #[derive(Clone, Debug, Default)]
@@ -128,7 +128,7 @@ pub struct Key(Option<Arc<[u8]>>);
 
 impl Key {
     /// So many bytes of a text stand in its key; a longer one is named by its first bytes and a hash of all.
-    const TEXT_BYTES_MAX: usize = 80;
+    const TEXT_BYTES_MAX: usize = 48;
     const HASH_BYTES: usize = 16;
     /// The longest key in bytes.
     pub const BYTES_MAX: usize = 1 + Key::TEXT_BYTES_MAX;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Award, AwardTag, Cause, Contribution, Dimension, LimitReason, LimitReasons, Once, OnceKey, RollingBooking, RuleIndex, RuleName, RuleState,
-    RuleTable, State, TagState,
+    Award, AwardTag, Cause, Contribution, Dimension, LimitReason, LimitReasons, Once, OnceKey, RollingBooking,
+    RuleIndex, RuleName, RuleState, RuleTable, State, TagState,
 };
 use crate::decay::{Decay, Sum};
 use crate::fold::reached::{Bound, Reached};
@@ -138,14 +138,7 @@ impl Books<'_> {
     }
 
     /// Keeps what later firings of the rule depend on.
-    fn remember(
-        &mut self,
-        effect: Effect<'_>,
-        state_index: RuleIndex,
-        said: Said,
-        applied: Points,
-        now: Timestamp,
-    ) {
+    fn remember(&mut self, effect: Effect<'_>, state_index: RuleIndex, said: Said, applied: Points, now: Timestamp) {
         let period = effect.cap.map(|cap| cap.period);
         if matches!(effect.once, Once::Span(_) | Once::Ever) {
             rule_state(&mut self.state.rules, state_index).once_fired = Some(now);

@@ -30,8 +30,7 @@ impl Stepper<'_> {
                 at
             });
             let instants = &mut waits.gathered[at].instants;
-            let is_complete =
-                if compound.in_order { chain(instants, &met, now) } else { collect(instants, &met, now) };
+            let is_complete = if compound.in_order { chain(instants, &met, now) } else { collect(instants, &met, now) };
             if instants.iter().all(Vec::is_empty) {
                 // A part that follows none of those before it.
                 waits.gathered.remove(at);
@@ -112,7 +111,8 @@ fn bound(waits: &mut Waits) -> usize {
         met_longest_ago.map(|at| waits.gathered.remove(at));
         forgotten += 1;
     }
-    let count = |waits: &Waits| waits.gathered.iter().flat_map(|gathered| &gathered.instants).map(Vec::len).sum::<usize>();
+    let count =
+        |waits: &Waits| waits.gathered.iter().flat_map(|gathered| &gathered.instants).map(Vec::len).sum::<usize>();
     for _ in PART_INSTANTS_MAX..count(waits) {
         let parts = waits.gathered.iter_mut().flat_map(|gathered| &mut gathered.instants);
         let oldest = parts.filter(|part| !part.is_empty()).min_by_key(|part| part[0]);

@@ -10,7 +10,7 @@ use crate::event::{Event, EventKind, Verdict};
 use crate::fold::reached::Bound;
 use crate::fold::step::{Stepper, Timer, valid};
 use crate::id::Name;
-use crate::plan::{Absence, Cap, Candidate, Plan, Rule, VerdictPolicy};
+use crate::plan::{Absence, Candidate, Cap, Plan, Rule, VerdictPolicy};
 use crate::time::{Span, Timestamp};
 use crate::word::Word;
 
@@ -110,7 +110,8 @@ impl Stepper<'_> {
     pub(crate) fn end_window(&mut self, timer: Timer) {
         self.buffers.due.clear();
         let is_it = |window: &Pending| {
-            window.until == timer.due && self.plans.position(&window.award.rule.plan).map(usize::from) == Some(timer.plan)
+            window.until == timer.due
+                && self.plans.position(&window.award.rule.plan).map(usize::from) == Some(timer.plan)
         };
         let Some(at) = self.state.waiting.windows().iter().position(is_it) else { return };
         let window = self.state.waiting.change(|waits| waits.windows.remove(at));

@@ -140,7 +140,9 @@ fn guards_of(rule: &Rule) -> Vec<Vec<Guard>> {
 /// The types a rule listens to, each once; none for a rule that silence fires. What closes a window is asked of the window.
 fn event_types(rule: &Rule) -> Vec<Name> {
     let mut names: Vec<Name> = match &rule.trigger {
-        Trigger::Event(types) | Trigger::Absence(Absence { after: types, .. }) => types.iter().map(Term::name).collect(),
+        Trigger::Event(types) | Trigger::Absence(Absence { after: types, .. }) => {
+            types.iter().map(Term::name).collect()
+        }
         Trigger::Compound(compound) => compound.parts.iter().flat_map(|part| &part.types).map(Term::name).collect(),
         Trigger::Idle { .. } => Vec::new(),
     };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::contact::{Award, AwardTag, Dimension, Once, RuleName};
 use crate::event::Event;
-use crate::plan::index::Index;
 use crate::id::Name;
+use crate::plan::index::Index;
 use crate::plan::{Plan, Rule, TagEffect, Trigger, VerdictPolicies, VerdictPolicy};
 use crate::word::Word;
 

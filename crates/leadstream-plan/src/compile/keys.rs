@@ -71,8 +71,7 @@ pub(crate) const STAGE: KeySet = KeySet {
 /// A fact.
 pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"], later: &[] };
 /// Policies for verdicts.
-pub(crate) const VERDICTS: KeySet =
-    KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &[] };
+pub(crate) const VERDICTS: KeySet = KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &[] };
 /// One policy.
 pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight", "hold", "key"], later: &[] };
 /// A test of the author.
@@ -89,8 +88,8 @@ pub(crate) const DERIVED: KeySet =
 
 /// Every set of keys.
 pub(crate) const SETS: [&KeySet; 17] = [
-    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
-    &EXPECT, &DERIVED,
+    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY,
+    &TEST, &EXPECT, &DERIVED,
 ];
 
 impl Compiler<'_> {

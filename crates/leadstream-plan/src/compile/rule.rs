@@ -96,7 +96,11 @@ impl Compiler<'_> {
         if let Some((other, says_other)) = found.next() {
             let (first, second) = (&trigger.key, &other.key);
             self.sink
-                .report(Code::RuleTrigger, other.key_span.clone(), format!("a rule has `{first}` or `{second}`, not both"))
+                .report(
+                    Code::RuleTrigger,
+                    other.key_span.clone(),
+                    format!("a rule has `{first}` or `{second}`, not both"),
+                )
                 .label(says_other)
                 .related(trigger.key_span.clone(), says)
                 .help("make two rules of it");
@@ -107,7 +111,7 @@ impl Compiler<'_> {
             self.misplaced(entries, &IDLE_KEYS, "only rules with `idle` have it");
         }
         if trigger.key != "on" && trigger.key != "idle" {
-            value(entries, "verdicts").map(|verdicts| self.no_hold(verdicts));
+            value(entries, "verdicts").into_iter().for_each(|verdicts| self.no_hold(verdicts));
         }
         match trigger.key.as_str() {
             "on" => Some(Trigger::Event(self.event_types(&trigger.value)?)),

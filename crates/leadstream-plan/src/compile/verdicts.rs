@@ -18,7 +18,14 @@ impl Compiler<'_> {
     }
 
     fn policy(&mut self, node: &Node) -> Option<VerdictPolicy> {
-        if let Content::Scalar(_) = &node.content {
+        if let Content::Scalar(scalar) = &node.content {
+            if let "hold" | "weight" = scalar.text.as_str() {
+                let message = format!("`{}` needs to be told how", scalar.text);
+                self.sink
+                    .report(Code::BadChoice, node.span.clone(), message)
+                    .help("write `{ weight: 0.5 }`, or `{ hold: 2h, key: email_id }`");
+                return None;
+            }
             return Some(match self.choice(node, "a policy", &["ignore", "count"])? {
                 "ignore" => VerdictPolicy::Ignore,
                 _ => VerdictPolicy::Count,

@@ -55,8 +55,7 @@ impl Compiler<'_> {
 
     /// Parts with their words.
     fn parts(&mut self, node: &Node) -> Option<Vec<(Part, Arc<str>)>> {
-        const HELP: &str =
-            "write `all: [email_opened, form_submitted]`, or `{ on: order_completed, when: 'event.value > 100' }` for a part";
+        const HELP: &str = "write `all: [email_opened, form_submitted]`, or `{ on: order_completed, when: 'event.value > 100' }` for a part";
         let items = self.list(node, "a list of parts", HELP)?;
         if !(2..=PARTS_MAX).contains(&items.len()) {
             let count = items.len();
@@ -78,7 +77,15 @@ impl Compiler<'_> {
     }
 
     fn part(&mut self, node: &Node) -> Option<(Part, Arc<str>)> {
-        if !matches!(node.content, Content::Mapping(_)) {
+        if let Content::Sequence(_) = node.content {
+            self.wrong_kind(
+                node,
+                "an event type, or one with a condition,",
+                Some("for one of several types write `{ on: [email_opened, email_clicked] }`"),
+            );
+            return None;
+        }
+        if let Content::Scalar(_) = node.content {
             let types = self.event_types(node)?;
             let text = words_of(&types, "");
             return Some((Part { types, when: None }, text));

@@ -119,7 +119,9 @@ impl Difference {
                 "a changed rule books by its new words; what it booked stays, and so does what it remembers: once keys, and what counts in its cap unless the cap's period is another",
             ),
             (
-                self.any(|change| rule(change) && change.old.as_ref().is_some_and(|old| old.contains(" follows within "))),
+                self.any(|change| {
+                    rule(change) && change.old.as_ref().is_some_and(|old| old.contains(" follows within "))
+                }),
                 "who waits for what does not follow goes on waiting by the old words: points, time and tags; which machines count, caps, floor and ceiling are those of the new ones",
             ),
             (

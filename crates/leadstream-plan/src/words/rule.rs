@@ -10,8 +10,8 @@ const TIMES_DEFAULT: &str = "12";
 
 /// Keys that the sentence of a rule tells.
 const TOLD: [&str; 20] = [
-    "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap", "once_per",
-    "tag", "tags", "untag", "valid", "every", "times", "decay",
+    "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap",
+    "once_per", "tag", "tags", "untag", "valid", "every", "times", "decay",
 ];
 
 /// A rule: what makes it fire, what it gives, and how often.
@@ -76,7 +76,7 @@ fn compound(entries: &[Entry], all: &Node) -> String {
             let when = value(entries, "when").map_or_else(String::new, |when| format!(" where {}", as_written(when)));
             format!("{types}{when}")
         }
-        _ => either(part),
+        _ => as_written(part),
     };
     let parts = if let Content::Sequence(parts) = &all.content { parts.as_slice() } else { &[] };
     let is_ordered = value(entries, "in_order").is_some_and(|ordered| as_written(ordered).eq_ignore_ascii_case("true"));

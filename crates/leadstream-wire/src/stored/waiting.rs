@@ -293,7 +293,8 @@ fn read_span(reader: &mut FormReader<'_>) -> Result<Span, StoredError> {
 
 /// Appends what was gathered: the places that are gone, then all that is new or has changed, by its own names.
 fn put_gathered(now: &[Gathered], before: &[Gathered], writer: &mut FormWriter<'_>) {
-    let find = |list: &[Gathered], item: &Gathered| list.binary_search_by(|other| other.order().cmp(&item.order())).ok();
+    let find =
+        |list: &[Gathered], item: &Gathered| list.binary_search_by(|other| other.order().cmp(&item.order())).ok();
     let gone: Vec<usize> = (0..before.len()).filter(|place| find(now, &before[*place]).is_none()).collect();
     writer.list(&gone, |place, writer| writer.number(*place as u64));
     let known = |item: &Gathered| find(before, item).map(|place| &before[place]);
