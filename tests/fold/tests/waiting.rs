@@ -97,7 +97,7 @@ fn the_event_that_opened_a_window_is_the_cause_of_what_it_books_s13_s18() {
 fn timers_fired_by_the_clock_by_events_and_by_a_replay_leave_the_same_behind_l7_s13() {
     let given = [mail("1", 0.0, "email_delivered", "m1"), mail("2", 0.5, "email_delivered", "m2")];
     let late = [plain("3", 8.0, "page_viewed")];
-    let by_clock = vec![given.to_vec(), vec![clock(3.0), clock(3.5)], late.to_vec(), vec![clock(9.0)]].concat();
+    let by_clock = [given.to_vec(), vec![clock(3.0), clock(3.5)], late.to_vec(), vec![clock(9.0)]].concat();
     let by_event = [given.to_vec(), late.to_vec(), vec![clock(9.0)]].concat();
     let by_replay = [late.to_vec(), vec![given[1].clone(), given[0].clone()], vec![clock(9.0)]].concat();
     let contacts = [by_clock, by_event, by_replay].map(|commands| run(&case(&[IGNORED], commands)));
