@@ -168,11 +168,8 @@ fn a_late_click_takes_back_what_its_absence_booked_s13_s40() {
 fn an_open_window_keeps_its_rule_and_takes_limits_policy_and_cap_of_the_version_in_force_s45() {
     let rule = |more: &str| format!("rules: [{{ id: a, after: x, unless: y, within: 4d, points: 8{more} }}]");
     let suspect = |more: &[&str]| {
-        let mut lines = vec![rule(""), String::new()];
-        lines[0] = rule("");
-        let old: Vec<&str> = lines.iter().map(String::as_str).filter(|line| !line.is_empty()).collect();
         let commands = vec![Command::Event(event("1", 0.0, "x").by(Verdict::Suspect)), forward(2.0, more), clock(9.0)];
-        booked(&old, commands)
+        booked(&[&rule("")], commands)
     };
     assert_eq!(suspect(&["rules: [{ id: a, after: x, unless: y, within: 1d, points: 1 }]"]), [(4.0, 8.0)]);
     assert_eq!(suspect(&["rules: [{ id: b, on: z, points: 1 }]"]), [(4.0, 8.0)], "the rule is gone");
