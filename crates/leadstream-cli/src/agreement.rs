@@ -16,7 +16,9 @@ use leadstream_core::plan::PlanSet;
 use leadstream_kafka::KafkaLog;
 use leadstream_plan::{Options, Report, Source, Style};
 use leadstream_runtime::log::LogError;
-use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, SystemClock, UnreadablePlans};
+use leadstream_runtime::{
+    NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, SystemClock, UnreadablePlans,
+};
 use leadstream_wire::stored::plans::{PlanFile, PlanSetRecord};
 use prometheus::IntGauge;
 
@@ -139,10 +141,17 @@ fn agreed(config: &Config, topic: PlansTopic<KafkaLog>) -> Result<Agreed, Failur
         return Err(Failure::NotDone(reason));
     }
     if let Some(newest) = book.newest() {
-        tracing::info!(set = newest.ordinal(), plans = newest.versions().len(), "plans in force");
+        tell_in_force(&newest, topic.registration().instance.as_deref());
     }
     let unreadable = unreadable.len();
     Ok(Agreed { plans: PlansInForce { book, history: plans::history(config) }, topic, unreadable })
+}
+
+/// Says which plans are in force, and who put them there.
+fn tell_in_force(set: &NumberedPlans, by: Option<&str>) {
+    let plans: Vec<String> =
+        set.versions().iter().map(|plan| format!("{}@{}", plan.id, &plan.version.to_string()[..12])).collect();
+    tracing::info!(set = set.ordinal(), plans = plans.join(", "), by = by.unwrap_or_default(), "plans in force");
 }
 
 /// Tells of sets that cannot be compiled any more. Gives the reason where it is the newest one, which nothing can stand for.
@@ -196,7 +205,11 @@ fn follow(topic: &mut PlansTopic<KafkaLog>, book: &PlanBook, gauge: &IntGauge) -
     match topic.read(LOOK) {
         Ok(0) => Ok(()),
         Ok(_) => {
+            let before = book.newest().map(|set| set.ordinal());
             let unreadable = topic.fill(book, &Compiler).map_err(|error| error.to_string())?;
+            if let Some(newest) = book.newest().filter(|newest| Some(newest.ordinal()) != before) {
+                tell_in_force(&newest, topic.registration().instance.as_deref());
+            }
             gauge.add(i64::try_from(unreadable.len()).unwrap_or(i64::MAX));
             tell(&unreadable).map_or(Ok(()), Err)
         }

@@ -1,6 +1,7 @@
 //! The command line: what may be given, and the help that people read.
 
 mod offline;
+mod plan;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use leadstream_config::{Retention, TimeSpan};
 use leadstream_core::Timestamp;
 
 pub(crate) use self::offline::{BacktestArguments, EventFiles, ReplayArguments, ReplayFormat};
+pub(crate) use self::plan::{ActivateArguments, Asking, PlanCommand};
 
 /// Lead scoring on Kafka: every contact's score, why it is what it is, and who is ready for sales.
 #[derive(Debug, Parser)]
@@ -147,38 +149,6 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Print the configuration in force, and where each value came from; secrets are hidden
     Show,
-}
-
-/// `plan ...`
-#[derive(Debug, Subcommand)]
-pub(crate) enum PlanCommand {
-    /// Say everything that is wrong with plan files, checked together as they would be in force together
-    Check {
-        /// Plan files or patterns, - for standard input; without any, those of the configuration
-        files: Vec<PathBuf>,
-        /// End with code 2 for warnings too
-        #[arg(long)]
-        deny_warnings: bool,
-    },
-    /// Say in words what plans do, a sentence for each rule and level
-    Explain {
-        /// Plan files or patterns, - for standard input; without any, those of the configuration
-        files: Vec<PathBuf>,
-    },
-    /// Say what a change of a plan changes, and what that means for contacts; ends with code 0 whether they differ or not
-    Diff {
-        /// The plan file as it was, - for standard input
-        old: PathBuf,
-        /// The plan file as it is to be
-        new: PathBuf,
-    },
-    /// Say whom a change of plans would have qualified, and when, on events of the past: plans in force against new ones
-    Backtest(BacktestArguments),
-    /// Run the tests that stand in plan files, each plan alone in force; ends with code 1 where one fails
-    Test {
-        /// Plan files or patterns; without any, those of the configuration
-        files: Vec<PathBuf>,
-    },
 }
 
 /// `generate`

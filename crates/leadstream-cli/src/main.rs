@@ -21,6 +21,7 @@ mod generate;
 mod interrupt;
 mod logging;
 mod plans;
+mod publication;
 mod replay;
 mod settings;
 mod sources;

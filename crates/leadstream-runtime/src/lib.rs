@@ -26,7 +26,8 @@ pub use options::{
 };
 pub use output::{OutputBuffer, OutputTopic};
 pub use plans::{
-    NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, Registration, UnreadablePlans,
+    NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, Registrant, Registration,
+    UnreadablePlans,
 };
 pub use query::{Query, QueryAnswer, QueryRefusal};
 pub use status::{Readiness, RestoreProgress, TaskStatus, WorkerStatus};

@@ -12,7 +12,7 @@ use leadstream_core::Span;
 use leadstream_core::plan::PlanSet;
 use leadstream_runtime::log::model::{Call, Fate, Fault, ModelLog, Scripted};
 use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicPartition, TopicSpec};
-use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansTopic, Registration};
+use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansTopic, Registrant, Registration};
 use leadstream_wire::stored::plans::{PlanFile, PlanSetRecord, PlansRecord};
 
 fn log() -> ModelLog {
@@ -41,7 +41,12 @@ fn file(id: &str, text: &str) -> PlanFile {
 }
 
 fn register(topic: &mut PlansTopic<ModelLog>, files: &[PlanFile]) -> Result<(), PlansError> {
-    topic.register(files, Span::days(400), &["test_driven".to_owned()], "first")
+    topic.register(
+        files,
+        Span::days(400),
+        &["test_driven".to_owned()],
+        Registrant { instance: "first", by_command: false },
+    )
 }
 
 fn newest(topic: &PlansTopic<ModelLog>) -> (u64, Vec<String>) {
@@ -73,8 +78,11 @@ fn what_was_registered_is_found_again_and_a_version_is_kept_once() {
     assert_eq!(newest(&topic), (3, vec!["cars".to_owned()]));
     let again = open(&log);
     assert_eq!(again.newest(), topic.newest());
-    let registration = Registration { instance: Some("first".to_owned()), registered_ms: Some(log.now_ms()) };
-    assert_eq!((again.registration(), topic.registration()), (&registration, &registration));
+    let registration =
+        Registration { instance: Some("first".to_owned()), registered_ms: Some(log.now_ms()), by_command: false };
+    assert_eq!((&again.registration(), topic.registration()), (&registration, registration.clone()));
+    let ordinals: Vec<u64> = again.sets().map(|(set, _)| set.ordinal).collect();
+    assert_eq!(ordinals, [1, 2, 3]);
     // Three versions, three sets; the rest are the ends of transactions.
     let end = log.bounds(&[TopicPartition::new("plans", 0)]).unwrap()[0].end_offset;
     assert_eq!(end, 3 + 3 + 3);
@@ -84,6 +92,26 @@ fn what_was_registered_is_found_again_and_a_version_is_kept_once() {
     assert_eq!((book.oldest().unwrap().ordinal(), book.newest().unwrap().ordinal()), (1, 3));
     assert_eq!(book.set(1).unwrap().versions().len(), 2);
     assert_ne!(book.set(1).unwrap().id(), book.set(2).unwrap().id());
+}
+
+#[test]
+fn a_published_version_is_kept_and_comes_into_force_only_with_a_set() {
+    let log = log();
+    let mut topic = open(&log);
+    register(&mut topic, &[file("cars", "a")]).unwrap();
+    let who = Registrant { instance: "desk", by_command: true };
+    topic.publish(&[file("cars", "a2"), file("cars", "a")], who).unwrap();
+    topic.publish(&[file("cars", "a2")], who).unwrap();
+    let again = open(&log);
+    assert_eq!((newest(&again).0, again.files().count()), (1, 2));
+    // One version in its own transaction, and nothing at all where it is there already.
+    assert_eq!(log.bounds(&[TopicPartition::new("plans", 0)]).unwrap()[0].end_offset, 3 + 2);
+    assert!(!again.registration().by_command);
+    topic.register(&[file("cars", "a2")], Span::days(400), &["test_driven".to_owned()], who).unwrap();
+    let again = open(&log);
+    assert_eq!(again.files_of(again.newest().unwrap()).unwrap(), [&file("cars", "a2")]);
+    assert!(again.registration().by_command, "{:?}", again.registration());
+    assert_eq!(again.registration().instance.as_deref(), Some("desk"));
 }
 
 #[test]

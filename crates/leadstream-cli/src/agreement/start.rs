@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use leadstream_config::Config;
 use leadstream_plan::{Options, Report};
 use leadstream_runtime::log::Log;
-use leadstream_runtime::{Clock, PlansError, PlansTopic, Registration};
+use leadstream_runtime::{Clock, PlansError, PlansTopic, Registrant, Registration};
 use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord};
 
 use crate::plans;
@@ -132,15 +132,27 @@ impl Start {
             if differences.is_empty() {
                 return Ok(Look::Agreed);
             }
+            let registration = topic.registration();
+            // What a person put in force, a start with other files leaves in force.
+            if registration.by_command {
+                for difference in &differences {
+                    tracing::warn!("{difference}");
+                }
+                tracing::warn!(
+                    set = newest,
+                    "the plans in force were activated by a command and stay; to have those of the files, activate them"
+                );
+                return Ok(Look::Agreed);
+            }
             // Whoever did that is not in the group yet, perhaps, but goes by it.
             if newest != first {
-                let by = topic.registration().instance.as_deref();
+                let by = registration.instance.as_deref();
                 return Ok(Look::Refused(refusal(&mine.outrun(newest, by), &differences)));
             }
             let others: Vec<String> = members()?.into_iter().filter(|member| !mine.is_own_member(member)).collect();
-            if let Some(look) = self.wait(topic.registration(), mine, clock, &others, || {
-                refusal(&mine.at_work(newest, &others), &differences)
-            }) {
+            if let Some(look) =
+                self.wait(&registration, mine, clock, &others, || refusal(&mine.at_work(newest, &others), &differences))
+            {
                 return Ok(look);
             }
         }
@@ -148,7 +160,8 @@ impl Start {
             tracing::info!("{difference}");
         }
         tracing::info!("these plans come into force");
-        topic.register(&mine.files, mine.options.horizon, &mine.options.event_types, &mine.instance)?;
+        let who = Registrant { instance: &mine.instance, by_command: false };
+        topic.register(&mine.files, mine.options.horizon, &mine.options.event_types, who)?;
         Ok(Look::Again)
     }
 
@@ -198,7 +211,7 @@ fn refusal(who: &str, differences: &[String]) -> String {
         let _ = write!(text, "\n  {difference}");
     }
     text.push_str(
-        "\nto join them give this instance the plan files in force; to change the plans stop every instance, change the files of all, and start them",
+        "\nto join them give this instance the plan files in force; to change the plans of all of them use `leadstream plan activate`",
     );
     text
 }
@@ -247,7 +260,7 @@ mod tests {
             format!(
                 "other instances of shop are at work under other plans (plan set 3; members shop-b-0)\n  plan bikes: added, not in force, {} here\n  plan \
                  cars: changed, {} in force, {} here\n  plan boats: removed, {} in force, none here\nto join them give this instance the plan files in \
-                 force; to change the plans stop every instance, change the files of all, and start them",
+                 force; to change the plans of all of them use `leadstream plan activate`",
                 short("b"),
                 short("old"),
                 short("new"),
@@ -364,6 +377,22 @@ mod tests {
         assert_eq!(shop.look(&mut one, &mine, &mut start), Look::Again);
         assert!(refused(shop.look(&mut other, &others, &mut other_start)).contains("(a) put other plans in force"));
         assert_eq!(shop.look(&mut other, &of_instance("b", "one"), &mut other_start), Look::Agreed);
+    }
+
+    #[test]
+    fn what_a_person_put_in_force_stays_whatever_files_an_instance_starts_with() {
+        let mut shop = old_shop();
+        let who = Registrant { instance: "desk", by_command: true };
+        let mut topic = shop.open();
+        topic.read_to_end().unwrap();
+        topic.register(&[file("cars", "activated")], Span::days(400), &[], who).unwrap();
+        for members in [Vec::new(), vec!["shop-b-0".to_owned()]] {
+            shop.members = members;
+            let mut started = shop.open();
+            let settled = shop.settle(&mut started, &of_instance("a", "old"), &mut Start::default());
+            assert_eq!(settled, (Look::Agreed, 0));
+            assert_eq!(started.newest().unwrap().plans[0].version, PlanVersion::of("activated"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod backtest;
 mod check;
 mod diff;
 mod explain;
+mod live;
 mod test;
 
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use leadstream_plan::Style;
 
 use crate::arguments::{ConfigurationArguments, PlanCommand};
 use crate::failure::Failure;
-use crate::settings::configuration;
+use crate::settings::{configuration, configuration_to_connect};
 use crate::{plans, terminal};
 
 /// Runs it.
@@ -23,8 +24,16 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
         PlanCommand::Explain { files } => explain::run(&config, files),
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
         PlanCommand::Backtest(arguments) => backtest::run(given, &config, arguments),
+        PlanCommand::Publish { files } => live::publish(&to_connect(given)?, files),
+        PlanCommand::Activate(arguments) => live::activate(&to_connect(given)?, arguments),
+        PlanCommand::Rollback { to, asking } => live::rollback(&to_connect(given)?, *to, *asking),
+        PlanCommand::History => live::history(&to_connect(given)?),
         PlanCommand::Test { files } => test::run(&config, files),
     }
+}
+
+fn to_connect(given: &ConfigurationArguments) -> Result<leadstream_config::Config, Failure> {
+    Ok(configuration_to_connect(given)?.config)
 }
 
 /// The files that were named, or those of the configuration.

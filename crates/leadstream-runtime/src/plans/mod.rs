@@ -15,7 +15,7 @@ use leadstream_core::{HistoryLimits, Timeline};
 
 pub use self::book::{NumberedPlans, PlanBook};
 pub(crate) use self::task_plans::TaskPlans;
-pub use self::topic::{PlanCompiler, PlansError, PlansTopic, Registration, UnreadablePlans};
+pub use self::topic::{PlanCompiler, PlansError, PlansTopic, Registrant, Registration, UnreadablePlans};
 
 /// The plan sets that a worker goes by.
 #[derive(Clone, Debug)]

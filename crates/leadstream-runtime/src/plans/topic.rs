@@ -29,6 +29,9 @@ const READ_TIMEOUT: Duration = Duration::from_millis(100);
 const READ_ROUNDS: usize = 400;
 /// The header that says which instance registered a set.
 const INSTANCE_HEADER: &str = "instance";
+/// The header of a set that a person put in force by a command, with the word for that.
+const BY_HEADER: &str = "by";
+const BY_COMMAND: &[u8] = b"command";
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of a plan file in the topic: what brokers take by default, less room for names and framing.
 const PLAN_FILE_BYTES_MAX: usize = 1_000_000 - 10_000;
@@ -80,16 +83,38 @@ pub struct Registration {
     pub instance: Option<String>,
     /// When, in milliseconds since 1970 by the clock of that instance, where it is known.
     pub registered_ms: Option<i64>,
+    /// A person put it in force by a command, and no start with files may overrule that.
+    pub by_command: bool,
 }
 
 impl Registration {
     fn of(record: &Record<'_>) -> Registration {
-        let headers = (0..).map_while(|index| record.headers.header(index));
-        let instance = headers.filter(|header| header.name == INSTANCE_HEADER).find_map(|header| header.value);
+        let header = |name: &str| {
+            let headers = (0..).map_while(|index| record.headers.header(index));
+            headers.filter(|header| header.name == name).find_map(|header| header.value)
+        };
         Registration {
-            instance: instance.map(|name| String::from_utf8_lossy(name).into_owned()),
+            instance: header(INSTANCE_HEADER).map(|name| String::from_utf8_lossy(name).into_owned()),
             registered_ms: record.timestamp.map(|timestamp| timestamp.ms),
+            by_command: header(BY_HEADER) == Some(BY_COMMAND),
         }
+    }
+}
+
+/// Who writes into the topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Registrant<'a> {
+    /// The name of the instance.
+    pub instance: &'a str,
+    /// Whether a person does so by a command, and not a start with files.
+    pub by_command: bool,
+}
+
+impl Registrant<'_> {
+    fn headers(&self) -> Vec<Header<'_>> {
+        let instance = Header { name: INSTANCE_HEADER, value: Some(self.instance.as_bytes()) };
+        let by = Header { name: BY_HEADER, value: Some(BY_COMMAND) };
+        if self.by_command { vec![instance, by] } else { vec![instance] }
     }
 }
 
@@ -120,9 +145,7 @@ pub struct PlansTopic<L: Log> {
     transactional_id: String,
     reader: L::Reader,
     files: BTreeMap<String, PlanFile>,
-    sets: BTreeMap<u64, PlanSetRecord>,
-    /// Of the newest set.
-    registration: Registration,
+    sets: BTreeMap<u64, (PlanSetRecord, Registration)>,
 }
 
 impl<L: Log> PlansTopic<L> {
@@ -140,8 +163,8 @@ impl<L: Log> PlansTopic<L> {
         let start = log.bounds(&[TopicPartition::new(topic, 0)])?.first().map_or(0, |bounds| bounds.start_offset);
         reader.start(&[ReadStart { partition: PARTITION, offset: start }])?;
         let (topic, transactional_id) = (topic.to_owned(), transactional_id.to_owned());
-        let (files, sets, registration) = (BTreeMap::new(), BTreeMap::new(), Registration::default());
-        Ok(PlansTopic { log, topic, transactional_id, reader, files, sets, registration })
+        let (files, sets) = (BTreeMap::new(), BTreeMap::new());
+        Ok(PlansTopic { log, topic, transactional_id, reader, files, sets })
     }
 
     /// Reads what is there, waiting for at most `timeout` for more. Returns how many records there were.
@@ -166,12 +189,7 @@ impl<L: Log> PlansTopic<L> {
         for (record, registration) in found {
             match record {
                 PlansRecord::Plan(file) => drop(self.files.insert(file.version().to_string(), file)),
-                PlansRecord::Set(set) => {
-                    if self.newest().is_none_or(|newest| newest.ordinal <= set.ordinal) {
-                        self.registration = registration;
-                    }
-                    self.sets.insert(set.ordinal, set);
-                }
+                PlansRecord::Set(set) => drop(self.sets.insert(set.ordinal, (set, registration))),
             }
         }
         Ok(summary.records)
@@ -196,16 +214,42 @@ impl<L: Log> PlansTopic<L> {
 
     /// The set in force, as far as read.
     pub fn newest(&self) -> Option<&PlanSetRecord> {
-        self.sets.last_key_value().map(|(_, set)| set)
+        self.sets.last_key_value().map(|(_, (set, _))| set)
     }
 
-    /// Where the set in force came from.
-    pub fn registration(&self) -> &Registration {
-        &self.registration
+    /// Where the set in force came from; nothing is known where there is none.
+    pub fn registration(&self) -> Registration {
+        self.sets.last_key_value().map(|(_, (_, registration))| registration.clone()).unwrap_or_default()
+    }
+
+    /// Every set that ever was in force, as far as read, oldest first.
+    pub fn sets(&self) -> impl DoubleEndedIterator<Item = (&PlanSetRecord, &Registration)> {
+        self.sets.values().map(|(set, registration)| (set, registration))
+    }
+
+    /// Every version of a plan that the topic holds, as far as read, whether it was in force or not.
+    pub fn files(&self) -> impl Iterator<Item = &PlanFile> {
+        self.files.values()
+    }
+
+    /// The files of a set.
+    ///
+    /// # Errors
+    /// [`PlansError::VersionLost`].
+    pub fn files_of(&self, set: &PlanSetRecord) -> Result<Vec<&PlanFile>, PlansError> {
+        set.plans.iter().map(|plan| self.file(set.ordinal, plan)).collect()
+    }
+
+    /// Writes versions of plans that are to be kept, and puts none of them in force.
+    ///
+    /// # Errors
+    /// [`PlansError`].
+    pub fn publish(&mut self, files: &[PlanFile], who: Registrant<'_>) -> Result<(), PlansError> {
+        self.write(files, |_, _| None, who)
     }
 
     /// Registers files as the next set, where the newest is still the one read last. Whether it succeeded shows in what is read afterwards, by this
-    /// one and by everybody. `instance` is the name of the instance that does so.
+    /// one and by everybody.
     ///
     /// # Errors
     /// [`PlansError`]; another one that registers at the same time is none.
@@ -214,7 +258,21 @@ impl<L: Log> PlansTopic<L> {
         files: &[PlanFile],
         horizon: Span,
         event_types: &[String],
-        instance: &str,
+        who: Registrant<'_>,
+    ) -> Result<(), PlansError> {
+        let next = |ordinal, plans| {
+            let event_types = event_types.to_vec();
+            Some(PlansRecord::Set(PlanSetRecord { ordinal, horizon, event_types, plans }))
+        };
+        self.write(files, next, who)
+    }
+
+    /// Writes the versions that the topic does not hold, and what follows from the number of the next set and its plans, in one transaction.
+    fn write(
+        &mut self,
+        files: &[PlanFile],
+        set: impl FnOnce(u64, Vec<PlanRef>) -> Option<PlansRecord>,
+        who: Registrant<'_>,
     ) -> Result<(), PlansError> {
         if let Some(file) = files.iter().find(|file| file.text.len() > PLAN_FILE_BYTES_MAX) {
             return Err(PlansError::TooLarge { file: file.file.clone(), bytes: file.text.len() });
@@ -235,10 +293,9 @@ impl<L: Log> PlansTopic<L> {
         let mut plans: Vec<PlanRef> =
             files.iter().map(|file| PlanRef { id: file.id.clone(), version: file.version() }).collect();
         plans.sort();
-        let set = PlanSetRecord { ordinal: looked_at + 1, horizon, event_types: event_types.to_vec(), plans };
         let unknown = files.iter().filter(|file| !self.files.contains_key(&file.version().to_string())).cloned();
-        let records = unknown.map(PlansRecord::Plan).chain([PlansRecord::Set(set)]);
-        match write(&mut producer, records, instance) {
+        let records: Vec<PlansRecord> = unknown.map(PlansRecord::Plan).chain(set(looked_at + 1, plans)).collect();
+        match write(&mut producer, &records, who) {
             Ok(()) => {}
             Err(LogError::AbortAndRewind(failure)) => {
                 tracing::warn!(reason = %failure, "the plans were not registered, trying again");
@@ -262,8 +319,8 @@ impl<L: Log> PlansTopic<L> {
         let known = book.newest().map_or(0, |set| set.ordinal());
         let mut later: Option<(u64, Arc<PlanSet>)> = None;
         let (mut unreadable, mut compiled) = (Vec::new(), Vec::new());
-        for (ordinal, set) in self.sets.range(known + 1..).rev() {
-            let files = set.plans.iter().map(|plan| self.file(*ordinal, plan)).collect::<Result<Vec<_>, _>>()?;
+        for (ordinal, (set, _)) in self.sets.range(known + 1..).rev() {
+            let files = self.files_of(set)?;
             match compiler.compile(set, &files) {
                 Ok(plans) => later = Some((*ordinal, Arc::new(plans))),
                 Err(reason) => {
@@ -289,11 +346,10 @@ impl<L: Log> PlansTopic<L> {
     }
 }
 
-fn write<P: Producer>(
-    producer: &mut P,
-    records: impl Iterator<Item = PlansRecord>,
-    instance: &str,
-) -> Result<(), LogError> {
+fn write<P: Producer>(producer: &mut P, records: &[PlansRecord], who: Registrant<'_>) -> Result<(), LogError> {
+    if records.is_empty() {
+        return Ok(());
+    }
     producer.begin()?;
     for record in records {
         producer.produce(&OutputRecord {
@@ -301,7 +357,7 @@ fn write<P: Producer>(
             destination: Destination::Partition(0),
             key: Some(record.key().as_bytes()),
             value: Some(&record.value()),
-            headers: &[Header { name: INSTANCE_HEADER, value: Some(instance.as_bytes()) }],
+            headers: &who.headers(),
             timestamp_ms: None,
         })?;
     }

@@ -153,7 +153,7 @@ fn an_instance_with_other_plans_than_those_at_work_refuses_and_says_how_they_dif
         "other instances of plan-quarrel are at work under other plans (plan set 1; members plan-quarrel-",
         "plan bikes: added, not in force, ",
         "plan cars: changed, ",
-        "stop every instance, change the files of all, and start them",
+        "to change the plans of all of them use `leadstream plan activate`",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
@@ -196,5 +196,73 @@ fn of_two_instances_that_start_at_once_with_different_plans_one_goes_on_and_the_
     let records = application.settled("plans");
     let is_set = |key: &Option<Vec<u8>>| key.as_ref().is_some_and(|key| key.starts_with(b"set/"));
     assert_eq!(records.iter().filter(|record| is_set(&record.key)).count(), 1, "nothing came behind it");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+#[test]
+fn plans_are_activated_in_the_running_service_and_taken_back_s45() {
+    let application = application("plan-live");
+    write_plan(&application, "cars.yaml", &plan(10, 100));
+    let mut process = application.start();
+    let at = url(&application, &mut process);
+    application.produce(&(0..PEOPLE).map(|person| view(person, "first", "01T10:00:00")).collect::<String>());
+    for person in 0..PEOPLE {
+        await_score(&application, &at, person, 10.0);
+    }
+    std::fs::write(application.path("new.yaml"), plan(30, 25)).unwrap();
+    let published = application.done(&["plan", "publish", "new.yaml"]);
+    let name = published.split_whitespace().nth(1).unwrap().trim_end_matches(';').to_owned();
+    assert!(name.starts_with("cars@"), "{published}");
+
+    // A look changes nothing, and nobody is asked where nobody is.
+    let looked = application.done(&["plan", "activate", &name, "--dry-run"]);
+    assert!(looked.contains("each page_viewed: +30 points") && looked.contains("nothing was changed"), "{looked}");
+    let asked = application.run(&["plan", "activate", &name]);
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&asked.stderr).contains("nobody can be asked here: give --yes"), "{asked:?}");
+    let history = application.done(&["plan", "history"]);
+    assert!(
+        history.contains("plan set 1, since ") && history.contains(&format!("published, never in force\n  {name}"))
+    );
+
+    let activated = application.done(&["plan", "activate", &name, "--yes"]);
+    assert!(activated.contains("in force from now on (plan set 2)"), "{activated}");
+    application.await_log(&mut process, |log| log.contains("\"message\":\"plans in force\",\"set\":2"));
+    let again = application.done(&["plan", "activate", "new.yaml", "--yes"]);
+    assert_eq!(again, "these plans are in force already (plan set 2)\n");
+    application.produce(&(0..PEOPLE).map(|person| view(person, "second", "02T10:00:00")).collect::<String>());
+    for person in 0..PEOPLE {
+        await_score(&application, &at, person, 40.0);
+    }
+    assert_eq!(application.derived(PEOPLE, LIMIT).len(), PEOPLE);
+
+    // A start with the files of before joins what was activated, and says so.
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+    let mut process = application.start();
+    let at = url(&application, &mut process);
+    application.await_log(&mut process, |log| log.contains("activated by a command and stay"));
+    assert_eq!(await_score(&application, &at, 0, 40.0)["plans"][0]["qualified"], true);
+
+    let back = application.done(&["plan", "rollback", "--yes"]);
+    assert!(back.contains("in force from now on (plan set 3)"), "{back}");
+    let derived = application.derived(2 * PEOPLE, LIMIT);
+    let withdrawn = derived.iter().filter(|event| event["type"] == "lead.disqualified").count();
+    assert_eq!((derived.len(), withdrawn), (2 * PEOPLE, PEOPLE), "who qualified at 25 does not at 100");
+    let history = application.done(&["plan", "history"]);
+    assert!(history.starts_with("plan set 3, since ") && history.contains(", by a command on "), "{history}");
+
+    let refused = |arguments: &[&str], words: &str| {
+        let output = application.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(words), "{words}: {output:?}");
+    };
+    refused(&["plan", "activate", "cars@ffffffff", "--yes"], "cars@ffffffff is not published; there are cars@");
+    refused(&["plan", "activate", "boats@ffffffff", "--yes"], "no version of a plan boats is published");
+    refused(&["plan", "activate", "--retire", "boats", "--yes"], "the plan boats is not in force; these are: cars");
+    refused(&["plan", "rollback", "--to", "9", "--yes"], "there is no plan set 9");
+    std::fs::write(application.path("bad.yaml"), plan(30, 25).replace("page_viewed", "page_veiwed")).unwrap();
+    refused(&["plan", "publish", "bad.yaml"], "did you mean `page_viewed`?");
+    let retired = application.done(&["plan", "activate", "--retire", "cars", "--yes"]);
+    assert!(retired.contains("plan cars is retired"), "{retired}");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }

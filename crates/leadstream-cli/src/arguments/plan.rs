@@ -1,0 +1,81 @@
+//! What authors ask of plans, and how plans come into force.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::BacktestArguments;
+
+/// `plan ...`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// Say everything that is wrong with plan files, checked together as they would be in force together
+    Check {
+        /// Plan files or patterns, - for standard input; without any, those of the configuration
+        files: Vec<PathBuf>,
+        /// End with code 2 for warnings too
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+    /// Say in words what plans do, a sentence for each rule and level
+    Explain {
+        /// Plan files or patterns, - for standard input; without any, those of the configuration
+        files: Vec<PathBuf>,
+    },
+    /// Say what a change of a plan changes, and what that means for contacts; ends with code 0 whether they differ or not
+    Diff {
+        /// The plan file as it was, - for standard input
+        old: PathBuf,
+        /// The plan file as it is to be
+        new: PathBuf,
+    },
+    /// Say whom a change of plans would have qualified, and when, on events of the past: plans in force against new ones
+    Backtest(BacktestArguments),
+    /// Run the tests that stand in plan files, each plan alone in force; ends with code 1 where one fails
+    Test {
+        /// Plan files or patterns; without any, those of the configuration
+        files: Vec<PathBuf>,
+    },
+    /// Keep plan versions in the topic of plans without putting them in force
+    Publish {
+        /// Plan files or patterns, - for standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Put plans in force, also in running instances: says what changes, and asks
+    Activate(ActivateArguments),
+    /// Put the plans of before in force again: says what changes, and asks
+    Rollback {
+        /// The number of the plan set; without it the one before the one in force
+        #[arg(long, value_name = "NUMBER")]
+        to: Option<u64>,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Show which plans are in force, which were, and which are published
+    History,
+}
+
+/// `plan activate`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ActivateArguments {
+    /// Plan files, or versions that are published, as PLAN@VERSION; each takes the place of the plan with its id, or is added
+    #[arg(required_unless_present = "retire", value_name = "FILE|PLAN@VERSION")]
+    pub(crate) plans: Vec<String>,
+    /// A plan that goes out of force
+    #[arg(long, value_name = "PLAN")]
+    pub(crate) retire: Vec<String>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
+}
+
+/// Whether to ask before plans change.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Asking {
+    /// Say what would change, and change nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
