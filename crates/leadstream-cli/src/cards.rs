@@ -36,5 +36,12 @@ fn plan_score(card: &PlanCard) -> PlanScore {
         stage: card.stage.as_ref().map(|stage| stage.stage),
         stage_score: card.stage.as_ref().map(|stage| stage.points),
         stage_since: card.stage.as_ref().map(|stage| stage.since),
+        band: card.band.map(|level| level.name),
+        band_since: card.band.and_then(|level| level.since),
+        grade: card.grade.map(|level| level.name),
+        grade_since: card.grade.and_then(|level| level.since),
+        owner: card.owner.map(|level| level.name),
+        owner_since: card.owner.and_then(|level| level.since),
+        actions: card.actions.iter().map(|action| (action.action, action.count)).collect(),
     }
 }

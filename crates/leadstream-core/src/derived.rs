@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::contact::Level;
 use crate::id::{Hash, PlanVersion, Uid};
+use crate::plan::Request;
 use crate::points::Points;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -24,9 +25,31 @@ pub enum DerivedKind {
     LeadDisqualified,
     /// `lead.qualified`
     LeadQualified,
+    /// `band.changed`
+    BandChanged,
+    /// `grade.changed`
+    GradeChanged,
+    /// `lead.routed`
+    LeadRouted,
+    /// `action.requested`
+    ActionRequested,
 }
 
 impl DerivedKind {
+    /// All kinds.
+    pub const ALL: [DerivedKind; 10] = [
+        DerivedKind::LeadQualified,
+        DerivedKind::LeadDisqualified,
+        DerivedKind::LeadRouted,
+        DerivedKind::ActionRequested,
+        DerivedKind::StageAdvanced,
+        DerivedKind::StageRegressed,
+        DerivedKind::BandChanged,
+        DerivedKind::GradeChanged,
+        DerivedKind::TagAdded,
+        DerivedKind::TagRemoved,
+    ];
+
     /// The type as consumers read it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +59,10 @@ impl DerivedKind {
             DerivedKind::StageRegressed => "stage.regressed",
             DerivedKind::LeadDisqualified => "lead.disqualified",
             DerivedKind::LeadQualified => "lead.qualified",
+            DerivedKind::BandChanged => "band.changed",
+            DerivedKind::GradeChanged => "grade.changed",
+            DerivedKind::LeadRouted => "lead.routed",
+            DerivedKind::ActionRequested => "action.requested",
         }
     }
 }
@@ -53,7 +80,7 @@ pub struct DerivedEvent {
     pub plan: Option<Word>,
     /// The plan's version in force.
     pub version: Option<PlanVersion>,
-    /// The subject: `qualify`, `stage`, `tag:x`.
+    /// The subject: `qualify`, `stage`, `tag:x`, `band`, `grade`, `route`, `action:x`.
     pub subject: Cow<'static, str>,
     /// The announcements of the subject with this one.
     pub n: u64,
@@ -83,6 +110,8 @@ pub struct DerivedEvent {
     pub via: Vec<Word>,
     /// The largest contributions to the score that was read, largest first.
     pub contributions: Vec<ContributionLine>,
+    /// What an action asks for.
+    pub request: Option<Arc<Request>>,
 }
 
 /// What caused a derived event.
@@ -150,6 +179,8 @@ pub enum Reason {
     Tag,
     /// The plan no longer has what was announced.
     Plan,
+    /// Feedback of sales.
+    Feedback,
 }
 
 impl Reason {
@@ -163,6 +194,7 @@ impl Reason {
             Reason::Cooldown => "cooldown",
             Reason::Tag => "tag",
             Reason::Plan => "plan",
+            Reason::Feedback => "feedback",
         }
     }
 }

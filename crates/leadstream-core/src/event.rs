@@ -22,6 +22,10 @@ pub enum EventKind {
     Snapshot,
     /// The text property `with` names another id of the same contact. Kept, without effect on a score, until identities merge (S48).
     Link,
+    /// Points given or set by hand in the plan that the text property `plan` names: the number `add` or `set`; `decay: none` keeps their worth (S17).
+    Adjust,
+    /// What sales says of the lead: the text property `outcome`, and `plan` where it concerns one plan only (S38).
+    Feedback,
 }
 
 impl EventKind {
@@ -33,14 +37,23 @@ impl EventKind {
             EventKind::Tags => 2,
             EventKind::Snapshot => 3,
             EventKind::Link => 4,
+            EventKind::Adjust => 8,
+            EventKind::Feedback => 9,
         }
     }
 
     /// The kind of a number.
     pub fn of_code(code: u8) -> Option<EventKind> {
-        let kinds =
-            [EventKind::Interaction, EventKind::Attributes, EventKind::Tags, EventKind::Snapshot, EventKind::Link];
-        kinds.get(usize::from(code)).copied()
+        let kinds = [
+            EventKind::Interaction,
+            EventKind::Attributes,
+            EventKind::Tags,
+            EventKind::Snapshot,
+            EventKind::Link,
+            EventKind::Adjust,
+            EventKind::Feedback,
+        ];
+        kinds.into_iter().find(|kind| kind.code() == code)
     }
 }
 

@@ -4,12 +4,14 @@
 
 use std::sync::Arc;
 
-use crate::contact::{AttributeValue, Contact, Contribution, Dimension, LimitReasons, PlanState, Row, TagState};
+use crate::contact::{
+    AttributeValue, COLD, Contact, Contribution, Dimension, LimitReasons, NamedLevel, PlanState, Row, TagState,
+};
 use crate::decay::Sum;
-use crate::event::Verdict;
+use crate::event::{Event, Value, Verdict};
 use crate::expr::ScoreRef;
-use crate::fold::Fold;
-use crate::id::{PlanVersion, Uid};
+use crate::fold::{ADJUST_RULE, Fold};
+use crate::id::{Name, PlanVersion, Uid};
 use crate::plan::{Plan, PlanSet, Qualify, Rearm};
 use crate::points::Points;
 use crate::scores::Scores;
@@ -55,6 +57,34 @@ pub struct PlanCard {
     pub qualified_since: Option<Timestamp>,
     /// The stage.
     pub stage: Option<StageCard>,
+    /// The band; `None` where the plan has none.
+    pub band: Option<LevelCard>,
+    /// The grade; `None` where the plan has none, or the contact takes no part.
+    pub grade: Option<LevelCard>,
+    /// Whose lead it is; `None` where it is nobody's.
+    pub owner: Option<LevelCard>,
+    /// Actions of the plan that were ever counted, by id.
+    pub actions: Vec<ActionCard>,
+}
+
+/// A band, a grade or an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelCard {
+    /// Its name.
+    pub name: Word,
+    /// Since when; `None` for the band of a contact that never had another.
+    pub since: Option<Timestamp>,
+}
+
+/// How often an action was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionCard {
+    /// The action.
+    pub action: Word,
+    /// How often.
+    pub count: u64,
+    /// When it last was.
+    pub since: Timestamp,
 }
 
 /// The present stage.
@@ -202,6 +232,10 @@ pub struct BookedLine {
     pub value: Points,
     /// Why less was booked than the rule said.
     pub reasons: LimitReasons,
+    /// Who adjusted, where it was done by hand and that was said (S17).
+    pub author: Option<Arc<str>>,
+    /// And why.
+    pub note: Option<Arc<str>>,
 }
 
 /// An event of the history.
@@ -243,6 +277,8 @@ pub enum MissingReason {
     CooldownUntil(Timestamp),
     /// It was qualified once, and the plan does so only once.
     OnlyOnce,
+    /// Since the last feedback the score was not below the release, and no points were booked (S38).
+    Feedback,
 }
 
 impl Fold {
@@ -300,6 +336,15 @@ fn reading_instant(contact: &Contact, at: Timestamp) -> Timestamp {
 
 fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
     let stage = held.stage.as_ref();
+    let standing = held.standing.as_deref();
+    let named = |level: Option<NamedLevel>| {
+        level.and_then(|level| Some(LevelCard { name: level.name?, since: level.since }))
+    };
+    let band = |level: Option<NamedLevel>| LevelCard {
+        name: level.and_then(|level| level.name).unwrap_or_else(|| Word::of(COLD)),
+        since: level.and_then(|level| level.since),
+    };
+    let actions = standing.iter().flat_map(|standing| &standing.actions).filter(|action| action.count > 0);
     PlanCard {
         plan: plan.id,
         version: plan.version,
@@ -310,6 +355,10 @@ fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
         qualified: plan.qualify.as_ref().map(|_| held.qualify.on),
         qualified_since: held.qualify.since,
         stage: stage.map(|s| StageCard { stage: s.stage, since: s.entered, points: s.points.at(scores.now) }),
+        band: plan.bands.as_ref().map(|_| band(standing.map(|standing| standing.band))),
+        grade: named(standing.map(|standing| standing.grade)),
+        owner: named(standing.map(|standing| standing.owner)),
+        actions: actions.map(|a| ActionCard { action: a.action, count: a.count, since: a.since }).collect(),
     }
 }
 
@@ -362,6 +411,8 @@ fn booked_line(contact: &Contact, valued: &Valued<'_>) -> Option<BookedLine> {
     let rule = contact.rules.get(contribution.rule)?;
     let uid = contribution.cause.uid();
     let row = uid.and_then(|uid| contact.rows.find(uid));
+    let by_hand = row.filter(|_| *rule.rule == *ADJUST_RULE);
+    let said = |property| by_hand.and_then(|at| text_of(contact, at, property));
     Some(BookedLine {
         plan: rule.plan,
         rule: rule.rule,
@@ -373,7 +424,19 @@ fn booked_line(contact: &Contact, valued: &Valued<'_>) -> Option<BookedLine> {
         applied: contribution.applied,
         value: valued.value,
         reasons: contribution.reasons,
+        author: said("author"),
+        note: said("reason"),
     })
+}
+
+/// A text among the properties of a row.
+fn text_of(contact: &Contact, at: usize, property: &str) -> Option<Arc<str>> {
+    let mut event = Event::default();
+    contact.rows.load(at, &contact.id, &mut event);
+    match event.properties.get(Name::of(property)) {
+        Some(Value::Text(text)) => Some(Arc::from(text)),
+        _ => None,
+    }
 }
 
 /// Adds bookings, and in front of them one line for what the base holds of the sum.
@@ -428,12 +491,15 @@ fn missing(contact: &Contact, plans: &PlanSet, plan: &Plan, at: Timestamp) -> Op
     if score < qualify.at {
         reasons.push(MissingReason::Points(qualify.at - score));
     }
-    match held.qualify.last_on {
-        Some(_) if qualify.rearm == Rearm::Never => reasons.push(MissingReason::OnlyOnce),
-        Some(last) if at < last + qualify.cooldown => {
-            reasons.push(MissingReason::CooldownUntil(last + qualify.cooldown));
+    match held.cooldown_from() {
+        _ if qualify.rearm == Rearm::Never && held.qualify.last_on.is_some() => reasons.push(MissingReason::OnlyOnce),
+        Some(from) if at < from + qualify.cooldown => {
+            reasons.push(MissingReason::CooldownUntil(from + qualify.cooldown));
         }
         _ => {}
+    }
+    if held.is_barred() {
+        reasons.push(MissingReason::Feedback);
     }
     if !condition_holds(contact, plans, plan, qualify) {
         reasons.push(MissingReason::Condition);

@@ -162,5 +162,6 @@ fn expressions(plan: &Plan) -> impl Iterator<Item = &Expr> {
     let stages = plan.pipeline.iter().flat_map(|pipeline| &pipeline.stages);
     let stages = stages.flat_map(|stage| stage.enter_when.iter().chain(&stage.leave_when));
     let qualify = plan.qualify.iter().flat_map(|qualify| &qualify.when);
-    plan.members.iter().chain(rules).chain(fit).chain(stages).chain(qualify)
+    let route = plan.route.iter().flat_map(|route| &route.by);
+    plan.members.iter().chain(rules).chain(fit).chain(stages).chain(qualify).chain(route)
 }

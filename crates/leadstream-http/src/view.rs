@@ -2,7 +2,7 @@
 
 use leadstream_core::contact::AttributeValue;
 use leadstream_core::event::Verdict;
-use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, MissingReason, PlanCard};
+use leadstream_core::explain::{Explanation, LedgerLine, LevelCard, LedgerOf, MissingReason, PlanCard};
 use leadstream_core::{Points, Timestamp};
 use leadstream_runtime::{Lifecycle, NumberedPlans, Readiness, WorkerStatus};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,39 @@ pub struct PlanView {
     pub stage: Option<StageView>,
     /// What is missing to qualify; empty where nothing is, or there is no threshold.
     pub missing: Vec<MissingView>,
+    /// The temperature band, where the plan has bands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<LevelView>,
+    /// The grade, for members of a plan with grades.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<LevelView>,
+    /// Whose lead it is, while it is qualified in a plan that routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<LevelView>,
+    /// Actions that were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ActionView>,
+}
+
+/// A band, a grade or an owner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LevelView {
+    /// Its name.
+    pub name: String,
+    /// Since when; none for a band that never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
+/// How often an action was counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionView {
+    /// Its id.
+    pub action: String,
+    /// How often.
+    pub count: u64,
+    /// When it last was.
+    pub since: String,
 }
 
 /// A stage.
@@ -98,6 +131,8 @@ pub enum MissingView {
     },
     /// It was qualified once, and the plan does so only once.
     OnlyOnce,
+    /// Since the last feedback the score was not below the release, and no points were booked.
+    Feedback,
 }
 
 /// A tag.
@@ -166,6 +201,12 @@ pub struct LineView {
     /// Everything that made it less, in the order in which it acted: `weight`, `cap`, `limit`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reduced_by: Vec<String>,
+    /// Who adjusted it by hand, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// And why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// An event of the history.
@@ -422,9 +463,26 @@ fn plan_view(card: &PlanCard, explanation: &Explanation) -> PlanView {
                 MissingReason::Condition => MissingView::Condition,
                 MissingReason::CooldownUntil(until) => MissingView::Cooldown { until: until.to_string() },
                 MissingReason::OnlyOnce => MissingView::OnlyOnce,
+                MissingReason::Feedback => MissingView::Feedback,
+            })
+            .collect(),
+        band: card.band.map(level_view),
+        grade: card.grade.map(level_view),
+        owner: card.owner.map(level_view),
+        actions: card
+            .actions
+            .iter()
+            .map(|action| ActionView {
+                action: action.action.to_string(),
+                count: action.count,
+                since: action.since.to_string(),
             })
             .collect(),
     }
+}
+
+fn level_view(level: LevelCard) -> LevelView {
+    LevelView { name: level.name.to_string(), since: level.since.map(|since| since.to_string()) }
 }
 
 fn value_view(value: &AttributeValue) -> serde_json::Value {
@@ -461,6 +519,8 @@ fn line_view(line: &LedgerLine) -> LineView {
             uid: line.uid.map(|uid| uid.to_string()),
             raw: Some(line.raw.as_number()),
             reduced_by: line.reasons.iter().map(|reason| reason.as_str().to_owned()).collect(),
+            author: line.author.as_ref().map(ToString::to_string),
+            reason: line.note.as_ref().map(ToString::to_string),
             ..simple("booked")
         },
         LedgerLine::Base { .. } => simple("base"),

@@ -12,7 +12,7 @@ pub enum Code {
     InvalidYaml,
     /// A key stands twice in one mapping. YAML readers differ in which one they keep, so neither is.
     DuplicateKey,
-    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 1000 tests, 500 reported problems a file.
+    /// A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 8 bands, 64 actions, 1000 tests, 500 reported problems a file.
     TooLarge,
     /// A key that plans do not have. Nothing in a plan is ignored, so a misspelt key is an error.
     UnknownKey,
@@ -28,7 +28,7 @@ pub enum Code {
     BadChoice,
     /// An id, tag, stage or test name with characters that names cannot have, or too long.
     BadName,
-    /// Two rules of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.
+    /// Two rules or actions of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.
     DuplicateId,
     /// A plan without rules and without fit rules would never score anybody.
     EmptyPlan,
@@ -60,12 +60,18 @@ pub enum Code {
     BadDecay,
     /// A threshold that would be released above where it is reached.
     ReleaseAboveAt,
-    /// A threshold or stage above everything that the plan can give.
+    /// A threshold, band, grade, action or stage above everything that the plan can give.
     UnreachableThreshold,
     /// A threshold whose `release` is not above the plan's floor: the score can never fall below it.
     NeverReleased,
     /// A threshold at or below 0, which everybody reaches with the first event.
     AlwaysReached,
+    /// Bands that are none: no band at all, two that begin at one score, a negative margin.
+    BadBands,
+    /// Cuts of a grade that do not fall from the best on, or none at all.
+    BadGrade,
+    /// A `route` in a plan without `qualify`: a lead is routed when it qualifies.
+    RouteWithoutQualify,
     /// A stage that nothing leads to.
     StageNeverEntered,
     /// A stage that asks for less than the stage before it, so that both are entered at once.
@@ -105,7 +111,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 47] = [
+const CODES: [(Code, &str, Severity, &str); 50] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -122,7 +128,7 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         Code::TooLarge,
         "too-large",
         Severity::Error,
-        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 1000 tests, 500 reported problems a file.",
+        "A limit is exceeded: 8 MiB and a million values a file, 64 plans, 20000 rules, 32 stages, 32 parts, 8 bands, 64 actions, 1000 tests, 500 reported problems a file.",
     ),
     (
         Code::UnknownKey,
@@ -160,7 +166,7 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         Code::DuplicateId,
         "duplicate-id",
         Severity::Error,
-        "Two rules of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.",
+        "Two rules or actions of a plan with one id, two stages, facts or tests with one name. Bookings are kept by rule id, so it must be unique.",
     ),
     (
         Code::EmptyPlan,
@@ -246,7 +252,7 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         Code::UnreachableThreshold,
         "unreachable-threshold",
         Severity::Warning,
-        "A threshold or stage above everything that the plan can give; only points that an earlier version booked can reach it.",
+        "A threshold, band, grade, action or stage above everything that the plan can give; only points that an earlier version booked can reach it.",
     ),
     (
         Code::NeverReleased,
@@ -259,6 +265,24 @@ const CODES: [(Code, &str, Severity, &str); 47] = [
         "always-reached",
         Severity::Warning,
         "A threshold at or below 0, which everybody reaches with the first event.",
+    ),
+    (
+        Code::BadBands,
+        "bad-bands",
+        Severity::Error,
+        "Bands that are none: no band at all, two that begin at one score, a negative margin.",
+    ),
+    (
+        Code::BadGrade,
+        "bad-grade",
+        Severity::Error,
+        "Cuts of a grade that do not fall from the best on, or none at all.",
+    ),
+    (
+        Code::RouteWithoutQualify,
+        "route-without-qualify",
+        Severity::Warning,
+        "A `route` in a plan without `qualify`: a lead is routed when it qualifies.",
     ),
     (Code::StageNeverEntered, "stage-never-entered", Severity::Error, "A stage that nothing leads to."),
     (

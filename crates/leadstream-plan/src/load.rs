@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leadstream_core::plan::Plan;
 
 use crate::code::Code;
-use crate::compile::{Compilation, Need, Options, Reference, compile};
+use crate::compile::{Compilation, Has, Options, Reference, compile};
 use crate::diagnostic::{Diagnostic, Severity, Style};
 use crate::example::Example;
 use crate::sink::Sink;
@@ -124,8 +124,8 @@ struct Known(BTreeMap<Arc<str>, KnownPlan>);
 struct KnownPlan {
     /// The first file with this id.
     place: usize,
-    /// Whether it has a threshold and stages; nothing is known of a plan with errors.
-    has: Option<(bool, bool)>,
+    /// The levels that it has; nothing is known of a plan with errors.
+    has: Option<Has>,
 }
 
 impl Known {
@@ -133,7 +133,14 @@ impl Known {
         let mut known = BTreeMap::new();
         for (place, compilation) in compiled.iter().enumerate() {
             if let Some((id, _)) = &compilation.id {
-                let has = compilation.plan.as_ref().map(|plan| (plan.qualify.is_some(), plan.pipeline.is_some()));
+                let has = compilation.plan.as_ref().map(|plan| Has {
+                    qualify: plan.qualify.is_some(),
+                    pipeline: plan.pipeline.is_some(),
+                    bands: plan.bands.is_some(),
+                    grade: plan.grade.is_some(),
+                    route: plan.route.is_some(),
+                    actions: plan.actions.iter().map(|action| Arc::from(action.id.as_str())).collect(),
+                });
                 known.entry(id.clone()).or_insert(KnownPlan { place, has });
             }
         }
@@ -156,11 +163,7 @@ impl Known {
             );
             return;
         };
-        let missing = match (reference.need, plan.has) {
-            (Need::Qualify, Some((false, _))) => "`qualify`",
-            (Need::Pipeline, Some((_, false))) => "`pipeline`",
-            _ => return,
-        };
+        let Some(missing) = plan.has.as_ref().and_then(|has| has.lacks(&reference.need)) else { return };
         sink.report(Code::UnknownLevel, reference.span.clone(), format!("the plan `{id}` has no {missing}"));
     }
 }

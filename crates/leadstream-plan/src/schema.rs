@@ -84,6 +84,21 @@ pub(crate) struct PlanFile {
     /// How points of rules lose their worth with age. Default: none.
     #[schemars(default)]
     decay: Option<Decay>,
+    /// Temperature bands by the plan's score, each with the score from which on it holds. Whoever reaches none is cold.
+    #[schemars(default)]
+    bands: Option<Bands>,
+    /// A letter by fit and a digit by engagement.
+    #[schemars(default)]
+    grade: Option<Grade>,
+    /// Who gets a qualified lead.
+    #[schemars(default)]
+    route: Option<Route>,
+    /// What is asked for when a score rises so far.
+    #[schemars(default, length(max = 64))]
+    actions: Option<Vec<Action>>,
+    /// What follows from the feedback of sales.
+    #[schemars(default)]
+    feedback: Option<Feedback>,
     /// The author's own tests, run by `leadstream plan test`.
     #[schemars(default)]
     tests: Option<Vec<Test>>,
@@ -204,6 +219,185 @@ pub(crate) struct Stage {
     is_final: Option<bool>,
 }
 
+/// A letter by fit and a digit by engagement.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Grade {
+    /// From how much fit on each letter holds; below all of them it is D.
+    fit: FitLetters,
+    /// From how much engagement on each digit holds; below all of them it is 4.
+    engagement: EngagementDigits,
+}
+
+/// Letters by fit, the best asking for most.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct FitLetters {
+    /// The best.
+    #[serde(rename = "A")]
+    #[schemars(default)]
+    a: Option<Points>,
+    /// The second.
+    #[serde(rename = "B")]
+    #[schemars(default)]
+    b: Option<Points>,
+    /// The third.
+    #[serde(rename = "C")]
+    #[schemars(default)]
+    c: Option<Points>,
+}
+
+/// Digits by engagement, the best asking for most.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("minProperties" = 1))]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct EngagementDigits {
+    /// The best.
+    #[serde(rename = "1")]
+    #[schemars(default)]
+    first: Option<Points>,
+    /// The second.
+    #[serde(rename = "2")]
+    #[schemars(default)]
+    second: Option<Points>,
+    /// The third.
+    #[serde(rename = "3")]
+    #[schemars(default)]
+    third: Option<Points>,
+}
+
+/// Who gets a qualified lead.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Route {
+    /// The candidates.
+    #[schemars(length(min = 1, max = 1_000))]
+    to: Vec<String>,
+    /// Says who, where it is one of the candidates: a text in CEL, such as `contact.owner`.
+    #[schemars(default)]
+    by: Option<Condition>,
+    /// Who gets what `by` gives to nobody. Default: rendezvous.
+    #[serde(rename = "else")]
+    #[schemars(default)]
+    otherwise: Option<RouteElse>,
+}
+
+/// Who gets what `by` gives to nobody.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum RouteElse {
+    /// Leads are shared out evenly, each contact always to the same candidate.
+    Rendezvous,
+}
+
+/// What is asked for when a score rises so far.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Action {
+    /// The id of the action, unique in the plan.
+    id: Id,
+    /// Asked for when the score rises to this.
+    at: Points,
+    /// With `rearm: on_release`: asked for again only after the score fell below this. Default: `at`.
+    #[schemars(default)]
+    release: Option<Points>,
+    /// Whether it is ever asked for again. Default: never.
+    #[schemars(default)]
+    rearm: Option<Rearm>,
+    /// `plan` (default), `engagement`, `fit`, `global`, `stage` or `tag:NAME`.
+    #[schemars(default)]
+    score: Option<String>,
+    /// What to do, in a word that the receiver knows.
+    #[schemars(default)]
+    emit: Option<String>,
+    /// With what.
+    #[schemars(default)]
+    data: Option<BTreeMap<String, ActionValue>>,
+}
+
+/// What follows from the feedback of sales.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Feedback {
+    /// Whether engagement ends with it. Default: reset.
+    #[schemars(default)]
+    recycle: Option<Recycle>,
+    /// The stage that each outcome leads to.
+    #[schemars(default)]
+    outcomes: Option<Outcomes>,
+}
+
+/// What becomes of engagement after feedback.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Recycle {
+    /// It ends: interest is earned anew.
+    Reset,
+    /// It stays.
+    Keep,
+}
+
+/// The stage that each outcome leads to.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct Outcomes {
+    /// The lead bought.
+    #[schemars(default)]
+    won: Option<String>,
+    /// The lead did not buy.
+    #[schemars(default)]
+    lost: Option<String>,
+    /// It was no lead.
+    #[schemars(default)]
+    rejected: Option<String>,
+}
+
+/// Feedback in a test.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct GivenFeedback {
+    /// What sales says.
+    outcome: OutcomeWord,
+}
+
+/// What sales says of a lead.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum OutcomeWord {
+    /// It bought.
+    Won,
+    /// It did not buy.
+    Lost,
+    /// It was no lead.
+    Rejected,
+}
+
+/// Points by hand in a test: either `add` or `set`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct GivenAdjust {
+    /// So many points more.
+    #[schemars(default)]
+    add: Option<Points>,
+    /// As many points as are missing to this engagement.
+    #[schemars(default)]
+    set: Option<Points>,
+    /// `none`: they keep their worth. Default: as the plan says.
+    #[schemars(default)]
+    decay: Option<NoDecay>,
+}
+
 /// A set of events that conditions count by name.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -262,6 +456,18 @@ pub(crate) struct Expect {
     /// The score earned in the stage.
     #[schemars(default)]
     stage_score: Option<Points>,
+    /// The temperature band.
+    #[schemars(default)]
+    band: Option<String>,
+    /// The grade, such as B2; null: none.
+    #[schemars(default)]
+    grade: Option<LevelName>,
+    /// Whose lead it is; null: nobody's.
+    #[schemars(default)]
+    owner: Option<LevelName>,
+    /// How often actions were asked for.
+    #[schemars(default)]
+    actions: Option<BTreeMap<String, u32>>,
     /// Tags with their scores, or true where one is carried and false where not.
     #[schemars(default)]
     tags: Option<ExpectedTags>,
@@ -298,6 +504,18 @@ pub(crate) struct DerivedEvent {
     /// The tag that was set or removed.
     #[schemars(default)]
     tag: Option<String>,
+    /// The band that was entered.
+    #[schemars(default)]
+    band: Option<String>,
+    /// The grade that was reached.
+    #[schemars(default)]
+    grade: Option<String>,
+    /// Whose lead it became.
+    #[schemars(default)]
+    owner: Option<String>,
+    /// The action that was asked for.
+    #[schemars(default)]
+    action: Option<String>,
 }
 
 /// One word or several.
@@ -375,6 +593,23 @@ described!(
     StageName, { "type": ["string", "null"], "description": "The name of a stage; null: none." }
 );
 described!(
+    /// A level, or none.
+    LevelName, { "type": ["string", "null"], "description": "A name; null: none." }
+);
+described!(
+    /// A value for the receiver of an action.
+    ActionValue, { "type": ["string", "number", "boolean", "null"], "description": "A text, a number or a truth value." }
+);
+described!(
+    /// Temperature bands.
+    Bands, {
+        "type": "object", "minProperties": 1,
+        "properties": { "margin": { "type": "number", "minimum": 0, "description": "A band is kept until the score falls so far below where it was entered. Default: 0." } },
+        "additionalProperties": { "type": "number", "minimum": -1_000_000, "maximum": 1_000_000, "description": "The score from which on the band holds." },
+        "description": "One to eight bands, each with the score from which on it holds."
+    }
+);
+described!(
     /// Tags that a test expects.
     ExpectedTags, {
         "anyOf": [
@@ -389,27 +624,40 @@ described!(
     DerivedType, {
         "type": "string",
         "enum": [
-            "lead.qualified", "lead.disqualified", "stage.advanced", "stage.regressed", "tag.added", "tag.removed"
+            "lead.qualified", "lead.disqualified", "lead.routed", "action.requested", "stage.advanced", "stage.regressed",
+            "band.changed", "grade.changed", "tag.added", "tag.removed"
         ],
         "description": "A kind of derived event."
     }
 );
-described!(
-    /// Something that happens in a test.
-    Given, {
+/// Something that happens in a test.
+pub(crate) struct Given;
+
+impl JsonSchema for Given {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Given".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let instant = generator.subschema_for::<Instant>();
+        let feedback = generator.subschema_for::<GivenFeedback>();
+        let adjust = generator.subschema_for::<GivenAdjust>();
+        json_schema!({
         "type": "object",
         "properties": {
-            "at": { "$ref": "#/definitions/Instant" },
+            "at": instant,
             "verdict": { "enum": ["human", "suspect", "machine"], "description": "Who caused the event. Default: human." },
             "contact": {
                 "type": ["object", "null"],
                 "description": "Attributes that become known of the contact; null unsets one. `tags` are tags that the CRM gives, or takes with false."
-            }
+            },
+            "feedback": feedback,
+            "adjust": adjust
         },
         "additionalProperties": { "type": ["object", "null"] },
-        "description": "One thing that happens: an event, as its type with its properties, or what becomes known of the `contact`. Without `at` at the time of the entry before, the first at 0d."
+        "description": "One thing that happens: an event, as its type with its properties; what becomes known of the `contact`; `feedback` of sales; or points by hand, `adjust`. Without `at` at the time of the entry before, the first at 0d."
+    })
     }
-);
+}
 
 #[cfg(test)]
 #[path = "schema_tests.rs"]

@@ -24,6 +24,15 @@ fn definition(set: &KeySet) -> &'static str {
         "a test" => "Test",
         "`expect`" => "Expect",
         "an expected event" => "DerivedEvent",
+        "feedback" => "GivenFeedback",
+        "an adjustment" => "GivenAdjust",
+        "`grade`" => "Grade",
+        "the `fit` of a grade" => "FitLetters",
+        "the `engagement` of a grade" => "EngagementDigits",
+        "`route`" => "Route",
+        "an action" => "Action",
+        "`feedback`" => "Feedback",
+        "`outcomes`" => "Outcomes",
         _ => "",
     }
 }

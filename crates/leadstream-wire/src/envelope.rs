@@ -65,6 +65,8 @@ pub fn write_event(event: &Event, into: &mut Vec<u8>) {
         EventKind::Tags => 2,
         EventKind::Snapshot => 3,
         EventKind::Link => 4,
+        EventKind::Adjust => 8,
+        EventKind::Feedback => 9,
     });
     into.push(match event.verdict {
         Verdict::Human => 0,
@@ -136,6 +138,8 @@ fn read_event(reader: &mut Reader<'_>, event: &mut Event) -> Result<(), Envelope
         2 => EventKind::Tags,
         3 => EventKind::Snapshot,
         4 => EventKind::Link,
+        8 => EventKind::Adjust,
+        9 => EventKind::Feedback,
         _ => return Err(EnvelopeError::Damaged("an event of an unknown kind")),
     };
     event.verdict = match reader.byte()? {

@@ -129,7 +129,9 @@ pub fn core_event(contact: &str, event: &OracleEvent, limits: &leadstream_oracle
         Kind::Interaction => EventKind::Interaction,
         Kind::Attributes => EventKind::Attributes,
         Kind::Tags => EventKind::Tags,
-        Kind::Adjust | Kind::Feedback | Kind::Verdict => panic!("the fold has no such event: {}", row.event_type),
+        Kind::Adjust => EventKind::Adjust,
+        Kind::Feedback => EventKind::Feedback,
+        Kind::Verdict => panic!("the fold has no such event: {}", row.event_type),
     };
     core.verdict = match row.verdict {
         leadstream_oracle::Verdict::Human => Verdict::Human,
@@ -164,10 +166,11 @@ pub fn outcome_of(outcome: Outcome) -> leadstream_oracle::Outcome {
 fn level(level: &leadstream_core::contact::Level, subject: &str) -> leadstream_oracle::Level {
     use leadstream_core::contact::Level;
     match level {
-        Level::None if subject == "stage" => leadstream_oracle::Level::None,
+        Level::None if ["stage", "grade", "route"].contains(&subject) => leadstream_oracle::Level::None,
         Level::None => leadstream_oracle::Level::Is(false),
         Level::On => leadstream_oracle::Level::Is(true),
-        Level::Stage(name) => leadstream_oracle::Level::Named(name.to_string()),
+        Level::Stage(name) | Level::Named(name) => leadstream_oracle::Level::Named(name.to_string()),
+        Level::Count(count) => leadstream_oracle::Level::Count(*count),
     }
 }
 
@@ -183,6 +186,10 @@ pub fn derived_of(event: &DerivedEvent) -> leadstream_oracle::DerivedEvent {
             DerivedKind::StageRegressed => DerivedType::StageRegressed,
             DerivedKind::LeadDisqualified => DerivedType::LeadDisqualified,
             DerivedKind::LeadQualified => DerivedType::LeadQualified,
+            DerivedKind::LeadRouted => DerivedType::LeadRouted,
+            DerivedKind::BandChanged => DerivedType::BandChanged,
+            DerivedKind::GradeChanged => DerivedType::GradeChanged,
+            DerivedKind::ActionRequested => DerivedType::ActionRequested,
         },
         contact: event.contact.to_string(),
         plan: event.plan.as_ref().map(|plan| plan.to_string()),
@@ -274,6 +281,26 @@ pub fn scorecard_of(fold: &Fold, contact: &Contact, at: Timestamp) -> leadstream
             .map(|a| (a.text.to_string(), attribute(a)))
             .collect::<BTreeMap<_, _>>(),
     }
+}
+
+/// The levels beside stage and threshold, in the oracle's words, by plan. Actions that never rose are left out.
+pub fn levels_of(fold: &Fold, contact: &Contact, at: Timestamp) -> BTreeMap<String, leadstream_oracle::LevelCard> {
+    let card = |card: &leadstream_core::explain::PlanCard| {
+        let held = contact.state.plans.iter().find(|held| held.plan == card.plan);
+        let standing = held.and_then(|held| held.standing.as_deref());
+        let grade_since = standing.and_then(|standing| standing.grade.since);
+        let actions = standing.iter().flat_map(|standing| &standing.actions);
+        leadstream_oracle::LevelCard {
+            band: held.and_then(|held| held.band()).map_or("cold".to_owned(), |band| band.to_string()),
+            band_since: standing.and_then(|standing| standing.band.since).map(Timestamp::millis),
+            grade: card.grade.map(|grade| grade.name.to_string()),
+            grade_since: grade_since.map(Timestamp::millis),
+            owner: card.owner.map(|owner| owner.name.to_string()),
+            actions: actions.map(|a| (a.action.to_string(), (a.count, a.spent))).collect(),
+            after_feedback: held.is_some_and(|held| held.is_barred()),
+        }
+    };
+    fold.scorecard(contact, at).plans.iter().map(|plan| (plan.plan.to_string(), card(plan))).collect()
 }
 
 /// One booking, in a form that both sides have: time, cause, plan, rule, version, raw, applied, and everything that changed the points.

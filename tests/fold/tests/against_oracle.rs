@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use leadstream_core::Contact;
 use leadstream_core::explain::LedgerLine;
 use leadstream_fold_tests::{
-    Subject, compiles, contributions_of, derived_of, ledger_of, looks_further_back, outcome_of, scorecard_of,
+    Subject, compiles, contributions_of, derived_of, ledger_of, levels_of, looks_further_back, outcome_of, scorecard_of,
 };
 use leadstream_oracle::case::{Case, Command};
-use leadstream_oracle::generate::{Profile, case, shuffled};
+use leadstream_oracle::generate::{Groups, Profile, case, shuffled};
 use leadstream_oracle::{LineKind, Oracle};
 use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
@@ -25,6 +25,9 @@ fn compare(subject: &Subject, oracle: &Oracle) {
             oracle.scorecard(),
             "scorecards differ"
         );
+        let mut expected = oracle.read().levels();
+        expected.values_mut().for_each(|card| card.actions.retain(|_, counted| *counted != (0, false)));
+        assert_eq!(levels_of(&subject.fold, &subject.contact, subject.clock), expected, "levels differ");
     }
     let mut expected: Vec<_> = oracle
         .ledger()
@@ -187,6 +190,11 @@ fn the_fold_and_the_oracle_agree_on_the_kept_cases() {
     }
 }
 
+/// Levels that follow scores, commands of the CRM, and points that decay, at once.
+fn following() -> Profile {
+    Profile::of_groups(Groups { decay: true, levels: true, commands: true, ..Groups::default() })
+}
+
 /// 128 cases, unless `PROPTEST_CASES` says otherwise. Some cases do not compile, and more are rejected the more there are.
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
@@ -225,7 +233,25 @@ proptest! {
     }
 
     #[test]
+    fn the_fold_and_the_oracle_agree_on_bands_grades_actions_and_routes_s27_s28_s34_s35(case in case(&Profile::levels())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
     fn the_fold_and_the_oracle_agree_on_rules_of_several_events_s15(case in case(&Profile::compound())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_on_adjustments_and_feedback_s17_s38(case in case(&Profile::commands())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_on_everything_that_follows_scores_that_decay_s33(case in case(&following())) {
         prop_assume!(compiles(&case));
         run(&case);
     }

@@ -86,6 +86,16 @@ fn render_plan(view: &ContactView, plan: &PlanView, text: &mut String) -> std::f
     if let Some(stage) = &plan.stage {
         writeln!(text, "  in stage {} since {}, {} points in it", stage.name, stage.since, stage.score)?;
     }
+    for (what, level) in [("band", &plan.band), ("grade", &plan.grade), ("owner", &plan.owner)] {
+        if let Some(level) = level {
+            let since = level.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
+            writeln!(text, "  {what} {}{since}", level.name)?;
+        }
+    }
+    for action in &plan.actions {
+        let times = if action.count == 1 { "once".to_owned() } else { format!("{} times", action.count) };
+        writeln!(text, "  action {} {times}, the last time at {}", action.action, action.since)?;
+    }
     let name = format!("plan:{}", plan.plan);
     if let Some(ledger) = view.ledgers.iter().find(|ledger| ledger.of == name) {
         for line in ledger.lines.iter().filter(|line| line.value != 0.0) {
@@ -118,10 +128,14 @@ fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
         "booked" => {
             let event = line.event.as_deref().unwrap_or("(a timer)");
             write!(text, "  {:>+10}  {}  {rule:<20} {event}", line.value, line.time.as_deref().unwrap_or_default())?;
-            match (line.raw, &line.reduced_by[..]) {
-                (None, _) | (_, []) => writeln!(text),
-                (Some(raw), reasons) => writeln!(text, " ({raw} before the {})", reasons.join(" and the ")),
+            if let (Some(raw), [_, ..]) = (line.raw, &line.reduced_by[..]) {
+                write!(text, " ({raw} before the {})", line.reduced_by.join(" and the "))?;
             }
+            let said = [(" by ", &line.author), (": ", &line.reason)];
+            for (before, said) in said {
+                write!(text, "{}", said.as_ref().map_or_else(String::new, |said| format!("{before}{said}")))?;
+            }
+            writeln!(text)
         }
         "fit" => writeln!(text, "  {:>+10}  {:<24}  {rule:<20}", line.value, "while it holds"),
         "base" => writeln!(text, "  {:>+10}  before what is kept", line.value),
@@ -139,6 +153,7 @@ fn missing(missing: &[MissingView]) -> String {
             MissingView::Condition => "the plan's condition does not hold".to_owned(),
             MissingView::Cooldown { until } => format!("the cooldown lasts until {until}"),
             MissingView::OnlyOnce => "it was once, and the plan qualifies only once".to_owned(),
+            MissingView::Feedback => "since the feedback it has earned nothing".to_owned(),
         })
         .collect();
     if reasons.is_empty() { "with the next event".to_owned() } else { reasons.join("; ") }

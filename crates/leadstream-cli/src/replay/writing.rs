@@ -54,7 +54,7 @@ fn write_json(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Res
     Ok(())
 }
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 18] = [
     "contact",
     "time",
     "seq",
@@ -70,6 +70,9 @@ const COLUMNS: [&str; 15] = [
     "qualified_since",
     "stage",
     "stage_score",
+    "band",
+    "grade",
+    "owner",
 ];
 
 /// One line for each contact and plan; a contact without any plan has one line with the plan's columns empty.
@@ -102,6 +105,9 @@ fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Resu
                 plan.qualified_since.map_or_else(String::new, |since| since.to_string()),
                 plan.stage.as_ref().map_or_else(String::new, ToString::to_string),
                 plan.stage_score.map_or_else(String::new, |points| points.to_string()),
+                plan.band.map_or_else(String::new, |band| band.to_string()),
+                plan.grade.map_or_else(String::new, |grade| grade.to_string()),
+                plan.owner.map_or_else(String::new, |owner| owner.to_string()),
             ];
             writer.write_record(contact.iter().chain(&fields)).map_err(failed)?;
         }

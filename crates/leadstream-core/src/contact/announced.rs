@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::contact::COLD;
 use crate::id::Hash;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -32,14 +33,41 @@ pub enum SubjectId {
     Stage(Word),
     /// Whether it is qualified in a plan.
     Qualify(Word),
+    /// The temperature band in a plan.
+    Band(Word),
+    /// The grade in a plan.
+    Grade(Word),
+    /// Whose lead it is in a plan.
+    Route(Word),
+    /// How often an action of a plan was requested: plan and action.
+    Action(Word, Word),
 }
 
 impl SubjectId {
     /// The plan, empty for what belongs to no plan (S54).
     pub fn plan(&self) -> &str {
+        self.plan_word().map_or("", Word::as_str)
+    }
+
+    /// The plan, if it belongs to one.
+    pub fn plan_word(&self) -> Option<Word> {
         match self {
-            SubjectId::Tag(_) => "",
-            SubjectId::Stage(plan) | SubjectId::Qualify(plan) => plan,
+            SubjectId::Tag(_) => None,
+            SubjectId::Stage(plan)
+            | SubjectId::Qualify(plan)
+            | SubjectId::Band(plan)
+            | SubjectId::Grade(plan)
+            | SubjectId::Route(plan)
+            | SubjectId::Action(plan, _) => Some(*plan),
+        }
+    }
+
+    /// The level of a subject of which nothing was ever announced.
+    pub fn blank_level(&self) -> Level {
+        match self {
+            SubjectId::Band(_) => Level::cold(),
+            SubjectId::Action(..) => Level::Count(0),
+            _ => Level::None,
         }
     }
 
@@ -48,12 +76,16 @@ impl SubjectId {
         matches!(self, SubjectId::Tag(_))
     }
 
-    /// The subject's name as ids and consumers spell it: `tag:x`, `stage`, `qualify`.
+    /// The subject's name as ids and consumers spell it: `tag:x`, `stage`, `qualify`, `band`, `grade`, `route`, `action:x`.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
             SubjectId::Tag(tag) => Cow::Owned(format!("tag:{tag}")),
             SubjectId::Stage(_) => Cow::Borrowed("stage"),
             SubjectId::Qualify(_) => Cow::Borrowed("qualify"),
+            SubjectId::Band(_) => Cow::Borrowed("band"),
+            SubjectId::Grade(_) => Cow::Borrowed("grade"),
+            SubjectId::Route(_) => Cow::Borrowed("route"),
+            SubjectId::Action(_, action) => Cow::Owned(format!("action:{action}")),
         }
     }
 }
@@ -81,6 +113,27 @@ pub enum Level {
     On,
     /// A stage.
     Stage(Word),
+    /// A band, a grade or an owner.
+    Named(Word),
+    /// How often an action was requested.
+    Count(u64),
+}
+
+impl Level {
+    /// The band of everybody who has no other.
+    pub fn cold() -> Level {
+        Level::Named(Word::of(COLD))
+    }
+
+    /// A band, a grade or an owner, or none.
+    pub fn named(name: Option<Word>) -> Level {
+        name.map_or(Level::None, Level::Named)
+    }
+
+    /// A band.
+    pub fn band(name: Option<Word>) -> Level {
+        name.map_or_else(Level::cold, Level::Named)
+    }
 }
 
 impl Announced {

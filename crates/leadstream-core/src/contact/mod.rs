@@ -8,6 +8,7 @@
 mod announced;
 mod ledger;
 mod rows;
+mod standing;
 mod state;
 mod trail;
 mod waiting;
@@ -20,6 +21,7 @@ use rows::{RowsCut, RowsMark};
 use trail::{Cut, TrailMark};
 
 pub use rows::{RawProperties, Row, RowParts, RowProperties, RowText, Rows, split_value};
+pub use standing::{ActionState, COLD, FeedbackState, NamedLevel, Standing};
 pub use state::{
     Attribute, AttributeValue, FactStatistics, FitPoints, OnceKey, PlanState, QualifyState, RollingBooking, RuleState,
     SharedList, StageState, State, TagState,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{RuleIndex, Waiting};
+use crate::contact::{ActionState, RuleIndex, Standing, Waiting};
 use crate::decay::Sum;
 use crate::event::{Value, Verdict};
 use crate::id::{Name, Uid};
@@ -172,6 +172,8 @@ pub struct PlanState {
     pub stage: Option<StageState>,
     /// Since when there is no stage, where there was one.
     pub stage_left: Option<Timestamp>,
+    /// Further levels, and what feedback has left; `None` where there is nothing of the kind.
+    pub standing: Option<Arc<Standing>>,
 }
 
 /// A fit rule that holds.
@@ -215,6 +217,8 @@ pub struct StageState {
     pub resting: bool,
     /// The conditions of the next stage let the contact in when they were last looked at (S30); only kept where points decay.
     pub may_advance: bool,
+    /// Feedback led into it, and no event came since: it is not left yet (S36, S38).
+    pub by_feedback: bool,
 }
 
 /// What one rule remembers of its firings.
@@ -359,6 +363,7 @@ impl State {
         const LONG: usize = 32;
         (self.attributes, self.facts) = (SharedList::default(), SharedList::default());
         self.waiting = Waiting::default();
+        self.plans.iter_mut().for_each(|plan| plan.standing = None);
         if [self.tags.len(), self.rules.len(), self.once.len(), self.rolling.len()].iter().any(|len| *len > LONG) {
             *self = State::default();
         }
@@ -384,12 +389,17 @@ impl State {
             + self.tags.capacity() * size_of::<TagState>()
             + self.sums().map(Sum::memory_bytes).sum::<usize>()
             + self.plans.capacity() * size_of::<PlanState>()
+            + self.plans.iter().filter_map(|plan| plan.standing.as_deref()).map(standing_bytes).sum::<usize>()
             + self.rules.capacity() * size_of::<RuleState>()
             + self.once.capacity() * size_of::<OnceKey>()
             + self.rolling.capacity() * size_of::<RollingBooking>()
             + self.facts.iter().map(FactStatistics::memory_bytes).sum::<usize>()
             + self.waiting.memory_bytes()
     }
+}
+
+fn standing_bytes(standing: &Standing) -> usize {
+    size_of::<Standing>() + standing.actions.capacity() * size_of::<ActionState>()
 }
 
 impl FactStatistics {

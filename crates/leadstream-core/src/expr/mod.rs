@@ -194,6 +194,14 @@ pub enum LevelSubject {
     Stage,
     /// `tag:x`: bool.
     Tag(Arc<str>),
+    /// `band`: text.
+    Band,
+    /// `grade`: text or null.
+    Grade,
+    /// `route`: the owner, text or null.
+    Route,
+    /// `action:x`: how often it was counted, a number.
+    Action(Arc<str>),
 }
 
 /// What a condition may look at. Implemented by the fold over the state just before the step, and the event of the step.

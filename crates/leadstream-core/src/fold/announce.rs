@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::contact::{Announced, Contact, Dimension, FitPoints, Level, RuleName, SubjectId};
 use crate::decay::Sum;
@@ -10,7 +11,7 @@ use crate::expr::ScoreRef;
 use crate::fold::levels::Edge;
 use crate::fold::spelling;
 use crate::id::{Hash, Hasher, Uid};
-use crate::plan::{Plan, PlanSet};
+use crate::plan::{Plan, PlanSet, Request};
 use crate::time::Timestamp;
 use crate::valued::{Valued, valued};
 use crate::word::Word;
@@ -36,14 +37,12 @@ impl Announcement<'_> {
             contact.announced.subject_mut(&edge.subject).level = edge.new.clone();
             return;
         }
+        let Some(old) = self.announced_before(contact, edge) else { return };
         let contributions = match &edge.score {
             Some((score, _)) => largest_contributions(contact, self.plans, edge, score, self.time),
             None => Vec::new(),
         };
-        let plan = match &edge.subject {
-            SubjectId::Tag(_) => None,
-            SubjectId::Stage(plan) | SubjectId::Qualify(plan) => Some(*plan),
-        };
+        let plan = edge.subject.plan_word();
         let in_force = plan.as_ref().and_then(|id| self.plans.plans().iter().find(|plan| plan.id == *id));
         let kind = self.kind(edge, in_force.map(|plan| &**plan));
         let (n, id, last_id) = number(&mut contact.announced, &contact.id, edge);
@@ -62,7 +61,7 @@ impl Announcement<'_> {
             seq: announced.seq,
             time,
             since: edge.since,
-            old: edge.old.clone(),
+            old,
             new: edge.new.clone(),
             score: edge.score.as_ref().map(|(_, points)| *points),
             threshold: edge.threshold,
@@ -72,7 +71,18 @@ impl Announcement<'_> {
             corrects: if self.corrects { last_id } else { None },
             via,
             contributions,
+            request: request(&edge.subject, in_force.map(|plan| &**plan)),
         });
+    }
+
+    /// The level before an edge, as the world knows it; `None` where an action was told of as often already, since it cannot be unsent (S42).
+    fn announced_before(&self, contact: &Contact, edge: &Edge) -> Option<Level> {
+        let Level::Count(count) = edge.new else { return Some(edge.old.clone()) };
+        let told = match contact.announced.subject(&edge.subject).map(|state| &state.level) {
+            Some(Level::Count(told)) => *told,
+            _ => 0,
+        };
+        (count > told).then_some(Level::Count(told))
     }
 
     fn kind(&self, edge: &Edge, plan: Option<&Plan>) -> DerivedKind {
@@ -81,6 +91,10 @@ impl Announcement<'_> {
             SubjectId::Tag(_) => DerivedKind::TagRemoved,
             SubjectId::Qualify(_) if edge.new == Level::On => DerivedKind::LeadQualified,
             SubjectId::Qualify(_) => DerivedKind::LeadDisqualified,
+            SubjectId::Band(_) => DerivedKind::BandChanged,
+            SubjectId::Grade(_) => DerivedKind::GradeChanged,
+            SubjectId::Route(_) => DerivedKind::LeadRouted,
+            SubjectId::Action(..) => DerivedKind::ActionRequested,
             SubjectId::Stage(_) => {
                 if stage_place(plan, &edge.new) > stage_place(plan, &edge.old) {
                     DerivedKind::StageAdvanced
@@ -90,6 +104,13 @@ impl Announcement<'_> {
             }
         }
     }
+}
+
+/// What an action asks for, where the plan in force has it.
+fn request(subject: &SubjectId, plan: Option<&Plan>) -> Option<Arc<Request>> {
+    let SubjectId::Action(_, id) = subject else { return None };
+    let action = plan?.actions.iter().find(|action| action.id == *id)?;
+    Some(Arc::clone(&action.request))
 }
 
 /// The rank of a stage in its pipeline; no stage, and one that the plan does not have, rank as the first (S23, S45).

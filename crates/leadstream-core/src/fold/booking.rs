@@ -175,17 +175,20 @@ impl Books<'_> {
         }
     }
 
-    fn add(&mut self, plan_at: usize, applied: Points, decay: &Decay, now: Timestamp) {
+    pub(crate) fn add(&mut self, plan_at: usize, applied: Points, decay: &Decay, now: Timestamp) {
         let held = &mut self.state.plans[plan_at];
         let mut ended = held.engagement.add(applied, decay, Word::EMPTY, now);
         if let Some(stage) = &mut held.stage {
             ended |= stage.points.add(applied, decay, Word::EMPTY, now);
             stage.resting &= applied == Points::ZERO;
         }
+        if applied != Points::ZERO {
+            held.unbar();
+        }
         self.reached.add(Bound::LiveParts, usize::from(ended));
     }
 
-    fn record(&mut self, contribution: Contribution) {
+    pub(crate) fn record(&mut self, contribution: Contribution) {
         self.state.booked += 1;
         if let Some(ledger) = &mut self.ledger {
             ledger.push(contribution);
@@ -282,7 +285,7 @@ pub(crate) fn rule_state(rules: &mut Vec<RuleState>, rule: RuleIndex) -> &mut Ru
 }
 
 /// What the plan's floor and ceiling leave of `points`, by the engagement so far (S22). The bound of every sum is the outermost of them.
-fn limited(plan: &Plan, engagement: Points, points: Points) -> Points {
+pub(crate) fn limited(plan: &Plan, engagement: Points, points: Points) -> Points {
     let floor = plan.limits.floor.unwrap_or(-SUM_MAX);
     let ceiling = plan.limits.ceiling.unwrap_or(SUM_MAX);
     within(engagement, points, floor, ceiling)

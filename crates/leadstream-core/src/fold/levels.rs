@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::contact::{FitPoints, Level, PlanState, QualifyState, SharedList, State, SubjectId};
+use crate::contact::{COLD, FitPoints, Level, PlanState, QualifyState, SharedList, Standing, State, SubjectId};
 use crate::decay::Sum;
 use crate::derived::Reason;
 use crate::event::Value;
@@ -36,8 +36,17 @@ pub(crate) struct Edge {
 /// The levels just before a step, for conditions that read them (S59). Taken only where some condition of the set does.
 #[derive(Debug, Default)]
 pub(crate) struct PreLevels {
-    plans: Vec<(Name, bool, Option<Word>)>,
+    plans: Vec<PlanLevels>,
     tags: Vec<Arc<str>>,
+}
+
+/// The levels of one plan.
+#[derive(Debug)]
+struct PlanLevels {
+    key: Name,
+    qualified: bool,
+    stage: Option<Word>,
+    standing: Option<Arc<Standing>>,
 }
 
 impl PreLevels {
@@ -50,23 +59,36 @@ impl PreLevels {
 
     /// The levels of a state.
     pub(crate) fn of(state: &State) -> PreLevels {
-        let stage = |held: &PlanState| held.stage.as_ref().map(|stage| stage.stage);
+        let levels = |held: &PlanState| PlanLevels {
+            key: held.key,
+            qualified: held.qualify.on,
+            stage: held.stage.as_ref().map(|stage| stage.stage),
+            standing: held.standing.clone(),
+        };
         PreLevels {
-            plans: state.plans.iter().map(|held| (held.key, held.qualify.on, stage(held))).collect(),
+            plans: state.plans.iter().map(levels).collect(),
             tags: state.tags.iter().map(|held| held.tag.clone()).collect(),
         }
     }
 
     pub(crate) fn read(&self, asking: &Plan, level: &LevelRef) -> Value<'_> {
         let key = level.plan.as_ref().map_or(asking.key, |plan| Name::of(plan));
-        let held = self.plans.iter().find(|(known, _, _)| *known == key);
+        let held = self.plans.iter().find(|held| held.key == key);
+        let standing = held.and_then(|held| held.standing.as_deref());
+        let text = |word: Option<Word>| word.map_or(Value::Null, |word| Value::Text(word.as_str()));
         match &level.subject {
-            LevelSubject::Qualify => Value::Bool(held.is_some_and(|(_, on, _)| *on)),
-            LevelSubject::Stage => match held.and_then(|(_, _, stage)| stage.as_deref()) {
-                Some(stage) => Value::Text(stage),
-                None => Value::Null,
-            },
+            LevelSubject::Qualify => Value::Bool(held.is_some_and(|held| held.qualified)),
+            LevelSubject::Stage => text(held.and_then(|held| held.stage)),
             LevelSubject::Tag(tag) => Value::Bool(self.tags.iter().any(|known| known == tag)),
+            LevelSubject::Band => {
+                Value::Text(standing.and_then(|standing| standing.band.name).map_or(COLD, Word::as_str))
+            }
+            LevelSubject::Grade => text(standing.and_then(|standing| standing.grade.name)),
+            LevelSubject::Route => text(standing.and_then(|standing| standing.owner.name)),
+            LevelSubject::Action(id) => {
+                let counted = standing.and_then(|standing| standing.actions.iter().find(|a| *a.action == **id));
+                Value::Number(counted.map_or(0.0, |counted| counted.count as f64))
+            }
         }
     }
 }
@@ -99,6 +121,7 @@ impl Stepper<'_> {
                 qualify: QualifyState::default(),
                 stage: None,
                 stage_left: None,
+                standing: None,
             };
             self.state.plans.insert(at, blank);
             if first_event && self.says_member(plan, now) {
@@ -119,13 +142,29 @@ impl Stepper<'_> {
         }
         self.retire_others(now);
         for index in 0..plan_count {
-            self.settle_stage(index, now);
-            self.settle_qualify(index, now);
+            self.settle_levels(index, now);
         }
         self.note_conditions(now);
         if self.buffers.edges.len() > 1 {
-            // Tags by name, then by plan: stage, threshold. Stable, so that the stages passed through stay in their order.
+            // Tags by name, then by plan. Stable, so that the stages passed through stay in their order.
             self.buffers.edges.sort_by(|a, b| emission_rank(&a.subject).cmp(&emission_rank(&b.subject)));
+        }
+    }
+
+    /// The levels of one plan, in the order in which they read each other.
+    fn settle_levels(&mut self, index: usize, now: Timestamp) {
+        let plans = self.plans;
+        let plan = &plans.plans()[index];
+        let standing = self.plan_at(plan).filter(|at| plan.has_standing() || self.state.plans[*at].standing.is_some());
+        if let Some(at) = standing {
+            self.settle_band(plan, at, now);
+            self.settle_grade(plan, at, now);
+        }
+        self.settle_stage(index, now);
+        let qualifies = self.settle_qualify(index, now);
+        if let Some(at) = standing {
+            self.settle_route(plan, at, qualifies, now);
+            self.settle_actions(plan, at, now);
         }
     }
 
@@ -219,6 +258,7 @@ impl Stepper<'_> {
                 self.state.plans[at].qualify = switched(self.state.plans[at].qualify, false, now);
                 self.push_plan_edge(SubjectId::Qualify(plan), Level::On, Level::None, now);
             }
+            self.retire_standing(at, now);
         }
     }
 
@@ -237,39 +277,51 @@ impl Stepper<'_> {
         });
     }
 
-    /// The threshold of one plan (S31, S32).
-    fn settle_qualify(&mut self, index: usize, now: Timestamp) {
+    /// The threshold of one plan (S31, S32, S38). Returns whether the contact qualifies by this step.
+    fn settle_qualify(&mut self, index: usize, now: Timestamp) -> bool {
         let plans = self.plans;
         let plan = &plans.plans()[index];
-        let Some(at) = self.plan_at(plan) else { return };
+        let Some(at) = self.plan_at(plan) else { return false };
         let held = self.state.plans[at].qualify;
         let Some(qualify) = &plan.qualify else {
             if held.on {
                 self.state.plans[at].qualify = switched(held, false, now);
                 self.push_plan_edge(SubjectId::Qualify(plan.id), Level::On, Level::None, now);
             }
-            return;
+            return false;
         };
         let score = Scores { state: self.state, plans, now }.read(plan, &qualify.score);
+        let is_feedback = self.note_feedback(plan, at, now);
+        if score < qualify.release {
+            self.state.plans[at].unbar();
+        }
         if held.on {
-            if let Some(reason) = self.reason_to_release(plan, at, qualify, score, now) {
+            let reason = if is_feedback {
+                Some(Reason::Feedback)
+            } else {
+                self.reason_to_release(plan, at, qualify, score, now)
+            };
+            if let Some(reason) = reason {
                 self.state.plans[at].qualify = switched(held, false, now);
                 self.push_qualify_edge(plan, qualify, score, false, reason, now);
             }
-            return;
+            return false;
         }
         let wanted = score >= qualify.at
             && self.state.plans[at].member
+            && !self.state.plans[at].is_barred()
             && (qualify.rearm == Rearm::OnRelease || held.last_on.is_none())
             && self.holds(plan, qualify, now);
-        let ready = held.last_on.is_none_or(|last| now >= last + qualify.cooldown);
-        if wanted && ready {
+        let ready = self.state.plans[at].cooldown_from().is_none_or(|from| now >= from + qualify.cooldown);
+        let qualifies = wanted && ready;
+        if qualifies {
             let reason = if held.held { Reason::Cooldown } else { Reason::Score };
             self.state.plans[at].qualify = switched(held, true, now);
             self.push_qualify_edge(plan, qualify, score, true, reason, now);
         } else {
             self.state.plans[at].qualify.held = wanted;
         }
+        qualifies
     }
 
     fn reason_to_release(
@@ -350,11 +402,15 @@ impl Stepper<'_> {
 }
 
 /// The place of a subject in the order of emission (S39).
-pub(crate) fn emission_rank(subject: &SubjectId) -> (u8, &str, u8) {
+pub(crate) fn emission_rank(subject: &SubjectId) -> (u8, &str, u8, &str) {
     match subject {
-        SubjectId::Tag(tag) => (0, tag, 0),
-        SubjectId::Stage(plan) => (1, plan, 0),
-        SubjectId::Qualify(plan) => (1, plan, 1),
+        SubjectId::Tag(tag) => (0, tag, 0, ""),
+        SubjectId::Band(plan) => (1, plan, 0, ""),
+        SubjectId::Grade(plan) => (1, plan, 1, ""),
+        SubjectId::Stage(plan) => (1, plan, 2, ""),
+        SubjectId::Qualify(plan) => (1, plan, 3, ""),
+        SubjectId::Route(plan) => (1, plan, 4, ""),
+        SubjectId::Action(plan, action) => (1, plan, 5, action),
     }
 }
 

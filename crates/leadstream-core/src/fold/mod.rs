@@ -3,20 +3,26 @@
 //! Owns the order of a contact's steps (S5), lateness (S6, S40), duplicates (S3), the horizon (S6) and corrections (S41). It never reads a clock, and
 //! its result never depends on how events were batched or in which order they arrived.
 
+mod actions;
+mod adjust;
 mod announce;
+mod bands;
 mod booking;
 mod checkpoints;
 mod compound;
 mod crossing;
 mod departure;
 mod facts;
+mod feedback;
 mod levels;
 mod periods;
 mod reached;
 mod reconcile;
 mod refold;
+mod route;
 mod sight;
 mod stages;
+mod standing_checks;
 mod step;
 mod timers;
 mod windows;
@@ -37,6 +43,7 @@ use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
 use crate::timeline::{InForce, Timeline};
 
+pub(crate) use adjust::ADJUST_RULE;
 pub use announce::CONTRIBUTIONS_SHOWN;
 pub use checkpoints::Checkpoints;
 pub use departure::BOOKING_BYTES;

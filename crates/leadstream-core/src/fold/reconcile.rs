@@ -7,6 +7,7 @@ use crate::derived::{DerivedCause, DerivedEvent, Mark, Reason};
 use crate::expr::ScoreRef;
 use crate::fold::Fold;
 use crate::fold::announce::{Announcement, stage_place};
+use crate::fold::bands::band_of;
 use crate::fold::levels::{Edge, emission_rank};
 use crate::plan::Plan;
 use crate::points::Points;
@@ -33,23 +34,28 @@ impl Fold {
         let plans = &in_force.plans;
         let announcement = Announcement { plans, cause, time: tau, marks: &marks, corrects: true };
         for subject in subjects(contact) {
-            let old = contact.announced.subject(&subject).map_or(Level::None, |state| state.level.clone());
+            let old = contact.announced.subject(&subject).map_or(subject.blank_level(), |state| state.level.clone());
             let new = level(&contact.state, &subject);
             if old == new {
                 continue;
             }
             let plan = plans.plans().iter().find(|plan| *plan.id == *subject.plan()).map(|plan| &**plan);
+            if !is_told(&subject, plan, (&old, &new)) {
+                continue;
+            }
             let noted = self.noted.iter().find(|edge| edge.subject == subject && edge.new == new);
             let since = noted.map(|edge| edge.since).or_else(|| since(&contact.state, &subject)).unwrap_or(cause_time);
             let scores = Scores { state: &contact.state, plans, now: tau };
             let (score, threshold, reason) = explain(scores, plan, &subject, &old, &new);
             let via = passed_through(plan, &old, &new);
             // No stage ranks as the first one, so between them nothing is told, as in order (S23, S37).
-            let silent = matches!(subject, SubjectId::Stage(_))
-                && match plan {
-                    Some(_) => stage_place(plan, &old) == stage_place(plan, &new),
-                    None => in_force.was_first(subject.plan(), &old),
-                };
+            let silent = match (&subject, plan) {
+                (SubjectId::Stage(_), Some(_)) => stage_place(plan, &old) == stage_place(plan, &new),
+                (SubjectId::Stage(_), None) => in_force.was_first(subject.plan(), &old),
+                // An owner is lost in silence (S35, S41).
+                (SubjectId::Route(_), _) => new == Level::None,
+                _ => false,
+            };
             let edge = Edge { subject, old, new, since, score, left: None, threshold, reason, silent };
             announcement.tell(contact, &edge, via, out);
         }
@@ -64,15 +70,27 @@ fn subjects(contact: &Contact) -> Vec<SubjectId> {
     for plan in &contact.state.plans {
         subjects.push(SubjectId::Stage(plan.plan));
         subjects.push(SubjectId::Qualify(plan.plan));
+        if let Some(standing) = &plan.standing {
+            subjects.extend([SubjectId::Band, SubjectId::Grade, SubjectId::Route].map(|of| of(plan.plan)));
+            subjects.extend(standing.actions.iter().map(|action| SubjectId::Action(plan.plan, action.action)));
+        }
     }
     subjects.sort_by(|a, b| emission_rank(a).cmp(&emission_rank(b)));
     subjects.dedup();
     subjects
 }
 
+/// Whether a difference is told at all: of an action only one that was counted more often than told of, while the plan in force has it (S42).
+fn is_told(subject: &SubjectId, plan: Option<&Plan>, levels: (&Level, &Level)) -> bool {
+    let SubjectId::Action(_, id) = subject else { return true };
+    let rises = matches!(levels, (Level::Count(told), Level::Count(counted)) if counted > told);
+    rises && plan.is_none_or(|plan| plan.actions.iter().any(|action| action.id == *id))
+}
+
 /// The level of a subject in a fold state.
 pub(crate) fn level(state: &State, subject: &SubjectId) -> Level {
     let plan = |id: &str| state.plans.iter().find(|plan| *plan.plan == *id);
+    let standing = |id: &str| plan(id).and_then(|plan| plan.standing.as_deref());
     match subject {
         SubjectId::Tag(tag) => state.tag(tag).map_or(Level::None, |_| Level::On),
         SubjectId::Stage(id) => {
@@ -82,6 +100,13 @@ pub(crate) fn level(state: &State, subject: &SubjectId) -> Level {
             Some(plan) if plan.qualify.on => Level::On,
             _ => Level::None,
         },
+        SubjectId::Band(id) => Level::band(plan(id).and_then(|plan| plan.band())),
+        SubjectId::Grade(id) => Level::named(standing(id).and_then(|standing| standing.grade.name)),
+        SubjectId::Route(id) => Level::named(standing(id).and_then(|standing| standing.owner.name)),
+        SubjectId::Action(id, action) => {
+            let counted = standing(id).and_then(|standing| standing.action(*action));
+            Level::Count(counted.map_or(0, |counted| counted.count))
+        }
     }
 }
 
@@ -95,6 +120,10 @@ fn since(state: &State, subject: &SubjectId) -> Option<Timestamp> {
             plan.stage.as_ref().map(|stage| stage.entered).or(plan.stage_left)
         }
         SubjectId::Qualify(id) => plan(id)?.qualify.since,
+        SubjectId::Band(id) => plan(id)?.standing.as_ref()?.band.since,
+        SubjectId::Grade(id) => plan(id)?.standing.as_ref()?.grade.since,
+        SubjectId::Route(id) => plan(id)?.standing.as_ref()?.owner.since,
+        SubjectId::Action(id, action) => Some(plan(id)?.standing.as_ref()?.action(*action)?.since),
     }
 }
 
@@ -107,12 +136,14 @@ fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &L
         }
         SubjectId::Qualify(_) => match plan.and_then(|plan| Some((plan, plan.qualify.as_ref()?))) {
             Some((plan, qualify)) => {
-                let member = scores.state.plan(plan.key).is_some_and(|held| held.member);
+                let held = scores.state.plan(plan.key);
+                let member = held.is_some_and(|held| held.member);
                 let score = scores.read(plan, &qualify.score);
                 let threshold = if *new == Level::On { qualify.at } else { qualify.release };
                 let reason = match new {
                     _ if !member => Reason::NotMember,
                     Level::On => Reason::Score,
+                    _ if held.is_some_and(|held| held.is_barred()) => Reason::Feedback,
                     _ if score < qualify.release => Reason::Score,
                     _ => Reason::Condition,
                 };
@@ -120,13 +151,16 @@ fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &L
             }
             None => (None, None, Reason::Plan),
         },
+        SubjectId::Band(_) | SubjectId::Grade(_) | SubjectId::Route(_) | SubjectId::Action(..) => {
+            plan.map_or((None, None, Reason::Plan), |plan| explain_standing(scores, plan, subject, old, new))
+        }
         SubjectId::Stage(_) => match plan.and_then(|plan| Some((plan, plan.pipeline.as_ref()?))) {
             Some((plan, pipeline)) => {
                 let member = scores.state.plan(plan.key).is_some_and(|held| held.member);
                 let advanced = stage_place(Some(plan), new) > stage_place(Some(plan), old);
                 let stage_of = |level: &Level| match level {
                     Level::Stage(name) => pipeline.stages.iter().find(|stage| stage.name == *name),
-                    Level::None | Level::On => None,
+                    _ => None,
                 };
                 let threshold = if advanced {
                     stage_of(new).and_then(|s| s.enter)
@@ -138,6 +172,29 @@ fn explain(scores: Scores<'_>, plan: Option<&Plan>, subject: &SubjectId, old: &L
             }
             None => (None, None, Reason::Plan),
         },
+    }
+}
+
+/// The score, threshold and reason of a band, a grade, an owner or an action.
+fn explain_standing(scores: Scores<'_>, plan: &Plan, subject: &SubjectId, old: &Level, new: &Level) -> Explained {
+    let member = scores.state.plan(plan.key).is_some_and(|held| held.member);
+    let why = |is_stated| match (is_stated, member) {
+        (false, _) => Reason::Plan,
+        (true, false) => Reason::NotMember,
+        (true, true) => Reason::Score,
+    };
+    let read = |score: &ScoreRef| Some((score.clone(), scores.read(plan, score)));
+    match subject {
+        SubjectId::Band(_) => {
+            let threshold = plan.bands.as_ref().and_then(|bands| bands.threshold(band_of(old), band_of(new)));
+            (read(&ScoreRef::Plan(None)), threshold, why(plan.bands.is_some()))
+        }
+        SubjectId::Grade(_) => (read(&ScoreRef::Plan(None)), None, why(plan.grade.is_some())),
+        SubjectId::Action(_, id) => match plan.actions.iter().find(|action| action.id == *id) {
+            Some(action) => (read(&action.score), Some(action.at), Reason::Score),
+            None => (None, None, Reason::Plan),
+        },
+        _ => (plan.qualify.as_ref().and_then(|qualify| read(&qualify.score)), None, Reason::Score),
     }
 }
 

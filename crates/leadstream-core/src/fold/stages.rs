@@ -41,8 +41,9 @@ impl Stepper<'_> {
             return;
         };
         let Some(present) = self.present_stage(plan, pipeline, at, now) else { return };
-        let left = self.leave(plan, pipeline, at, present, now);
-        if !left {
+        let moved = self.follow_feedback(plan, pipeline, at, present, now)
+            || self.leave(plan, pipeline, at, present, now);
+        if !moved {
             self.advance(plan, pipeline, at, present, now);
         }
         self.arm(plan, pipeline, at, now);
@@ -131,7 +132,7 @@ impl Stepper<'_> {
             return None;
         }
         let plan_state = &self.state.plans[at];
-        let held = plan_state.stage.as_ref()?;
+        let held = plan_state.stage.as_ref().filter(|held| !held.by_feedback)?;
         if held.armed
             && let Some(below) = stage.leave_below
             && self.stage_score(plan, pipeline, now) < below
@@ -180,7 +181,7 @@ impl Stepper<'_> {
     }
 
     /// Notes a change of stage, with the score as it was read: before the new stage begins it anew.
-    fn push_stage_edge(
+    pub(crate) fn push_stage_edge(
         &mut self,
         plan: &Plan,
         at: usize,
@@ -213,7 +214,16 @@ impl Stepper<'_> {
 }
 
 /// A stage just entered.
-fn entered(stage: &Stage, now: Timestamp, booked: u64, resting: bool) -> StageState {
+pub(crate) fn entered(stage: &Stage, now: Timestamp, booked: u64, resting: bool) -> StageState {
     let (stage, points) = (stage.name, Sum::default());
-    StageState { stage, entered: now, points, first_contribution: booked, armed: false, resting, may_advance: false }
+    StageState {
+        stage,
+        entered: now,
+        points,
+        first_contribution: booked,
+        armed: false,
+        resting,
+        may_advance: false,
+        by_feedback: false,
+    }
 }

@@ -13,6 +13,7 @@ use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value};
 use crate::fold::booking::{self, Books};
 use crate::fold::facts::{FactCaches, History, StepScope};
+use crate::fold::feedback::Heard;
 use crate::fold::levels::{Edge, PreLevels};
 use crate::fold::periods::Periods;
 use crate::fold::reached::{Bound, Reached};
@@ -42,12 +43,13 @@ pub(crate) struct StepBuffers {
     pub(crate) due: Vec<Due>,
     /// How much an event did for rules besides firing them: windows opened and closed, parts taken, events held and confirmed.
     pub(crate) met: usize,
-    tags: Vec<TagOperation>,
+    pub(crate) tags: Vec<TagOperation>,
     /// Tags that were set or removed in this step, with since when the contact had carried them before it.
     pub(crate) touched_tags: Vec<(Arc<str>, Option<Timestamp>)>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) periods: Periods,
     pub(crate) pre_levels: PreLevels,
+    pub(crate) heard: Heard,
     /// Bounds that were reached since somebody asked.
     pub(crate) reached: Reached,
 }
@@ -137,8 +139,10 @@ impl Stepper<'_> {
         let entered = self.enter(now);
         self.buffers.pre_levels.take(self.in_force, self.state);
         let attributes_changed = self.set_attributes(event) || entered;
+        self.hear(event);
         self.meet_waiting(event);
         self.find_firings(event);
+        self.adjust(event);
         let fired = self.buffers.met + self.book_firings(now, Cause::Event(event.uid), event_tags(event));
         self.note_activity(event);
         self.state.last_event = Some((now, event.uid));
@@ -150,6 +154,7 @@ impl Stepper<'_> {
     pub(crate) fn timer(&mut self, timer: Timer) {
         let now = timer.due;
         self.buffers.edges.clear();
+        self.buffers.heard = Heard::TIMER;
         self.buffers.pre_levels.take(self.in_force, self.state);
         match timer.kind {
             TimerKind::PlanChange => {

@@ -42,7 +42,9 @@ fn next_of_plan(
     rules: &RuleTable,
 ) -> Option<Timer> {
     if !held.member {
-        return None;
+        let after = state.tau? + Span::from_millis(1);
+        let flags = decays.then(|| Decaying { plans: &in_force.plans, plan, held, state }.next_of_standing(after));
+        return flags.flatten().map(|due| Timer { due, kind: TimerKind::Check, plan: at, rule: 0 });
     }
     let idle = in_force.plans.idle_rules(at as u16).iter().filter_map(|rule_at| {
         let rule_at = *rule_at as usize;
@@ -84,13 +86,13 @@ fn next_idle(in_force: &InForce, rule: &Rule, held: &PlanState, state: &State, r
 /// The next instant at which a level changes without an event: the end of a cooldown, a stage left for silence (S33).
 fn next_check(plan: &Plan, held: &PlanState, state: &State) -> Option<Timestamp> {
     let cooldown = plan.qualify.as_ref().filter(|_| held.qualify.held && !held.qualify.on);
-    let cooldown = cooldown.and_then(|qualify| Some(held.qualify.last_on? + qualify.cooldown));
+    let cooldown = cooldown.and_then(|qualify| Some(held.cooldown_from()? + qualify.cooldown));
     let leave_idle = plan.pipeline.as_ref().and_then(|pipeline| next_leave_idle(pipeline, held, state));
     cooldown.into_iter().chain(leave_idle).min()
 }
 
 fn next_leave_idle(pipeline: &Pipeline, held: &PlanState, state: &State) -> Option<Timestamp> {
-    let present = held.stage.as_ref()?;
+    let present = held.stage.as_ref().filter(|present| !present.by_feedback)?;
     let at = pipeline.stages.iter().position(|stage| stage.name == present.stage)?;
     let stage = &pipeline.stages[at];
     if at == 0 || stage.is_final {
@@ -102,11 +104,11 @@ fn next_leave_idle(pipeline: &Pipeline, held: &PlanState, state: &State) -> Opti
 
 /// A plan's levels where some points decay.
 #[derive(Clone, Copy)]
-struct Decaying<'a> {
-    plans: &'a PlanSet,
-    plan: &'a Plan,
-    held: &'a PlanState,
-    state: &'a State,
+pub(super) struct Decaying<'a> {
+    pub(super) plans: &'a PlanSet,
+    pub(super) plan: &'a Plan,
+    pub(super) held: &'a PlanState,
+    pub(super) state: &'a State,
 }
 
 impl Decaying<'_> {
@@ -115,10 +117,11 @@ impl Decaying<'_> {
         let tau = self.state.tau?;
         let after = tau + Span::from_millis(1);
         let stage = self.plan.pipeline.as_ref().and_then(|pipeline| self.next_of_stage(pipeline, after));
-        self.next_of_threshold(after).into_iter().chain(stage).min()
+        let standing = self.next_of_standing(after);
+        self.next_of_threshold(after).into_iter().chain(stage).chain(standing).min()
     }
 
-    fn first(self, score: &ScoreRef, from: Timestamp, threshold: Points, above: bool) -> Option<Timestamp> {
+    pub(super) fn first(self, score: &ScoreRef, from: Timestamp, threshold: Points, above: bool) -> Option<Timestamp> {
         Watched { state: self.state, plans: self.plans, plan: self.plan, score }.first(from, threshold, above)
     }
 
@@ -128,10 +131,10 @@ impl Decaying<'_> {
         if held.on {
             return self.first(&qualify.score, after, qualify.release, false);
         }
-        if !held.allowed || (qualify.rearm == Rearm::Never && held.last_on.is_some()) {
+        if !held.allowed || self.held.is_barred() || (qualify.rearm == Rearm::Never && held.last_on.is_some()) {
             return None;
         }
-        let ready = held.last_on.map_or(after, |last| after.max(last + qualify.cooldown));
+        let ready = self.held.cooldown_from().map_or(after, |from| after.max(from + qualify.cooldown));
         self.first(&qualify.score, ready, qualify.at, true)
     }
 
@@ -144,7 +147,7 @@ impl Decaying<'_> {
         let enter = next.and_then(|next| next.enter);
         let advance = enter.and_then(|enter| self.first(&pipeline.by, after, enter, true));
         // The first stage is never left, and a final one by feedback only; the flag is kept all the same.
-        let is_left = place > 0 && !stage.is_final;
+        let is_left = place > 0 && !stage.is_final && !present.by_feedback;
         let below = stage.leave_below.filter(|_| !present.armed || is_left);
         let leave = below.and_then(|below| self.first(&pipeline.by, after, below, !present.armed));
         let idle = next_leave_idle(pipeline, self.held, self.state);

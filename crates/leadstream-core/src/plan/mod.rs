@@ -6,6 +6,7 @@
 mod index;
 mod prefixes;
 mod set;
+mod standing;
 
 use std::sync::Arc;
 
@@ -20,6 +21,10 @@ use crate::time::{Span, Timestamp};
 use crate::word::Word;
 
 pub use set::{Candidate, PlanSet};
+pub(crate) use standing::reached;
+pub use standing::{
+    Action, BandCut, Bands, FeedbackOutcome, FeedbackPolicy, Grade, Request, Route,
+};
 
 /// One compiled plan.
 #[derive(Clone, Debug)]
@@ -50,6 +55,18 @@ pub struct Plan {
     pub facts: Vec<Fact>,
     /// What becomes of machine and suspect events (S56).
     pub verdicts: VerdictPolicies,
+    /// How points lose their worth that no rule books: adjustments (S17, S20).
+    pub decay: Decay,
+    /// Temperature bands, if any (S27).
+    pub bands: Option<Bands>,
+    /// Grades, if any (S28).
+    pub grade: Option<Grade>,
+    /// Who gets a qualified lead, if anybody (S35).
+    pub route: Option<Route>,
+    /// Actions by id (S34).
+    pub actions: Vec<Action>,
+    /// What follows from feedback (S38).
+    pub feedback: FeedbackPolicy,
 }
 
 impl Plan {
@@ -69,7 +86,18 @@ impl Plan {
             pipeline: None,
             facts: Vec::new(),
             verdicts: VerdictPolicies::default(),
+            decay: Decay::None,
+            bands: None,
+            grade: None,
+            route: None,
+            actions: Vec::new(),
+            feedback: FeedbackPolicy::default(),
         }
+    }
+
+    /// Whether it has levels beside stages and the threshold.
+    pub(crate) fn has_standing(&self) -> bool {
+        self.bands.is_some() || self.grade.is_some() || self.route.is_some() || !self.actions.is_empty()
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) enum Place {
     Level,
     /// The condition of a fact: the event alone.
     Fact,
+    /// Whose lead it is: as a condition of a level.
+    Route,
 }
 
 impl Place {
@@ -55,6 +57,7 @@ impl Place {
             Place::Fit => "a fit rule",
             Place::Level => "the condition of a threshold or stage",
             Place::Fact => "a fact",
+            Place::Route => "`by` of a route",
         }
     }
 }

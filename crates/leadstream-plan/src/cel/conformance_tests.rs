@@ -20,8 +20,7 @@ use crate::sink::Sink;
 fn compiled(text: &str) -> Option<Expr> {
     let mut environment = Environment {
         plan_id: "p".into(),
-        has_qualify: false,
-        has_pipeline: false,
+        has: crate::compile::Has::default(),
         horizon: Span::days(400),
         catalogue: Catalogue::new(&[]),
         facts: Facts::default(),

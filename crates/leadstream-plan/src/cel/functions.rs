@@ -246,7 +246,7 @@ impl Checker<'_, '_, '_> {
             Some(("plan", plan)) => ScoreRef::Plan(self.other_plan(plan, Need::Plan, &argument.span)),
             Some(("stage", plan)) => {
                 let other = self.other_plan(plan, Need::Pipeline, &argument.span);
-                if other.is_none() && !self.environment.has_pipeline {
+                if other.is_none() && !self.environment.has.pipeline {
                     self.report(
                         Code::UnknownScore,
                         &argument.span,
@@ -284,37 +284,29 @@ impl Checker<'_, '_, '_> {
             None if subject_name == "qualify" => (Need::Qualify, LevelSubject::Qualify, Type::Bool),
             None if subject_name == "stage" => (Need::Pipeline, LevelSubject::Stage, Type::Any),
             Some(("tag", tag)) if !tag.is_empty() => (Need::Plan, LevelSubject::Tag(Arc::from(tag)), Type::Bool),
-            None if matches!(subject_name, "band" | "grade" | "route") => {
-                return self.later_level(subject_name, &subject.span);
+            None if subject_name == "band" => (Need::Bands, LevelSubject::Band, Type::Text),
+            None if subject_name == "grade" => (Need::Grade, LevelSubject::Grade, Type::Any),
+            None if subject_name == "route" => (Need::Route, LevelSubject::Route, Type::Any),
+            Some(("action", id)) if !id.is_empty() => {
+                (Need::Action(Arc::from(id)), LevelSubject::Action(Arc::from(id)), Type::Number)
             }
-            Some(("action", _)) => return self.later_level("action", &subject.span),
             _ => {
                 self.report(Code::UnknownLevel, &subject.span, format!("there is no level `{subject_name}`"))
                     .help(LEVELS_HELP);
                 return None;
             }
         };
+        let lacks = self.environment.has.lacks(&need);
         let other = self.other_plan(plan_name, need, &plan.span);
-        let is_there = match need {
-            Need::Plan => true,
-            Need::Qualify => self.environment.has_qualify,
-            Need::Pipeline => self.environment.has_pipeline,
-        };
-        if other.is_none() && !is_there {
-            let missing = if need == Need::Qualify { "`qualify`" } else { "`pipeline`" };
+        if let (None, Some(lacks)) = (&other, lacks) {
             self.report(
                 Code::UnknownLevel,
                 &subject.span,
-                format!("this plan has no {missing}, so there is no level `{subject_name}`"),
+                format!("this plan has no {lacks}, so there is no level `{subject_name}`"),
             );
             return None;
         }
         Some((Expr::Level(LevelRef { plan: other, subject: subject_ref }), found))
-    }
-
-    fn later_level(&mut self, name: &str, span: &Span) -> Option<Typed> {
-        self.report(Code::NotSupported, span, format!("the level `{name}` is not supported in this version"));
-        None
     }
 
     /// Another plan, noted to be looked up once all plans are known; `None` for the plan that asks.
@@ -331,4 +323,4 @@ impl Checker<'_, '_, '_> {
 
 const SCORES_HELP: &str =
     "the scores are \"global\", \"plan:ID\", \"tag:NAME\" and \"stage:ID\", where ID is the id of a plan";
-const LEVELS_HELP: &str = "write level(\"PLAN\", \"qualify\"), level(\"PLAN\", \"stage\") or level(\"PLAN\", \"tag:NAME\"); \"\" is this plan";
+const LEVELS_HELP: &str = "write level(\"PLAN\", \"qualify\"), and for qualify also stage, band, grade, route, tag:NAME or action:ID; \"\" is this plan";

@@ -78,7 +78,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn expression(&mut self, node: &Node, place: Place, what: &str) -> Option<(Expr, Type)> {
+    pub(super) fn expression(&mut self, node: &Node, place: Place, what: &str) -> Option<(Expr, Type)> {
         let scalar = self.scalar(node, &format!("{what} in quotes"))?;
         let text = scalar.text.as_str();
         if text.len() > CONDITION_MAX_BYTES {

@@ -5,11 +5,12 @@
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use leadstream_core::{Timestamp, Word};
+use leadstream_core::Timestamp;
 
 use super::Compiler;
 use super::keys::{self, value};
 use super::names::Names;
+use super::plan::Levels;
 use crate::code::Code;
 use crate::duration;
 use crate::example::{Example, Expectation};
@@ -30,8 +31,8 @@ pub(super) struct Times {
 }
 
 impl Compiler<'_> {
-    /// Compiles the tests of a plan. `stages` are those of its pipeline; none where it has none, or a wrong one.
-    pub(super) fn examples(&mut self, entries: &[Entry], zone: &TimeZone, stages: &[Word]) -> Vec<Example> {
+    /// Compiles the tests of a plan. `levels` are those that it has.
+    pub(super) fn examples(&mut self, entries: &[Entry], zone: &TimeZone, levels: &Levels) -> Vec<Example> {
         let Some(node) = value(entries, "tests") else { return Vec::new() };
         const HELP: &str = "begin each test with `-`, as in `- { given: [ { page_viewed: { path: /a }, at: 0d } ], expect: { score: 10 } }`";
         let Some(items) = self.list(node, "a list of tests", HELP) else { return Vec::new() };
@@ -41,7 +42,7 @@ impl Compiler<'_> {
         let origin = origin(zone);
         let mut names = Names::default();
         let tests = items.iter().enumerate();
-        tests.filter_map(|(place, item)| self.example(item, place, origin, stages, &mut names)).collect()
+        tests.filter_map(|(place, item)| self.example(item, place, origin, levels, &mut names)).collect()
     }
 
     fn example(
@@ -49,7 +50,7 @@ impl Compiler<'_> {
         node: &Node,
         place: usize,
         origin: Timestamp,
-        stages: &[Word],
+        levels: &Levels,
         names: &mut Names,
     ) -> Option<Example> {
         let entries = self.entries(node, &keys::TEST)?;
@@ -70,7 +71,7 @@ impl Compiler<'_> {
             None => Some(newest),
         };
         let expect = match value(entries, "expect") {
-            Some(expect) => self.expectation(expect, stages, &mut times),
+            Some(expect) => self.expectation(expect, levels, &mut times),
             None => {
                 self.missing(node, "the test", "expect", "say what is to come of it: `expect: { score: 10 }`");
                 None

@@ -3,11 +3,12 @@
 //! Events get identities that rise with their places, so that what happens at one instant happens in the order of the file.
 
 use leadstream_core::event::Term;
+use leadstream_core::plan::FeedbackOutcome;
 use leadstream_core::{Event, EventKind, Properties, Timestamp, Uid, Value, Verdict};
 
 use super::Compiler;
 use super::examples::Times;
-use super::keys::{entry, value};
+use super::keys::{self, entry, value};
 use crate::code::Code;
 use crate::yaml::{Content, Entry, Node, Scalar};
 
@@ -15,7 +16,7 @@ use crate::yaml::{Content, Entry, Node, Scalar};
 pub(crate) const CONTACT: &str = "example";
 
 /// Keys of an entry beside the type of its event.
-const WORDS: [&str; 3] = ["at", "contact", "verdict"];
+const WORDS: [&str; 5] = ["at", "contact", "verdict", "feedback", "adjust"];
 
 /// What people write for an event's type, time or properties; none of it is an event type.
 const OTHER_WORDS: [(&str, &str); 9] = [
@@ -88,6 +89,9 @@ impl Compiler<'_> {
         }
         let verdict = value(entries, "verdict").map_or(Some(Verdict::Human), |verdict| self.verdict(verdict));
         let happening = self.happening(node, entries)?;
+        if let Some(kind) = command_kind(&happening.key) {
+            return self.command(kind, &happening.value, entries, gathered);
+        }
         if happening.key == "contact" {
             if let Some(verdict) = entry(entries, "verdict") {
                 self.sink
@@ -108,7 +112,8 @@ impl Compiler<'_> {
         let mut found: Option<&'n Entry> = None;
         let mut is_sound = true;
         for entry in entries.iter().filter(|entry| entry.key != "at" && entry.key != "verdict") {
-            if entry.key != "contact" && !self.is_event_type(entry) {
+            let is_own = entry.key == "contact" || command_kind(&entry.key).is_some();
+            if !is_own && !self.is_event_type(entry) {
                 is_sound = false;
                 continue;
             }
@@ -139,6 +144,44 @@ impl Compiler<'_> {
         }
         let words = WORDS.map(str::to_owned);
         self.environment.catalogue.check(&entry.key, &words, entry.key_span.clone(), &mut self.sink)
+    }
+
+    /// What the CRM says beside attributes and tags: feedback, and points by hand.
+    fn command(&mut self, kind: EventKind, node: &Node, around: &[Entry], gathered: &mut Gathered) -> Option<()> {
+        if let Some(verdict) = entry(around, "verdict") {
+            self.sink
+                .report(Code::MisplacedKey, verdict.key_span.clone(), "`verdict` has no meaning here")
+                .help("who caused it matters for events only");
+        }
+        let (set, event_type) =
+            if kind == EventKind::Feedback { (&keys::GIVEN_FEEDBACK, "feedback") } else { (&keys::GIVEN_ADJUST, "adjust") };
+        let entries = self.entries(node, set)?;
+        let mut properties = Properties::new();
+        if kind == EventKind::Feedback {
+            let Some(outcome) = value(entries, "outcome") else {
+                self.missing(node, "the feedback", "outcome", "write `feedback: { outcome: won }`");
+                return None;
+            };
+            let outcome = self.choice(outcome, "an outcome", &FeedbackOutcome::ALL.map(FeedbackOutcome::as_str))?;
+            properties.set("outcome", Value::Text(outcome));
+        } else {
+            let change = ["add", "set"].into_iter().filter_map(|key| Some((key, value(entries, key)?)));
+            let [(key, points)] = change.collect::<Vec<_>>()[..] else {
+                let line = self.first_line(node);
+                self.sink
+                    .report(Code::MissingKey, line, "an adjustment says either `add` or `set`")
+                    .help("write `adjust: { add: 10 }` for more points, `adjust: { set: 50 }` for so many");
+                return None;
+            };
+            properties.set(key, Value::Number(self.points(points, "an adjustment")?.as_number()));
+            if let Some(decay) = value(entries, "decay") {
+                properties.set("decay", Value::Text(self.choice(decay, "a decay of an adjustment", &["none"])?));
+            }
+            let plan = self.environment.plan_id.clone();
+            properties.set("plan", Value::Text(&plan));
+        }
+        gathered.push(kind, event_type, Verdict::Human, properties);
+        Some(())
     }
 
     /// What becomes known of the contact: attributes, and tags that the CRM gives or takes.
@@ -242,8 +285,17 @@ impl Compiler<'_> {
     }
 }
 
+/// The kind of event of what the CRM says beside attributes and tags.
+fn command_kind(key: &str) -> Option<EventKind> {
+    match key {
+        "feedback" => Some(EventKind::Feedback),
+        "adjust" => Some(EventKind::Adjust),
+        _ => None,
+    }
+}
+
 /// A value as YAML 1.2 means it.
-fn value_of(scalar: &Scalar) -> Value<'_> {
+pub(super) fn value_of(scalar: &Scalar) -> Value<'_> {
     if scalar.is_null() {
         return Value::Null;
     }

@@ -33,8 +33,13 @@ pub(crate) const PLAN: KeySet = KeySet {
         "verdicts",
         "decay",
         "tests",
+        "bands",
+        "grade",
+        "route",
+        "actions",
+        "feedback",
     ],
-    later: &["bands", "route", "actions", "feedback", "grade"],
+    later: &[],
 };
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
@@ -68,6 +73,21 @@ pub(crate) const STAGE: KeySet = KeySet {
     keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"],
     later: &[],
 };
+/// The grade.
+pub(crate) const GRADE: KeySet = KeySet { of: "`grade`", keys: &["fit", "engagement"], later: &[] };
+/// Its letters but for D, the best first.
+pub(crate) const LETTERS: KeySet = KeySet { of: "the `fit` of a grade", keys: &["A", "B", "C"], later: &[] };
+/// Its digits but for 4, the best first.
+pub(crate) const DIGITS: KeySet = KeySet { of: "the `engagement` of a grade", keys: &["1", "2", "3"], later: &[] };
+/// The route.
+pub(crate) const ROUTE: KeySet = KeySet { of: "`route`", keys: &["to", "by", "else"], later: &[] };
+/// An action.
+pub(crate) const ACTION: KeySet =
+    KeySet { of: "an action", keys: &["id", "at", "release", "rearm", "score", "emit", "data"], later: &[] };
+/// What follows from feedback.
+pub(crate) const FEEDBACK: KeySet = KeySet { of: "`feedback`", keys: &["recycle", "outcomes"], later: &[] };
+/// The outcomes of feedback.
+pub(crate) const OUTCOMES: KeySet = KeySet { of: "`outcomes`", keys: &["won", "lost", "rejected"], later: &[] };
 /// A fact.
 pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"], later: &[] };
 /// Policies for verdicts.
@@ -79,17 +99,24 @@ pub(crate) const TEST: KeySet = KeySet { of: "a test", keys: &["name", "given", 
 /// What a test expects.
 pub(crate) const EXPECT: KeySet = KeySet {
     of: "`expect`",
-    keys: &["global", "score", "engagement", "fit", "member", "qualified", "stage", "stage_score", "tags", "derived"],
-    later: &["band", "grade", "owner", "actions"],
+    keys: &[
+        "global", "score", "engagement", "fit", "member", "qualified", "stage", "stage_score", "band", "grade", "owner",
+        "actions", "tags", "derived",
+    ],
+    later: &[],
 };
+/// Feedback in a test.
+pub(crate) const GIVEN_FEEDBACK: KeySet = KeySet { of: "feedback", keys: &["outcome"], later: &[] };
+/// An adjustment in a test.
+pub(crate) const GIVEN_ADJUST: KeySet = KeySet { of: "an adjustment", keys: &["add", "set", "decay"], later: &[] };
 /// A derived event that a test expects.
 pub(crate) const DERIVED: KeySet =
-    KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag"], later: &[] };
+    KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"], later: &[] };
 
 /// Every set of keys.
-pub(crate) const SETS: [&KeySet; 17] = [
-    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY,
-    &TEST, &EXPECT, &DERIVED,
+pub(crate) const SETS: [&KeySet; 26] = [
+    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
+    &EXPECT, &DERIVED, &GRADE, &LETTERS, &DIGITS, &ROUTE, &ACTION, &FEEDBACK, &OUTCOMES, &GIVEN_FEEDBACK, &GIVEN_ADJUST,
 ];
 
 impl Compiler<'_> {

@@ -3,6 +3,8 @@
 //! The file is read once into a tree with spans; then each part is checked and compiled by the module named after it. A part that is wrong
 //! compiles to nothing and its neighbours go on, so that one run shows all mistakes. There is a plan only if there is no error.
 
+mod actions;
+mod bands;
 mod conditions;
 mod decay;
 mod effects;
@@ -16,6 +18,7 @@ mod pipeline;
 mod plan;
 mod qualify;
 mod reach;
+mod route;
 mod rule;
 mod values;
 mod verdicts;
@@ -91,7 +94,7 @@ pub struct Reference {
 }
 
 /// What another plan must have for a mention of it to mean something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It must exist.
     Plan,
@@ -99,13 +102,47 @@ pub enum Need {
     Qualify,
     /// It must have `pipeline`.
     Pipeline,
+    /// It must have `bands`.
+    Bands,
+    /// It must have `grade`.
+    Grade,
+    /// It must have `route`.
+    Route,
+    /// It must have the action with this id.
+    Action(Arc<str>),
+}
+
+/// The levels that a plan has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Has {
+    pub(crate) qualify: bool,
+    pub(crate) pipeline: bool,
+    pub(crate) bands: bool,
+    pub(crate) grade: bool,
+    pub(crate) route: bool,
+    pub(crate) actions: Vec<Arc<str>>,
+}
+
+impl Has {
+    /// What is needed and not there, as plans spell it.
+    pub(crate) fn lacks(&self, need: &Need) -> Option<String> {
+        let (is_there, key) = match need {
+            Need::Plan => return None,
+            Need::Qualify => (self.qualify, "`qualify`"),
+            Need::Pipeline => (self.pipeline, "`pipeline`"),
+            Need::Bands => (self.bands, "`bands`"),
+            Need::Grade => (self.grade, "`grade`"),
+            Need::Route => (self.route, "`route`"),
+            Need::Action(id) => return (!self.actions.contains(id)).then(|| format!("action `{id}`")),
+        };
+        (!is_there).then(|| key.to_owned())
+    }
 }
 
 /// What conditions may refer to, and what they leave behind.
 pub(crate) struct Environment {
     pub(crate) plan_id: Arc<str>,
-    pub(crate) has_qualify: bool,
-    pub(crate) has_pipeline: bool,
+    pub(crate) has: Has,
     pub(crate) horizon: Duration,
     pub(crate) catalogue: Catalogue,
     pub(crate) facts: Facts,
@@ -124,8 +161,7 @@ pub fn compile(file_name: &str, text: &str, options: &Options) -> Compilation {
     let sink = Sink::new(file_name, text, &mut diagnostics);
     let environment = Environment {
         plan_id: Arc::from(""),
-        has_qualify: false,
-        has_pipeline: false,
+        has: Has::default(),
         horizon: options.horizon,
         catalogue: Catalogue::new(&options.event_types),
         facts: Facts::default(),

@@ -1,5 +1,7 @@
 //! The stages of a plan: what leads into each and what leads back (S36, S37).
 
+use std::sync::Arc;
+
 use leadstream_core::Word;
 use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{Pipeline, Stage};
@@ -21,7 +23,8 @@ type Placed<'n> = (Stage, &'n Node, &'n [Entry]);
 
 impl Compiler<'_> {
     /// Compiles the stages.
-    pub(super) fn pipeline(&mut self, node: &Node, reach: &Reach) -> Option<Pipeline> {
+    /// `led_to` are the stages that feedback leads to (S38): they need no other way.
+    pub(super) fn pipeline(&mut self, node: &Node, reach: &Reach, led_to: &[Arc<str>]) -> Option<Pipeline> {
         let entries = self.entries(node, &keys::PIPELINE)?;
         let by = value(entries, "by").map_or(Some("stage"), |by| {
             self.choice(by, "a score that stages are entered by", &["stage", "engagement", "plan"])
@@ -54,7 +57,7 @@ impl Compiler<'_> {
             _ => ScoreRef::Stage(None),
         };
         self.check_first(&stages);
-        self.check_ways(&stages, &by, reach);
+        self.check_ways(&stages, &by, reach, led_to);
         Some(Pipeline { by, stages: stages.into_iter().map(|(stage, ..)| stage).collect() })
     }
 
@@ -113,10 +116,13 @@ impl Compiler<'_> {
     }
 
     /// Every further stage needs a way in, and a way that can be gone.
-    fn check_ways(&mut self, stages: &[Placed<'_>], by: &ScoreRef, reach: &Reach) {
+    fn check_ways(&mut self, stages: &[Placed<'_>], by: &ScoreRef, reach: &Reach, led_to: &[Arc<str>]) {
         for pair in stages.windows(2) {
             let [(before, ..), (stage, node, entries)] = pair else { continue };
-            if before.is_final {
+            let is_led_to = led_to.iter().any(|name| *name.as_ref() == *stage.name);
+            if is_led_to {
+                // Feedback leads into it, whatever else does.
+            } else if before.is_final {
                 let line = self.first_line(node);
                 self.sink
                     .report(Code::StageNeverEntered, line, format!("the stage `{}` can never be entered", stage.name))
@@ -125,7 +131,7 @@ impl Compiler<'_> {
                 let line = self.first_line(node);
                 self.sink
                     .report(Code::StageNeverEntered, line, format!("the stage `{}` can never be entered", stage.name))
-                    .help("say from how many points on it is entered, `enter: 50`, or on which condition, `enter_when: 'contact.customer'`");
+                    .help("say from how many points on it is entered, `enter: 50`, or on which condition, `enter_when: 'contact.customer'`, or let feedback lead to it");
             }
             if let (Some(enter), Some(enter_node)) = (stage.enter, value(entries, "enter")) {
                 if stage.enter_when.is_none() {

@@ -6,16 +6,18 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use leadstream_core::Word;
 use leadstream_core::decay::Decay;
 use leadstream_core::id::{Name, PlanVersion};
-use leadstream_core::plan::{FitRule, Limits, Plan, PointsOf, Rule, VerdictPolicies};
+use leadstream_core::plan::{
+    Action, Bands, FeedbackPolicy, FitRule, Grade, Limits, Plan, PointsOf, Route, Rule, VerdictPolicies,
+};
 
 use super::keys::{self, value};
 use super::names::Names;
 use super::values::present;
-use super::{Compiler, Outcome, RULES_MAX, reach};
+use super::{Compiler, Has, Outcome, RULES_MAX, reach};
 use crate::cel::{Facts, Place};
 use crate::code::Code;
 use crate::suggest;
-use crate::yaml::{Entry, Node, Span};
+use crate::yaml::{Content, Entry, Node, Span};
 
 /// What a plan says for all of its rules.
 pub(super) struct Head {
@@ -29,8 +31,7 @@ impl Compiler<'_> {
     pub(super) fn plan(&mut self, root: &Node) -> Outcome {
         let Some(entries) = self.entries(root, &keys::PLAN) else { return Outcome::default() };
         let id = self.plan_id(root, entries);
-        self.environment.has_qualify = value(entries, "qualify").is_some();
-        self.environment.has_pipeline = value(entries, "pipeline").is_some();
+        self.environment.has = has(entries);
         if let Some((id, _)) = &id {
             self.environment.plan_id = id.clone();
         }
@@ -49,21 +50,19 @@ impl Compiler<'_> {
         let head = Head {
             time_zone: time_zone.clone().unwrap_or(TimeZone::UTC),
             verdicts: verdicts.unwrap_or_default(),
-            decay: decay.unwrap_or_default(),
+            decay: decay.clone().unwrap_or_default(),
         };
         let rules = value(entries, "rules").map_or(Some(Vec::new()), |node| self.rules(node, &head, &mut names));
         let fit = value(entries, "fit").map_or(Some(Vec::new()), |node| self.fit(node, &mut names));
         let (Some(rules), Some(fit), Some(limits)) = (rules, fit, limits) else {
             // What the plan can reach is not known: the threshold and the stages are still checked for everything else.
             self.levels(entries, &reach::Reach::unknown());
-            self.examples(entries, &head.time_zone, &[]);
+            self.examples(entries, &head.time_zone, &Levels::default());
             return Outcome { id, ..Outcome::default() };
         };
         self.check_size(root, entries, rules.len() + fit.len());
-        let (qualify, pipeline) = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
-        let stages = pipeline.iter().flatten().flat_map(|pipeline| &pipeline.stages);
-        let stages: Vec<Word> = stages.map(|stage| stage.name).collect();
-        let tests = self.examples(entries, &head.time_zone, &stages);
+        let levels = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
+        let tests = self.examples(entries, &head.time_zone, &levels);
         let facts = std::mem::take(&mut self.environment.facts);
         let plan = || {
             let (id, _) = id.clone()?;
@@ -77,10 +76,16 @@ impl Compiler<'_> {
                 rules,
                 fit,
                 limits,
-                qualify: present(qualify)?,
-                pipeline: present(pipeline)?,
+                qualify: present(levels.qualify)?,
+                pipeline: present(levels.pipeline)?,
                 facts: Facts::into_facts(facts),
                 verdicts: verdicts?,
+                decay: decay?,
+                bands: present(levels.bands)?,
+                grade: present(levels.grade)?,
+                route: present(levels.route)?,
+                actions: present(levels.actions)?.unwrap_or_default(),
+                feedback: present(levels.feedback)?.unwrap_or_default(),
             })
         };
         Outcome { plan: plan(), id, tests }
@@ -99,14 +104,18 @@ impl Compiler<'_> {
         Some((self.id(node, "the id of a plan")?, node.span.clone()))
     }
 
-    fn levels(
-        &mut self,
-        entries: &[Entry],
-        reach: &reach::Reach,
-    ) -> (Level<super::qualify::Compiled>, Level<super::pipeline::Compiled>) {
+    fn levels(&mut self, entries: &[Entry], reach: &reach::Reach) -> Levels {
         let qualify = value(entries, "qualify").map(|node| self.qualify(node, reach));
-        let pipeline = value(entries, "pipeline").map(|node| self.pipeline(node, reach));
-        (qualify, pipeline)
+        let led_to = led_to(entries);
+        let pipeline = value(entries, "pipeline").map(|node| self.pipeline(node, reach, &led_to));
+        let mut levels = Levels { qualify, pipeline, ..Levels::default() };
+        let stages = levels.stages();
+        levels.bands = value(entries, "bands").map(|node| self.bands(node, reach));
+        levels.grade = value(entries, "grade").map(|node| self.grade(node, reach));
+        levels.route = value(entries, "route").map(|node| self.route(node));
+        levels.actions = value(entries, "actions").map(|node| self.actions(node, reach));
+        levels.feedback = value(entries, "feedback").map(|node| self.feedback(node, stages.as_deref()));
+        levels
     }
 
     fn check_size(&mut self, root: &Node, entries: &[Entry], rules: usize) {
@@ -221,6 +230,65 @@ impl Compiler<'_> {
         });
         None
     }
+}
+
+/// The levels of a plan, and what feedback does to them.
+#[derive(Default)]
+pub(super) struct Levels {
+    qualify: Level<super::qualify::Compiled>,
+    pipeline: Level<super::pipeline::Compiled>,
+    pub(super) bands: Level<Bands>,
+    pub(super) grade: Level<Grade>,
+    pub(super) route: Level<Route>,
+    pub(super) actions: Level<Vec<Action>>,
+    feedback: Level<FeedbackPolicy>,
+}
+
+impl Levels {
+    /// The names of the stages; `None` where they are wrong, none where there is no pipeline.
+    pub(super) fn stages(&self) -> Option<Vec<Word>> {
+        match &self.pipeline {
+            None => Some(Vec::new()),
+            Some(pipeline) => Some(pipeline.as_ref()?.stages.iter().map(|stage| stage.name).collect()),
+        }
+    }
+}
+
+/// The levels that a plan's keys name, right or wrong.
+fn has(entries: &[Entry]) -> Has {
+    let is_there = |key: &str| value(entries, key).is_some();
+    let actions = match value(entries, "actions").map(|node| &node.content) {
+        Some(Content::Sequence(actions)) => actions.as_slice(),
+        _ => &[],
+    };
+    let id = |action: &Node| match &action.content {
+        Content::Mapping(entries) => scalar_text(value(entries, "id")?),
+        _ => None,
+    };
+    Has {
+        qualify: is_there("qualify"),
+        pipeline: is_there("pipeline"),
+        bands: is_there("bands"),
+        grade: is_there("grade"),
+        route: is_there("route"),
+        actions: actions.iter().filter_map(id).collect(),
+    }
+}
+
+/// The stages that feedback leads to, right or wrong.
+fn led_to(entries: &[Entry]) -> Vec<Arc<str>> {
+    let outcomes = value(entries, "feedback").and_then(|node| match &node.content {
+        Content::Mapping(entries) => value(entries, "outcomes"),
+        _ => None,
+    });
+    match outcomes.map(|node| &node.content) {
+        Some(Content::Mapping(outcomes)) => outcomes.iter().filter_map(|entry| scalar_text(&entry.value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn scalar_text(node: &Node) -> Option<Arc<str>> {
+    if let Content::Scalar(scalar) = &node.content { Some(Arc::from(scalar.text.as_str())) } else { None }
 }
 
 /// A level that may be absent, and if it is there may be wrong.

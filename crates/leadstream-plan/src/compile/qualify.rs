@@ -74,7 +74,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn threshold_score(&mut self, node: &Node) -> Option<ScoreRef> {
+    pub(super) fn threshold_score(&mut self, node: &Node) -> Option<ScoreRef> {
         let text = &self.scalar(node, "the name of a score")?.text;
         if let Some(tag) = text.strip_prefix("tag:").filter(|tag| !tag.is_empty()) {
             return Some(ScoreRef::Tag(tag.into()));
@@ -84,7 +84,7 @@ impl Compiler<'_> {
             "a score of a threshold (or `tag:NAME`)",
             &["plan", "engagement", "fit", "global", "stage"],
         )?;
-        if score == "stage" && !self.environment.has_pipeline {
+        if score == "stage" && !self.environment.has.pipeline {
             self.sink
                 .report(Code::UnknownScore, node.span.clone(), "this plan has no stages, so there is no stage score")
                 .help("add a `pipeline`, or read another score");

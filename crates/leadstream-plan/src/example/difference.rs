@@ -62,12 +62,12 @@ pub(super) fn pair(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Vec
 
 /// Whether an event is as expected.
 fn fits(expected: &ExpectedDerived, actual: &DerivedEvent) -> bool {
-    let stage = match &actual.new {
-        Level::Stage(stage) => Some(*stage),
-        Level::None | Level::On => None,
+    let level = match &actual.new {
+        Level::Stage(name) | Level::Named(name) => Some(*name),
+        Level::None | Level::On | Level::Count(_) => None,
     };
     expected.kind == actual.kind
         && expected.at.is_none_or(|at| at == actual.time)
-        && expected.stage.is_none_or(|expected| Some(expected) == stage)
-        && expected.tag.as_ref().is_none_or(|tag| actual.subject.strip_prefix("tag:") == Some(tag))
+        && expected.level.is_none_or(|expected| Some(expected) == level)
+        && expected.subject.as_ref().is_none_or(|subject| *actual.subject == **subject)
 }

@@ -50,6 +50,14 @@ pub struct Expectation {
     pub stage: Option<Option<Word>>,
     /// The score earned in the stage.
     pub stage_score: Option<Points>,
+    /// The temperature band.
+    pub band: Option<Word>,
+    /// The grade; `Some(None)`: none.
+    pub grade: Option<Option<Word>>,
+    /// Whose lead it is; `Some(None)`: nobody's.
+    pub owner: Option<Option<Word>>,
+    /// How often actions were counted; others are not looked at.
+    pub actions: Vec<(Word, u32)>,
     /// Tags by name; others are not looked at.
     pub tags: Vec<(Arc<str>, TagExpectation)>,
     /// All derived events, in order.
@@ -72,8 +80,8 @@ pub struct ExpectedDerived {
     pub kind: DerivedKind,
     /// When.
     pub at: Option<Timestamp>,
-    /// The stage that was entered.
-    pub stage: Option<Word>,
-    /// The tag that was set or removed.
-    pub tag: Option<Arc<str>>,
+    /// The stage, band or grade that was entered, or the owner.
+    pub level: Option<Word>,
+    /// The tag or action that it is about, as `tag:x` or `action:x`.
+    pub subject: Option<Arc<str>>,
 }

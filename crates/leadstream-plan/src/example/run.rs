@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use leadstream_core::derived::DerivedEvent;
-use leadstream_core::explain::{Explanation, PlanCard};
+use leadstream_core::explain::{Explanation, LevelCard, PlanCard};
 use leadstream_core::plan::{Plan, PlanSet};
 use leadstream_core::{Contact, Event, Fold, HistoryLimits, Outcome, Points, Timeline, Timestamp, Word};
 
@@ -89,6 +89,16 @@ impl Expectation {
         compare("stage", self.stage.map(stage_name), stage_name(stage.map(|stage| stage.stage)));
         let in_stage = stage.map_or(Points::ZERO, |stage| stage.points);
         compare("stage_score", points(self.stage_score), in_stage.to_string());
+        let name = |name: Option<Word>| name.map_or_else(|| "none".to_owned(), |name| name.to_string());
+        let level = |read: fn(&PlanCard) -> Option<LevelCard>| name(card.and_then(read).map(|level| level.name));
+        compare("band", self.band.map(|band| band.to_string()), level(|card| card.band));
+        compare("grade", self.grade.map(name), level(|card| card.grade));
+        compare("owner", self.owner.map(name), level(|card| card.owner));
+        for (action, expected) in &self.actions {
+            let counted = card.and_then(|card| card.actions.iter().find(|counted| counted.action == *action));
+            let actual = counted.map_or(0, |counted| counted.count).to_string();
+            compare(&format!("action {action}"), Some(expected.to_string()), actual);
+        }
         for (tag, expected) in &self.tags {
             let carried = scorecard.tags.iter().find(|card| card.tag == *tag).map(|card| card.points);
             let (expected, actual) = match (expected, carried) {

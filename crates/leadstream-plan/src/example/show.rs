@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use leadstream_core::contact::{Level, LimitReason, LimitReasons};
 use leadstream_core::explain::{BookedLine, LedgerLine, LedgerOf, LedgerView, MissingReason};
-use leadstream_core::{DerivedEvent, EventKind, Outcome, Timestamp};
+use leadstream_core::{DerivedEvent, EventKind, Outcome, Timestamp, Word};
 
 use super::difference::Pairing;
 use super::{Example, ExpectedDerived, Trial};
@@ -156,6 +156,7 @@ fn reason(reason: &MissingReason) -> String {
         MissingReason::Condition => "the condition of `qualify` does not hold".to_owned(),
         MissingReason::CooldownUntil(_) => "the cooldown lasts".to_owned(),
         MissingReason::OnlyOnce => "it was once, and the plan qualifies only once".to_owned(),
+        MissingReason::Feedback => "since the feedback the score was not below the release, and no points were earned".to_owned(),
     }
 }
 
@@ -164,18 +165,22 @@ fn listed(words: impl Iterator<Item = String>) -> String {
 }
 
 fn actual_event(example: &Example, event: &DerivedEvent) -> String {
-    let subject = match (&event.new, event.subject.strip_prefix("tag:")) {
-        (Level::Stage(stage), _) => stage.as_str(),
-        (_, Some(tag)) => tag,
-        _ => "",
+    let subject = match &event.new {
+        Level::Stage(name) | Level::Named(name) => name.as_str(),
+        _ => about(&event.subject),
     };
     let marks: Vec<&str> = event.marks.iter().map(|mark| mark.as_str()).collect();
     let time = example.shown(event.time);
     format!("{:17}  {subject:12}  at {time:6}  {}", event.kind.as_str(), marks.join(", "))
 }
 
+/// The tag or action that a subject names.
+fn about(subject: &str) -> &str {
+    subject.split_once(':').map_or("", |(_, name)| name)
+}
+
 fn expected_event(example: &Example, event: &ExpectedDerived) -> String {
-    let subject = event.stage.map(|stage| stage.to_string()).or_else(|| event.tag.as_deref().map(str::to_owned));
+    let subject = event.level.map(Word::as_str).or_else(|| event.subject.as_deref().map(about));
     let at = event.at.map_or_else(String::new, |at| format!("at {}", example.shown(at)));
     format!("{:17}  {:12}  {at}", event.kind.as_str(), subject.unwrap_or_default())
 }

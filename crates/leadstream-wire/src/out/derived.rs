@@ -1,7 +1,12 @@
 //! Derived events as CloudEvents (S53).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use leadstream_core::contact::Level;
 use leadstream_core::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind};
+use leadstream_core::expr::Literal;
+use leadstream_core::plan::Request;
 use leadstream_core::{PlanVersion, Uid};
 use serde::Serialize;
 
@@ -22,9 +27,14 @@ pub enum OutTopic {
 /// The topic of a kind of derived event.
 pub fn topic_of(kind: DerivedKind) -> OutTopic {
     match kind {
-        DerivedKind::LeadQualified | DerivedKind::LeadDisqualified => OutTopic::Qualifications,
+        DerivedKind::LeadQualified
+        | DerivedKind::LeadDisqualified
+        | DerivedKind::LeadRouted
+        | DerivedKind::ActionRequested => OutTopic::Qualifications,
         DerivedKind::StageAdvanced | DerivedKind::StageRegressed => OutTopic::Stages,
-        DerivedKind::TagAdded | DerivedKind::TagRemoved => OutTopic::Activity,
+        DerivedKind::TagAdded | DerivedKind::TagRemoved | DerivedKind::BandChanged | DerivedKind::GradeChanged => {
+            OutTopic::Activity
+        }
     }
 }
 
@@ -86,8 +96,8 @@ struct DerivedData<'a> {
     seq: i64,
     time: InstantData,
     since: InstantData,
-    old: Option<&'a str>,
-    new: Option<&'a str>,
+    old: Option<Cow<'a, str>>,
+    new: Option<Cow<'a, str>>,
     score: Option<PointsData>,
     threshold: Option<PointsData>,
     cause: CauseData<'a>,
@@ -96,6 +106,24 @@ struct DerivedData<'a> {
     corrects: Option<String>,
     via: Vec<&'a str>,
     contributions: Vec<ContributionData<'a>>,
+    request: Option<RequestData<'a>>,
+}
+
+/// What an action asks for.
+#[derive(Serialize)]
+struct RequestData<'a> {
+    emit: Option<&'a str>,
+    data: BTreeMap<&'a str, ValueData<'a>>,
+}
+
+/// A value of what an action asks for.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ValueData<'a> {
+    Null(()),
+    Bool(bool),
+    Number(f64),
+    Text(&'a str),
 }
 
 #[derive(Serialize)]
@@ -140,16 +168,32 @@ impl<'a> DerivedData<'a> {
             corrects: event.corrects.map(hex),
             via: event.via.iter().map(|stage| &**stage).collect(),
             contributions: event.contributions.iter().map(|line| contribution(line, style)).collect(),
+            request: event.request.as_deref().map(request),
         }
     }
 }
 
-fn level(level: &Level) -> Option<&str> {
+/// A level as a text; how often an action was requested, too.
+fn level(level: &Level) -> Option<Cow<'_, str>> {
     match level {
         Level::None => None,
-        Level::On => Some("on"),
-        Level::Stage(stage) => Some(stage),
+        Level::On => Some(Cow::Borrowed("on")),
+        Level::Stage(name) | Level::Named(name) => Some(Cow::Borrowed(name)),
+        Level::Count(count) => Some(Cow::Owned(count.to_string())),
     }
+}
+
+fn request(request: &Request) -> RequestData<'_> {
+    let data = request.data.iter().map(|(name, literal)| {
+        let value = match literal {
+            Literal::Null => ValueData::Null(()),
+            Literal::Bool(value) => ValueData::Bool(*value),
+            Literal::Number(value) => ValueData::Number(*value),
+            Literal::Text(text) => ValueData::Text(text),
+        };
+        (&**name, value)
+    });
+    RequestData { emit: request.emit.as_deref(), data: data.collect() }
 }
 
 fn cause(cause: &DerivedCause, style: Style) -> CauseData<'_> {

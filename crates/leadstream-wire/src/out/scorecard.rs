@@ -1,5 +1,6 @@
 //! Scorecards: the latest scores and levels of a contact, a table that other systems join (S55).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_core::{PlanVersion, Points, Timestamp, Word};
@@ -50,6 +51,20 @@ pub struct PlanScore {
     pub stage_score: Option<Points>,
     /// When the stage was entered.
     pub stage_since: Option<Timestamp>,
+    /// The temperature band, where the plan has bands.
+    pub band: Option<Word>,
+    /// Since when; none if it never changed.
+    pub band_since: Option<Timestamp>,
+    /// The grade, for members of a plan with grades.
+    pub grade: Option<Word>,
+    /// Since when.
+    pub grade_since: Option<Timestamp>,
+    /// Whose lead it is, while it is qualified in a plan that routes.
+    pub owner: Option<Word>,
+    /// Since when.
+    pub owner_since: Option<Timestamp>,
+    /// How often each action was counted, by its id.
+    pub actions: Vec<(Word, u64)>,
 }
 
 /// A tag and its score.
@@ -113,6 +128,13 @@ struct PlanData<'a> {
     stage: Option<&'a str>,
     stage_score: Option<PointsData>,
     stage_since: Option<InstantData>,
+    band: Option<&'a str>,
+    band_since: Option<InstantData>,
+    grade: Option<&'a str>,
+    grade_since: Option<InstantData>,
+    owner: Option<&'a str>,
+    owner_since: Option<InstantData>,
+    actions: BTreeMap<&'a str, i64>,
 }
 
 #[derive(Serialize)]
@@ -136,6 +158,13 @@ impl<'a> CardData<'a> {
             stage: plan.stage.as_deref(),
             stage_score: plan.stage_score.map(|points| style.points(points)),
             stage_since: plan.stage_since.map(|instant| style.instant(instant)),
+            band: plan.band.as_deref(),
+            band_since: plan.band_since.map(|instant| style.instant(instant)),
+            grade: plan.grade.as_deref(),
+            grade_since: plan.grade_since.map(|instant| style.instant(instant)),
+            owner: plan.owner.as_deref(),
+            owner_since: plan.owner_since.map(|instant| style.instant(instant)),
+            actions: plan.actions.iter().map(|(action, count)| (&**action, *count as i64)).collect(),
         };
         let tag = |tag: &'a TagScore| TagData {
             tag: &tag.tag,

@@ -46,6 +46,23 @@ fn put_subject(state: &SubjectState, writer: &mut FormWriter<'_>) {
             writer.byte(2);
             writer.word(*plan);
         }
+        SubjectId::Band(plan) => {
+            writer.byte(3);
+            writer.word(*plan);
+        }
+        SubjectId::Grade(plan) => {
+            writer.byte(4);
+            writer.word(*plan);
+        }
+        SubjectId::Route(plan) => {
+            writer.byte(5);
+            writer.word(*plan);
+        }
+        SubjectId::Action(plan, action) => {
+            writer.byte(6);
+            writer.word(*plan);
+            writer.word(*action);
+        }
     }
     match state.level {
         Level::None => writer.byte(0),
@@ -53,6 +70,14 @@ fn put_subject(state: &SubjectState, writer: &mut FormWriter<'_>) {
         Level::Stage(stage) => {
             writer.byte(2);
             writer.word(stage);
+        }
+        Level::Named(name) => {
+            writer.byte(3);
+            writer.word(name);
+        }
+        Level::Count(count) => {
+            writer.byte(4);
+            writer.number(count);
         }
     }
     writer.number(state.n);
@@ -66,12 +91,18 @@ fn read_subject(reader: &mut FormReader<'_>) -> Result<SubjectState, StoredError
         0 => SubjectId::Tag(Arc::from(reader.bytes.text()?)),
         1 => SubjectId::Stage(reader.word()?),
         2 => SubjectId::Qualify(reader.word()?),
+        3 => SubjectId::Band(reader.word()?),
+        4 => SubjectId::Grade(reader.word()?),
+        5 => SubjectId::Route(reader.word()?),
+        6 => SubjectId::Action(reader.word()?, reader.word()?),
         _ => return Err(StoredError::Malformed("an unknown subject")),
     };
     let level = match reader.bytes.byte()? {
         0 => Level::None,
         1 => Level::On,
         2 => Level::Stage(reader.word()?),
+        3 => Level::Named(reader.word()?),
+        4 => Level::Count(reader.bytes.number()?),
         _ => return Err(StoredError::Malformed("an unknown level")),
     };
     let n = reader.bytes.number()?;

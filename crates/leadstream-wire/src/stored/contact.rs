@@ -15,6 +15,7 @@ use super::announced::{put_announced, read_announced};
 use super::bytes::{ByteReader, put_number};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
+use super::standing::{forget_standings, has_standing, put_standings, read_standings};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::sums::{base_of, forget_sums, put_sums, read_sums};
 use super::waiting::{put_waiting, read_waiting};
@@ -30,7 +31,9 @@ mod image {
     pub(super) const DECAYING: u8 = 1 << 1;
     /// The contact waits for something: what it does stands behind what decays.
     pub(super) const WAITING: u8 = 1 << 2;
-    pub(super) const ALL: u8 = BASED | DECAYING | WAITING;
+    /// Some plan has a band, a grade, an owner, actions or feedback: they stand at the very end.
+    pub(super) const STANDING: u8 = 1 << 7;
+    pub(super) const ALL: u8 = BASED | DECAYING | WAITING | STANDING;
 }
 
 /// What of a change's contact did not only grow.
@@ -43,7 +46,9 @@ mod past {
     pub(super) const DECAYING: u8 = 1 << 2;
     /// What base and state wait for is not as before: what changed stands behind what decays.
     pub(super) const WAITING: u8 = 1 << 3;
-    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING;
+    /// Some plan, in base or state, has a band, a grade, an owner, actions or feedback: they stand at the very end.
+    pub(super) const STANDING: u8 = 1 << 7;
+    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING | STANDING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -87,11 +92,13 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     let blank = State::default();
     let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
     let decays = base_decays || contact.state.decays();
+    let stands = any_standing(contact);
     let waits = contact.base.iter().any(|base| !base.state.waiting.is_empty()) || !contact.state.waiting.is_empty();
     writer.byte(
         if contact.base.is_some() { image::BASED } else { 0 }
             | if decays { image::DECAYING } else { 0 }
-            | if waits { image::WAITING } else { 0 },
+            | if waits { image::WAITING } else { 0 }
+            | if stands { image::STANDING } else { 0 },
     );
     if let Some(base) = &contact.base {
         put_order(base.boundary, &mut writer);
@@ -106,6 +113,9 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     }
     if waits {
         put_all_waiting(contact, (&blank, &blank), &mut writer);
+    }
+    if stands {
+        put_all_standings(contact, &mut writer);
     }
 }
 
@@ -134,6 +144,36 @@ fn put_all_sums(contact: &Contact, writer: &mut FormWriter<'_>) {
         writer.base = base_of(state);
         put_sums(state, writer);
     }
+}
+
+/// Whether base or state has any standing.
+fn any_standing(contact: &Contact) -> bool {
+    contact.base.as_ref().is_some_and(|base| has_standing(&base.state)) || has_standing(&contact.state)
+}
+
+/// Appends the standings of base and state.
+fn put_all_standings(contact: &Contact, writer: &mut FormWriter<'_>) {
+    for state in contact.base.iter().map(|base| &base.state).chain([&contact.state]) {
+        writer.base = base_of(state);
+        put_standings(state, writer);
+    }
+}
+
+/// Reads the standings of base and state; where there are none, those of before are gone.
+fn read_all_standings(contact: &mut Contact, are_there: bool, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    if !are_there {
+        if let Some(base) = contact.base.as_mut().filter(|base| has_standing(&base.state)) {
+            forget_standings(&mut Arc::make_mut(base).state);
+        }
+        forget_standings(&mut contact.state);
+        return Ok(());
+    }
+    let base = contact.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
+    for state in base.into_iter().chain([&mut contact.state]) {
+        reader.base = base_of(state);
+        read_standings(state, reader)?;
+    }
+    Ok(())
 }
 
 /// Forgets what decayed before in base and state.
@@ -182,6 +222,7 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if parts & image::WAITING != 0 {
         read_all_waiting(&mut contact, &mut reader)?;
     }
+    read_all_standings(&mut contact, parts & image::STANDING != 0, &mut reader)?;
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
@@ -231,6 +272,7 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let departed = contact.base.as_ref().filter(|base| !since.base().is_some_and(|before| Arc::ptr_eq(before, base)));
     let base_decays = contact.base.as_ref().is_some_and(|base| base.state.decays());
     let decays = base_decays || contact.state.decays();
+    let stands = any_standing(contact);
     let is_cut = rows.is_cut() || bookings.is_cut();
     let blank = State::default();
     let base_before = since.base().map_or(&blank, |before| &before.state);
@@ -240,7 +282,8 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
         if departed.is_some() { past::DEPARTED } else { 0 }
             | if is_cut { past::CUT } else { 0 }
             | if decays { past::DECAYING } else { 0 }
-            | if waits { past::WAITING } else { 0 },
+            | if waits { past::WAITING } else { 0 }
+            | if stands { past::STANDING } else { 0 },
     );
     if let Some(base) = departed {
         writer.number(rows.left as u64);
@@ -262,6 +305,9 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     }
     if waits {
         put_all_waiting(contact, (base_before, since.state()), &mut writer);
+    }
+    if stands {
+        put_all_standings(contact, &mut writer);
     }
 }
 
@@ -296,6 +342,7 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     if past & past::WAITING != 0 {
         read_all_waiting(contact, &mut reader)?;
     }
+    read_all_standings(contact, past & past::STANDING != 0, &mut reader)?;
     contact.facts = Default::default();
     contact.checkpoints = Default::default();
     if !reader.bytes.is_empty() {

@@ -85,7 +85,15 @@ fn shared(name: RuleName) -> Arc<RuleName> {
         if known.len() >= SHARED_MAX {
             known.clear();
         }
-        Arc::clone(known.entry((name.key, name.version)).or_insert_with(|| Arc::new(name)))
+        // Adjustments of one version are booked with decay and without: they are two entries (S17).
+        match known.get(&(name.key, name.version)) {
+            Some(one) if **one == name => Arc::clone(one),
+            _ => {
+                let one = Arc::new(name);
+                known.insert((one.key, one.version), Arc::clone(&one));
+                one
+            }
+        }
     })
 }
 

@@ -11,6 +11,7 @@ mod form;
 mod history;
 pub mod plans;
 pub mod redo;
+mod standing;
 mod state;
 mod sums;
 mod waiting;

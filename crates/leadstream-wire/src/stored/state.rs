@@ -292,6 +292,15 @@ mod plan_flag {
     pub(super) const ALL: u8 = u8::MAX;
 }
 
+/// Flags of a stage.
+mod stage_flag {
+    pub(super) const ARMED: u8 = 1;
+    pub(super) const RESTING: u8 = 1 << 1;
+    /// Feedback led into it, and no event came since; where it is not set, as in stages written before there was feedback, nothing of the kind.
+    pub(super) const BY_FEEDBACK: u8 = 1 << 7;
+    pub(super) const ALL: u8 = ARMED | RESTING | BY_FEEDBACK;
+}
+
 fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
     let flag = |bit, set| if set { bit } else { 0 };
     writer.word(plan.plan);
@@ -321,7 +330,12 @@ fn put_plan(plan: &PlanState, writer: &mut FormWriter<'_>) {
         writer.instant(stage.entered);
         writer.points(stage.points.fixed);
         writer.number(stage.first_contribution);
-        writer.byte(u8::from(stage.armed) | u8::from(stage.resting) << 1);
+        let flag = |bit, set| if set { bit } else { 0 };
+        writer.byte(
+            flag(stage_flag::ARMED, stage.armed)
+                | flag(stage_flag::RESTING, stage.resting)
+                | flag(stage_flag::BY_FEEDBACK, stage.by_feedback),
+        );
     }
     writer.optional_instant(plan.stage_left);
 }
@@ -354,6 +368,7 @@ fn read_plan(reader: &mut FormReader<'_>) -> Result<PlanState, StoredError> {
         qualify,
         stage,
         stage_left: reader.optional_instant()?,
+        standing: None, // it stands at the end of the image or change
     })
 }
 
@@ -361,9 +376,18 @@ fn read_stage(reader: &mut FormReader<'_>) -> Result<StageState, StoredError> {
     let (stage, entered) = (reader.word()?, reader.instant()?);
     let points = Sum::new(reader.points()?, Vec::new());
     let first_contribution = reader.bytes.number()?;
-    let flags = reader.flags(3)?;
-    let (armed, resting) = (flags & 1 != 0, flags & 2 != 0);
-    Ok(StageState { stage, entered, points, first_contribution, armed, resting, may_advance: false })
+    let flags = reader.flags(stage_flag::ALL)?;
+    let has = |bit| flags & bit != 0;
+    Ok(StageState {
+        stage,
+        entered,
+        points,
+        first_contribution,
+        armed: has(stage_flag::ARMED),
+        resting: has(stage_flag::RESTING),
+        may_advance: false,
+        by_feedback: has(stage_flag::BY_FEEDBACK),
+    })
 }
 
 /// How facts are written.
