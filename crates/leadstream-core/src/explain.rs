@@ -337,9 +337,8 @@ fn reading_instant(contact: &Contact, at: Timestamp) -> Timestamp {
 fn card(scores: Scores<'_>, plan: &Plan, held: &PlanState) -> PlanCard {
     let stage = held.stage.as_ref();
     let standing = held.standing.as_deref();
-    let named = |level: Option<NamedLevel>| {
-        level.and_then(|level| Some(LevelCard { name: level.name?, since: level.since }))
-    };
+    let named =
+        |level: Option<NamedLevel>| level.and_then(|level| Some(LevelCard { name: level.name?, since: level.since }));
     let band = |level: Option<NamedLevel>| LevelCard {
         name: level.and_then(|level| level.name).unwrap_or_else(|| Word::of(COLD)),
         since: level.and_then(|level| level.since),

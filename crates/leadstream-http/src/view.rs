@@ -2,7 +2,7 @@
 
 use leadstream_core::contact::AttributeValue;
 use leadstream_core::event::Verdict;
-use leadstream_core::explain::{Explanation, LedgerLine, LevelCard, LedgerOf, MissingReason, PlanCard};
+use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, LevelCard, MissingReason, PlanCard};
 use leadstream_core::{Points, Timestamp};
 use leadstream_runtime::{Lifecycle, NumberedPlans, Readiness, WorkerStatus};
 use serde::{Deserialize, Serialize};

@@ -16,8 +16,6 @@ pub enum Code {
     TooLarge,
     /// A key that plans do not have. Nothing in a plan is ignored, so a misspelt key is an error.
     UnknownKey,
-    /// A key that plans will have, and that this version does not know yet. It is refused and not ignored, since the scores would be others.
-    NotSupported,
     /// A key that must be there is not.
     MissingKey,
     /// A key that has no meaning beside the others, such as `every` in a rule that events fire.
@@ -111,7 +109,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 50] = [
+const CODES: [(Code, &str, Severity, &str); 49] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -135,12 +133,6 @@ const CODES: [(Code, &str, Severity, &str); 50] = [
         "unknown-key",
         Severity::Error,
         "A key that plans do not have. Nothing in a plan is ignored, so a misspelt key is an error.",
-    ),
-    (
-        Code::NotSupported,
-        "not-supported",
-        Severity::Error,
-        "A key that plans will have, and that this version does not know yet. It is refused and not ignored, since the scores would be others.",
     ),
     (Code::MissingKey, "missing-key", Severity::Error, "A key that must be there is not."),
     (

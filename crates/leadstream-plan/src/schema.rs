@@ -642,20 +642,20 @@ impl JsonSchema for Given {
         let feedback = generator.subschema_for::<GivenFeedback>();
         let adjust = generator.subschema_for::<GivenAdjust>();
         json_schema!({
-        "type": "object",
-        "properties": {
-            "at": instant,
-            "verdict": { "enum": ["human", "suspect", "machine"], "description": "Who caused the event. Default: human." },
-            "contact": {
-                "type": ["object", "null"],
-                "description": "Attributes that become known of the contact; null unsets one. `tags` are tags that the CRM gives, or takes with false."
+            "type": "object",
+            "properties": {
+                "at": instant,
+                "verdict": { "enum": ["human", "suspect", "machine"], "description": "Who caused the event. Default: human." },
+                "contact": {
+                    "type": ["object", "null"],
+                    "description": "Attributes that become known of the contact; null unsets one. `tags` are tags that the CRM gives, or takes with false."
+                },
+                "feedback": feedback,
+                "adjust": adjust
             },
-            "feedback": feedback,
-            "adjust": adjust
-        },
-        "additionalProperties": { "type": ["object", "null"] },
-        "description": "One thing that happens: an event, as its type with its properties; what becomes known of the `contact`; `feedback` of sales; or points by hand, `adjust`. Without `at` at the time of the entry before, the first at 0d."
-    })
+            "additionalProperties": { "type": ["object", "null"] },
+            "description": "One thing that happens: an event, as its type with its properties; what becomes known of the `contact`; `feedback` of sales; or points by hand, `adjust`. Without `at` at the time of the entry before, the first at 0d."
+        })
     }
 }
 

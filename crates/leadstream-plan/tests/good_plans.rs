@@ -198,3 +198,51 @@ fn more_problems_than_anybody_reads_are_cut_with_a_word_about_it() {
     assert!(compilation.diagnostics.iter().any(|it| it.message == "more than 500 problems: the rest is not shown"));
     assert!(compilation.plan.is_none());
 }
+
+#[test]
+fn levels_that_follow_scores_become_what_they_say_s27_s28_s34_s35_s38() {
+    let plan = plan(
+        "plan: cars
+decay: { half_life: 30d }
+rules: [ { id: a, on: page_viewed, when: 'level(\"\", \"band\") != \"hot\" && level(\"cars\", \"action:b\") < 2', points: 1 } ]
+fit: [ { id: f, when: contact.consent, points: 30 } ]
+qualify: { at: 10 }
+pipeline: { stages: [ { name: lead }, { name: customer, final: true }, { name: lost } ] }
+bands: { hot: 80.5, margin: 5, warm: 40 }
+grade: { engagement: { 3: 20, 1: 100 }, fit: { B: 20 } }
+route: { to: [\"Anna Nowak\", piotr], by: 'contact.country == \"PL\" ? \"piotr\" : contact.owner' }
+actions: [ { id: b, at: 60, release: 50, rearm: on_release, score: 'tag:x' }, { id: a, at: 5, emit: mail, data: { to: all, percent: 10, now: true } } ]
+feedback: { recycle: keep, outcomes: { won: customer, lost: lost } }
+",
+    );
+    let bands = plan.bands.as_ref().unwrap();
+    let cuts: Vec<_> = bands.cuts.iter().map(|cut| (cut.name.as_str(), cut.at.to_string())).collect();
+    assert_eq!(cuts, [("warm", "40".to_owned()), ("hot", "80.5".to_owned())]);
+    assert_eq!(bands.margin, Points::whole(5));
+    let grade = plan.grade.as_ref().unwrap();
+    assert_eq!((grade.fit[0], grade.fit[1]), (None, Some(Points::whole(20))));
+    assert_eq!(grade.engagement, [Some(Points::whole(100)), None, Some(Points::whole(20))]);
+    let route = plan.route.as_ref().unwrap();
+    assert_eq!(route.to.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["Anna Nowak", "piotr"]);
+    assert!(matches!(route.by, Some(Expr::If(_))));
+    let [first, second] = &plan.actions[..] else { panic!("two actions") };
+    assert_eq!(
+        (first.id.as_str(), first.at, first.release, first.rearms),
+        ("a", Points::whole(5), Points::whole(5), false)
+    );
+    assert_eq!(first.request.emit.as_deref(), Some("mail"));
+    let data: Vec<_> = first.request.data.iter().map(|(name, value)| (&**name, value.clone())).collect();
+    assert_eq!(
+        data,
+        [("now", Literal::Bool(true)), ("percent", Literal::Number(10.0)), ("to", Literal::Text("all".into()))]
+    );
+    assert_eq!((second.release, second.rearms, &second.score), (Points::whole(50), true, &ScoreRef::Tag("x".into())));
+    assert!(plan.feedback.keeps);
+    let stages = plan.feedback.outcomes.map(|stage| stage.map(|stage| stage.as_str()));
+    assert_eq!(stages, [Some("customer"), Some("lost"), None]);
+    assert_eq!(
+        plan.decay,
+        leadstream_core::decay::Decay::HalfLife(Span::days(30)),
+        "adjustments decay as the plan says"
+    );
+}

@@ -43,6 +43,13 @@ pipeline:
     - { name: lead }
     - { name: keen, enter: 50, enter_when: contact.consent, leave_below: 30, leave_when: '"lost" in contact.tags', leave_idle: 90d }
     - { name: customer, enter_when: 'ever("order_completed")', final: true }
+bands: { warm: 40, hot: 80, margin: 5 }
+grade: { fit: { A: 10, C: 1 }, engagement: { 1: 100, 2: 50, 3: 20 } }
+route: { to: [anna, piotr], by: contact.owner, else: rendezvous }
+actions:
+  - { id: discount, at: 60, emit: send_offer, data: { offer: spring } }
+  - { id: call, at: 90, release: 70, rearm: on_release, score: engagement }
+feedback: { recycle: keep, outcomes: { won: customer, lost: lead } }
 tests:
   - { given: [ { page_viewed: {}, at: 0d } ], expect: { score: 0 } }
 "#;
@@ -88,6 +95,29 @@ Stages
   lead      where everybody begins
   keen      entered from 50 points on of the engagement score, entered only if contact.consent, left below 30 points once there were so many, left if "lost" in contact.tags, left after 90 days without activity
   customer  entered only if ever("order_completed"), left by feedback only
+
+Bands, by the plan's score; else cold
+  warm    from 40 points on
+  hot     from 80 points on
+  margin  a band is kept until the score is 5 points below where it begins
+
+Grade, a letter and a digit
+  fit         A from 10 points on, C from 1 point on, else D
+  engagement  1 from 100 points on, 2 from 50 points on, 3 from 20 points on, else 4
+
+Whose lead it is
+  to    each time it qualifies, anna or piotr
+  by    whom contact.owner names, if it is one of them
+  else  shared out evenly, a contact always to the same one
+
+Actions
+  discount  send_offer when the score `plan` rises to 60 points, once in a contact's life, with { offer: spring }
+  call      requested when the score `engagement` rises to 90 points, again after it was below 70 points
+
+Feedback of sales, which ends a qualification
+  recycle  engagement goes on
+  won      leads to the stage customer
+  lost     leads to the stage lead
 
 Besides
   verdicts  { suspect: { weight: 0.5 } }
@@ -147,6 +177,26 @@ fn what_is_waited_for_is_said_where_rules_of_several_events_change_s45() {
     let page = compare(&words(WHOLE), &words(&new)).render();
     assert!(page.contains("  who waits for what does not follow goes on waiting by the old words"), "{page}");
     assert!(page.contains("  a rule of several events begins anew to put them together where"), "{page}");
+}
+
+#[test]
+fn what_changes_for_levels_that_follow_scores_is_said_s45() {
+    let new = WHOLE
+        .replace("warm: 40", "warm: 30")
+        .replace("to: [anna, piotr]", "to: [anna, ola]")
+        .replace("at: 60, emit", "at: 50, emit")
+        .replace("recycle: keep", "recycle: reset");
+    let page = compare(&words(WHOLE), &words(&new)).render();
+    for line in [
+        "  ~ warm\n      was  from 40 points on\n      is   from 30 points on\n",
+        "      is   each time it qualifies, anna or ola\n",
+        "  every contact is looked at once: who has another band or grade by the new cuts is told of, marked `plan`\n",
+        "  who is qualified keeps its owner, unless there is no route any more; the next qualification goes by the new one\n",
+        "  an action that is new, or lower, is requested at once for every contact whose score is there, marked `plan`; what was requested stays so, by the action's id\n",
+        "  feedback does what the new words say; what earlier feedback did stays\n",
+    ] {
+        assert!(page.contains(line), "{line}{page}");
+    }
 }
 
 #[test]

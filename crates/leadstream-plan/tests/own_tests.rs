@@ -61,6 +61,48 @@ fn every_score_and_level_can_be_expected() {
 }
 
 #[test]
+fn bands_grades_owners_actions_and_what_sales_says_can_be_told_and_expected_s17_s27_s28_s34_s35_s38() {
+    let text = "plan: cars
+rules:
+  - { id: visit, on: page_viewed, points: 20 }
+decay: { half_life: 30d }
+fit: [ { id: near, when: 'contact.city == \"Kraków\"', points: 10 } ]
+qualify: { at: 50, release: 30 }
+pipeline: { by: engagement, stages: [ { name: lead }, { name: hot, enter: 40 }, { name: customer, final: true } ] }
+bands: { warm: 20, hot: 50, margin: 5 }
+grade: { fit: { A: 10 }, engagement: { 1: 35, 2: 15 } }
+route: { to: [anna, piotr], by: contact.owner }
+actions: [ { id: discount, at: 50, emit: send_offer, data: { percent: 10 } } ]
+feedback: { outcomes: { won: customer } }
+tests:
+  - name: a customer in the end
+    given: [ { contact: { city: Kraków, owner: piotr }, at: 0d }, { page_viewed: {}, at: 1d }, { page_viewed: {} }, { feedback: { outcome: won }, at: 2d } ]
+    expect:
+      { score: 10, band: cold, grade: A4, owner: null, actions: { discount: 1 }, stage: customer, qualified: false,
+        derived: [ { type: grade.changed, grade: A4, at: 0d }, { type: band.changed, band: warm }, { type: grade.changed, grade: A2 },
+                   { type: band.changed, band: hot }, { type: grade.changed, grade: A1 }, { type: stage.advanced, stage: hot }, lead.qualified,
+                   { type: lead.routed, owner: piotr }, { type: action.requested, action: discount, at: 1d },
+                   { type: band.changed, band: cold, at: 2d }, grade.changed, { type: stage.advanced, stage: customer }, lead.disqualified ] }
+  - { name: by hand, given: [ { adjust: { set: 45 }, at: 0d }, { adjust: { add: 10, decay: none } } ], at: 30d, expect: { score: 32.5, band: warm, grade: D2, qualified: true } }
+";
+    let (passed, shown) = run(text.to_owned());
+    assert_eq!(passed, 2, "{shown}");
+    let failing = text
+        .replace("band: cold, grade: A4, owner: null", "band: warm, grade: B4, owner: anna")
+        .replace("discount: 1 }", "discount: 2 }");
+    let (passed, shown) = run(failing);
+    assert_eq!(passed, 1, "{shown}");
+    for line in [
+        "band             warm      cold",
+        "grade            B4        A4",
+        "owner            anna      none",
+        "action discount  2         1",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
 fn the_clock_goes_on_to_the_end_of_the_test_and_silence_fires() {
     pass(
         "  - { given: [ { form_submitted: {}, at: 0d } ], at: 29d, expect: { score: 40 } }

@@ -205,6 +205,8 @@ codes! {
     MappingFailed = "mapping_failed",
     /// A command that does not exist.
     CommandUnknown = "command_unknown",
+    /// A command without something that it needs.
+    CommandIncomplete = "command_incomplete",
     /// A command that this version does not carry out.
     CommandUnsupported = "command_unsupported",
 }

@@ -46,6 +46,8 @@ fn the_bytes_of_version_1_stay_as_they_are() {
         ("tags.bin", EventKind::Tags),
         ("snapshot.bin", EventKind::Snapshot),
         ("link.bin", EventKind::Link),
+        ("adjust.bin", EventKind::Adjust),
+        ("feedback.bin", EventKind::Feedback),
     ] {
         let event = Event { kind, ..Event::default() };
         bytes.clear();
@@ -90,7 +92,7 @@ proptest! {
         contact in ".{0,20}",
         time in any::<i64>(),
         words in (".{0,20}", ".{0,200}"),
-        kind in 0..5usize,
+        kind in 0..7usize,
         verdict in 0..3usize,
         clamped in any::<bool>(),
         properties in proptest::collection::vec((".{0,8}", any_value()), 0..8),
@@ -103,6 +105,8 @@ proptest! {
             EventKind::Tags,
             EventKind::Snapshot,
             EventKind::Link,
+            EventKind::Adjust,
+            EventKind::Feedback,
         ][kind];
         event.verdict = [Verdict::Human, Verdict::Suspect, Verdict::Machine][verdict];
         event.event_type.set(&words.0);

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use leadstream_core::contact::Level;
 use leadstream_core::derived::{ContributionLine, DerivedCause, DerivedEvent, DerivedKind, Mark, Reason, TimerKind};
+use leadstream_core::expr::Literal;
+use leadstream_core::plan::Request;
 use leadstream_core::{Hasher, PlanVersion, Points, Timestamp, Uid, Word};
 use leadstream_wire::out::{
     DataFormat, DerivedWriter, OutRecord, OutTopic, PlanScore, Scorecard, ScorecardWriter, TagScore, topic_of,
@@ -15,8 +17,36 @@ use leadstream_wire::out::{
 
 use common::assert_golden;
 
+/// An action that a late event requested for the second time.
+fn requested() -> DerivedEvent {
+    let data =
+        [("offer", Literal::Text("spring".into())), ("once", Literal::Bool(true)), ("percent", Literal::Number(12.5))];
+    let data =
+        data.into_iter().chain([("until", Literal::Null)]).map(|(name, value)| (Arc::from(name), value)).collect();
+    DerivedEvent {
+        kind: DerivedKind::ActionRequested,
+        subject: Cow::Borrowed("action:discount"),
+        old: Level::Count(1),
+        new: Level::Count(2),
+        request: Some(Arc::new(Request { emit: Some(Arc::from("send_offer")), data })),
+        ..qualified()
+    }
+}
+
+fn band() -> DerivedEvent {
+    DerivedEvent {
+        kind: DerivedKind::BandChanged,
+        subject: Cow::Borrowed("band"),
+        old: Level::cold(),
+        new: Level::Named(Word::of("warm")),
+        reason: Reason::Feedback,
+        ..qualified()
+    }
+}
+
 fn qualified() -> DerivedEvent {
     DerivedEvent {
+        request: None,
         id: Hasher::new().text("leadstream/1").text("c1").text("cars").text("qualify").number(1).finish(),
         kind: DerivedKind::LeadQualified,
         contact: Arc::from("c1"),
@@ -99,6 +129,13 @@ fn card() -> Scorecard {
         stage: Some(Word::of("lead")),
         stage_score: Some(Points::whole(4)),
         stage_since: Some(Timestamp::from_millis(1_500_000_000_000)),
+        band: None,
+        band_since: None,
+        grade: None,
+        grade_since: None,
+        owner: None,
+        owner_since: None,
+        actions: Vec::new(),
     };
     let blank = PlanScore {
         plan: Word::of("shoes"),
@@ -108,6 +145,13 @@ fn card() -> Scorecard {
         stage: None,
         stage_score: None,
         stage_since: None,
+        band: None,
+        band_since: None,
+        grade: None,
+        grade_since: None,
+        owner: None,
+        owner_since: None,
+        actions: Vec::new(),
         version: plan.version,
         score: plan.score,
         engagement: plan.engagement,
@@ -121,6 +165,22 @@ fn card() -> Scorecard {
         plans: vec![plan, blank],
         tags: vec![TagScore { tag: Arc::from("sport"), score: Points::whole(3), since: None }],
     }
+}
+
+/// As [`card`], with all levels that a plan may have.
+fn card_with_levels() -> Scorecard {
+    let mut card = card();
+    card.plans[0] = PlanScore {
+        band: Some(Word::of("hot")),
+        band_since: Some(Timestamp::from_millis(1_600_000_000_000)),
+        grade: Some(Word::of("B2")),
+        grade_since: Some(Timestamp::from_millis(1_500_000_000_000)),
+        owner: Some(Word::of("anna")),
+        owner_since: Some(Timestamp::from_millis(1_600_000_000_000)),
+        actions: vec![(Word::of("discount"), 2)],
+        ..card.plans[0].clone()
+    };
+    card
 }
 
 #[test]
@@ -149,8 +209,14 @@ fn data_in_json_is_what_it_always_was() {
     let mut record = OutRecord::default();
     DerivedWriter::new("/l", DataFormat::Json).unwrap().write(&regressed(), &mut record).unwrap();
     assert_golden("derived-regressed.json", &record.value);
+    for (name, event) in [("derived-requested.json", requested()), ("derived-band.json", band())] {
+        DerivedWriter::new("/l", DataFormat::Json).unwrap().write(&event, &mut record).unwrap();
+        assert_golden(name, &record.value);
+    }
     ScorecardWriter::new(DataFormat::Json).unwrap().write(&card(), &mut record).unwrap();
     assert_golden("scorecard.json", &record.value);
+    ScorecardWriter::new(DataFormat::Json).unwrap().write(&card_with_levels(), &mut record).unwrap();
+    assert_golden("scorecard-levels.json", &record.value);
 }
 
 #[test]
@@ -158,17 +224,28 @@ fn data_in_avro_is_what_it_always_was_and_says_the_same_as_json() {
     let derived_schema = include_str!("../../../schemas/derived-event.avsc").parse().unwrap();
     let card_schema = include_str!("../../../schemas/scorecard.avsc").parse().unwrap();
     let (mut avro, mut json) = (OutRecord::default(), OutRecord::default());
-    for (name, event) in [("derived-qualified.avro", qualified()), ("derived-regressed.avro", regressed())] {
+    for (name, event) in [
+        ("derived-qualified-2.avro", qualified()),
+        ("derived-regressed-2.avro", regressed()),
+        ("derived-requested.avro", requested()),
+        ("derived-band.avro", band()),
+    ] {
         DerivedWriter::new("/l", DataFormat::Avro).unwrap().write(&event, &mut avro).unwrap();
         DerivedWriter::new("/l", DataFormat::Json).unwrap().write(&event, &mut json).unwrap();
         assert_golden(name, &avro.value);
         assert_same(&avro.value, &derived_schema, &json.value);
     }
-    ScorecardWriter::new(DataFormat::Avro).unwrap().write(&card(), &mut avro).unwrap();
-    ScorecardWriter::new(DataFormat::Json).unwrap().write(&card(), &mut json).unwrap();
-    assert_golden("scorecard.avro", &avro.value);
-    assert_same(&avro.value, &card_schema, &json.value);
+    for (name, card) in [("scorecard-2.avro", card()), ("scorecard-levels.avro", card_with_levels())] {
+        ScorecardWriter::new(DataFormat::Avro).unwrap().write(&card, &mut avro).unwrap();
+        ScorecardWriter::new(DataFormat::Json).unwrap().write(&card, &mut json).unwrap();
+        assert_golden(name, &avro.value);
+        assert_same(&avro.value, &card_schema, &json.value);
+    }
 }
+
+/// Members that JSON leaves out where there is nothing to say.
+const LEFT_OUT: [&str; 8] =
+    ["request", "band", "band_since", "grade", "grade_since", "owner", "owner_since", "actions"];
 
 /// The Avro datum and the JSON text hold the same data; instants are compared as milliseconds, numbers as binary64.
 fn assert_same(avro: &[u8], schema: &serde_avro_fast::Schema, json: &[u8]) {
@@ -181,7 +258,12 @@ fn assert_same(avro: &[u8], schema: &serde_avro_fast::Schema, json: &[u8]) {
             },
             V::Number(number) => V::from(number.as_f64().unwrap()),
             V::Array(items) => V::Array(items.into_iter().map(normal).collect()),
-            V::Object(members) => V::Object(members.into_iter().map(|(name, value)| (name, normal(value))).collect()),
+            V::Object(members) => {
+                // What JSON leaves out is null in Avro; of what both write, null is null.
+                let is_left_out = |name: &str, value: &V| value.is_null() && LEFT_OUT.contains(&name);
+                let kept = members.into_iter().filter(|(name, value)| !is_left_out(name, value));
+                V::Object(kept.map(|(name, value)| (name, normal(value))).collect())
+            }
             other => other,
         }
     }
@@ -204,4 +286,8 @@ fn every_kind_has_its_topic() {
     assert_eq!(topic_of(DerivedKind::LeadDisqualified), OutTopic::Qualifications);
     assert_eq!(topic_of(DerivedKind::StageAdvanced), OutTopic::Stages);
     assert_eq!(topic_of(DerivedKind::TagRemoved), OutTopic::Activity);
+    assert_eq!(topic_of(DerivedKind::BandChanged), OutTopic::Activity);
+    assert_eq!(topic_of(DerivedKind::GradeChanged), OutTopic::Activity);
+    assert_eq!(topic_of(DerivedKind::LeadRouted), OutTopic::Qualifications);
+    assert_eq!(topic_of(DerivedKind::ActionRequested), OutTopic::Qualifications);
 }

@@ -176,6 +176,13 @@ fn a_command_in_avro_is_the_same_command() {
         consent: Option<bool>,
         add: Option<Vec<&'static str>>,
         remove: Option<Vec<&'static str>>,
+        plan: Option<&'static str>,
+        add_points: Option<f64>,
+        set_points: Option<f64>,
+        decay: Option<&'static str>,
+        author: Option<&'static str>,
+        reason: Option<&'static str>,
+        outcome: Option<&'static str>,
     }
     let command = Command {
         command: "tags",
@@ -186,6 +193,13 @@ fn a_command_in_avro_is_the_same_command() {
         consent: None,
         add: Some(vec!["a"]),
         remove: None,
+        plan: None,
+        add_points: None,
+        set_points: None,
+        decay: None,
+        author: None,
+        reason: None,
+        outcome: None,
     };
     let format = SourceFormat::new("crm", Shape::Contacts(Encoding::Avro(CONTACT.to_owned())));
     let (batch, decoded) = decode_one(&format, &record(&avro(CONTACT, &command)));
@@ -193,12 +207,85 @@ fn a_command_in_avro_is_the_same_command() {
     let event = &batch.events()[0];
     assert_eq!((event.kind, event.uid, event.time.millis()), (EventKind::Tags, Uid::of("crm", "t1"), 5));
     assert_eq!(properties(event), "a=Bool(true)");
+    let command = Command { command: "adjust", add: None, plan: Some("cars"), add_points: Some(2.5), ..command };
+    let (batch, decoded) = decode_one(&format, &record(&avro(CONTACT, &command)));
+    assert_eq!(decoded, Ok(Decoded::Events(1)));
+    assert_eq!(batch.events()[0].kind, EventKind::Adjust);
+    assert_eq!(properties(&batch.events()[0]), "add=Number(2.5) plan=Text(\"cars\")");
+}
+
+#[test]
+fn commands_of_people_become_adjustments_and_feedback_s17_s38() {
+    for (json, expected) in [
+        (r#"{"command":"adjust","plan":"cars","add_points":10}"#, r#"add=Number(10.0) plan=Text("cars")"#),
+        (
+            r#"{"command":"adjust","plan":"cars","set_points":-2.5,"decay":"none","author":"anna","reason":"met at the fair"}"#,
+            r#"author=Text("anna") decay=Text("none") plan=Text("cars") reason=Text("met at the fair") set=Number(-2.5)"#,
+        ),
+    ] {
+        assert_eq!(command(json), (EventKind::Adjust, "adjust".into(), expected.into()), "{json}");
+    }
+    for (json, expected) in [
+        (r#"{"command":"feedback","outcome":"won"}"#, r#"outcome=Text("won")"#),
+        (
+            r#"{"command":"feedback","outcome":"lost","plan":"cars","author":"anna","reason":null}"#,
+            r#"author=Text("anna") outcome=Text("lost") plan=Text("cars")"#,
+        ),
+    ] {
+        assert_eq!(command(json), (EventKind::Feedback, "feedback".into(), expected.into()), "{json}");
+    }
+}
+
+#[test]
+fn adjustments_and_feedback_that_say_too_little_are_refused_s17_s38() {
+    use DeadLetterCode as Code;
+    let long = "x".repeat(1025);
+    for (rest, code, reason) in [
+        (r#""adjust","add_points":1"#.to_owned(), Code::CommandIncomplete, "the adjustment names no `plan`"),
+        (
+            r#""adjust","plan":"cars""#.to_owned(),
+            Code::CommandIncomplete,
+            "the adjustment has not one of `add_points` and `set_points`",
+        ),
+        (
+            r#""adjust","plan":"cars","add_points":1,"set_points":1"#.to_owned(),
+            Code::CommandIncomplete,
+            "the adjustment has not one of `add_points` and `set_points`",
+        ),
+        (
+            r#""adjust","plan":"cars","add_points":"1""#.to_owned(),
+            Code::WrongType,
+            "`add_points` is not a number of at most a million points",
+        ),
+        (
+            r#""adjust","plan":"cars","set_points":1000000.5"#.to_owned(),
+            Code::WrongType,
+            "`set_points` is not a number of at most a million points",
+        ),
+        (
+            r#""adjust","plan":"cars","add_points":1,"decay":"30d""#.to_owned(),
+            Code::WrongType,
+            "`decay` of an adjustment is `none` or is not there",
+        ),
+        (r#""adjust","plan":7,"add_points":1"#.to_owned(), Code::WrongType, "`plan` is not a text"),
+        (
+            format!(r#""adjust","plan":"cars","add_points":1,"reason":"{long}""#),
+            Code::WrongType,
+            "`reason` has more than 1024 bytes",
+        ),
+        (r#""feedback""#.to_owned(), Code::CommandIncomplete, "the feedback has no `outcome`"),
+        (r#""feedback","outcome":"bought""#.to_owned(), Code::WrongType, "`outcome` is none of won, lost, rejected"),
+    ] {
+        let json = format!(r#"{{"command":{rest},"contact":"c1"}}"#);
+        let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
+        assert_eq!((letter.code, letter.reason.as_str()), (code, reason), "{json}");
+    }
 }
 
 #[test]
 fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
     use DeadLetterCode as Code;
-    for word in ["adjust", "feedback", "merge", "split", "erase", "enrol", "verdict", "reinstate"] {
+    for word in ["merge", "split", "erase", "enrol", "verdict", "reinstate"] {
         let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
         let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
         assert_eq!(letter.code, Code::CommandUnsupported);

@@ -41,8 +41,8 @@ impl Stepper<'_> {
             return;
         };
         let Some(present) = self.present_stage(plan, pipeline, at, now) else { return };
-        let moved = self.follow_feedback(plan, pipeline, at, present, now)
-            || self.leave(plan, pipeline, at, present, now);
+        let moved =
+            self.follow_feedback(plan, pipeline, at, present, now) || self.leave(plan, pipeline, at, present, now);
         if !moved {
             self.advance(plan, pipeline, at, present, now);
         }

@@ -23,8 +23,7 @@ impl Decaying<'_> {
         let score = ScoreRef::Plan(None);
         let next = bands.cuts.get(present.map_or(0, |place| place + 1));
         let rises = next.and_then(|cut| self.first(&score, after, cut.at, true));
-        let falls =
-            present.and_then(|place| self.first(&score, after, bands.cuts[place].at - bands.margin, false));
+        let falls = present.and_then(|place| self.first(&score, after, bands.cuts[place].at - bands.margin, false));
         rises.into_iter().chain(falls).min()
     }
 

@@ -22,9 +22,7 @@ use crate::word::Word;
 
 pub use set::{Candidate, PlanSet};
 pub(crate) use standing::reached;
-pub use standing::{
-    Action, BandCut, Bands, FeedbackOutcome, FeedbackPolicy, Grade, Request, Route,
-};
+pub use standing::{Action, BandCut, Bands, FeedbackOutcome, FeedbackPolicy, Grade, Request, Route};
 
 /// One compiled plan.
 #[derive(Clone, Debug)]

@@ -323,4 +323,4 @@ impl Checker<'_, '_, '_> {
 
 const SCORES_HELP: &str =
     "the scores are \"global\", \"plan:ID\", \"tag:NAME\" and \"stage:ID\", where ID is the id of a plan";
-const LEVELS_HELP: &str = "write level(\"PLAN\", \"qualify\"), and for qualify also stage, band, grade, route, tag:NAME or action:ID; \"\" is this plan";
+const LEVELS_HELP: &str = "write level(\"PLAN\", \"qualify\"); the other levels are stage, band, grade, route, tag:NAME and action:ID; \"\" is this plan";

@@ -97,7 +97,11 @@ impl Compiler<'_> {
         let release = present(release)?.unwrap_or(at);
         if let Some(release_node) = release_node.filter(|_| release > at) {
             self.sink
-                .report(Code::ReleaseAboveAt, release_node.span.clone(), format!("`release` {release} is above `at` {at}"))
+                .report(
+                    Code::ReleaseAboveAt,
+                    release_node.span.clone(),
+                    format!("`release` {release} is above `at` {at}"),
+                )
                 .label("would be released here")
                 .related(at_node.span.clone(), "reached here")
                 .help("an action counts again after its score fell below `release`: write a number at most as large");

@@ -34,10 +34,10 @@ impl Compiler<'_> {
             self.sink.report(Code::TooLarge, line, format!("a plan has at most {BANDS_MAX} bands"));
             return None;
         }
-        let cuts: Vec<Option<(BandCut, &Entry)>> = named.iter().map(|entry| Some((self.band(entry)?, *entry))).collect();
-        let mut cuts: Vec<(BandCut, &Entry)> = cuts.into_iter().collect::<Option<_>>()?;
+        let mut cuts: Vec<(BandCut, &Entry)> =
+            named.iter().filter_map(|entry| Some((self.band(entry)?, *entry))).collect();
+        let mut is_sound = cuts.len() == named.len();
         cuts.sort_by_key(|(cut, _)| cut.at);
-        let mut is_sound = true;
         for pair in cuts.windows(2) {
             let [(one, first), (other, second)] = pair else { continue };
             if one.at == other.at {
@@ -95,7 +95,10 @@ impl Compiler<'_> {
     fn key_name(&mut self, entry: &Entry, what: &str) -> Option<Word> {
         let is_plain = |next: char| next.is_ascii_alphanumeric() || matches!(next, '-' | '_' | '.');
         let name = entry.key.as_str();
-        if name.starts_with(|first: char| first.is_ascii_alphanumeric()) && name.chars().all(is_plain) && name.len() <= 100 {
+        if name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && name.chars().all(is_plain)
+            && name.len() <= 100
+        {
             return Some(Word::of(name));
         }
         self.sink
@@ -109,7 +112,12 @@ impl Compiler<'_> {
         let entries = self.entries(node, &keys::GRADE)?;
         let mut axis = |key: &'static str, names: &keys::KeySet, score: &ScoreRef| {
             let Some(node) = value(entries, key) else {
-                self.missing(node, "the grade", key, "write `grade: { fit: { A: 30, B: 20, C: 10 }, engagement: { 1: 100, 2: 50, 3: 20 } }`");
+                self.missing(
+                    node,
+                    "the grade",
+                    key,
+                    "write `grade: { fit: { A: 30, B: 20, C: 10 }, engagement: { 1: 100, 2: 50, 3: 20 } }`",
+                );
                 return None;
             };
             self.grade_cuts(node, names, score, reach)

@@ -158,7 +158,8 @@ impl Compiler<'_> {
 
     /// How often each action was counted.
     fn counts(&mut self, node: &Node, levels: &Levels) -> Option<Vec<(Word, u32)>> {
-        let entries = self.open_mapping(node, "actions with how often each was requested", "write `actions: { discount: 1 }`")?;
+        let entries =
+            self.open_mapping(node, "actions with how often each was requested", "write `actions: { discount: 1 }`")?;
         let names = actions_of(levels);
         let mut counts = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -234,7 +235,7 @@ impl Compiler<'_> {
                 let of: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
                 self.sink
                     .report(Code::MisplacedKey, found.key_span.clone(), message)
-                    .help(format!("only {} says one", keys::listed(&of)));
+                    .help(format!("`{key}` belongs to {}", keys::listed(&of)));
             }
         }
         Some(ExpectedDerived { kind, at: present(at)?, level: present(level)?, subject: present(subject)? })

@@ -153,8 +153,11 @@ impl Compiler<'_> {
                 .report(Code::MisplacedKey, verdict.key_span.clone(), "`verdict` has no meaning here")
                 .help("who caused it matters for events only");
         }
-        let (set, event_type) =
-            if kind == EventKind::Feedback { (&keys::GIVEN_FEEDBACK, "feedback") } else { (&keys::GIVEN_ADJUST, "adjust") };
+        let (set, event_type) = if kind == EventKind::Feedback {
+            (&keys::GIVEN_FEEDBACK, "feedback")
+        } else {
+            (&keys::GIVEN_ADJUST, "adjust")
+        };
         let entries = self.entries(node, set)?;
         let mut properties = Properties::new();
         if kind == EventKind::Feedback {

@@ -10,10 +10,8 @@ use crate::yaml::{Content, Entry, Node};
 pub(crate) struct KeySet {
     /// What has these keys.
     pub(crate) of: &'static str,
-    /// Keys that work.
+    /// Its keys.
     pub(crate) keys: &'static [&'static str],
-    /// Keys that are part of the language and not supported by this version.
-    pub(crate) later: &'static [&'static str],
 }
 
 /// A plan.
@@ -38,85 +36,114 @@ pub(crate) const PLAN: KeySet = KeySet {
         "route",
         "actions",
         "feedback",
-    ],
-    later: &[],
-};
+    ] };
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
     of: "a rule",
     keys: &[
         "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap",
         "once_per", "tag", "tags", "untag", "valid", "every", "times", "verdicts", "decay",
-    ],
-    later: &[],
-};
+    ] };
 /// A part of a compound rule.
-pub(crate) const PART: KeySet = KeySet { of: "a part", keys: &["on", "when"], later: &[] };
+pub(crate) const PART: KeySet = KeySet { of: "a part", keys: &["on", "when"] };
 /// A cap.
-pub(crate) const CAP: KeySet = KeySet { of: "a cap", keys: &["points", "per"], later: &[] };
+pub(crate) const CAP: KeySet = KeySet { of: "a cap", keys: &["points", "per"] };
 /// A tag with points of its own.
-pub(crate) const TAG: KeySet = KeySet { of: "a tag", keys: &["tag", "points"], later: &[] };
+pub(crate) const TAG: KeySet = KeySet { of: "a tag", keys: &["tag", "points"] };
 /// A decay.
-pub(crate) const DECAY: KeySet = KeySet { of: "a decay", keys: &["half_life", "linear", "expire", "step"], later: &[] };
+pub(crate) const DECAY: KeySet = KeySet { of: "a decay", keys: &["half_life", "linear", "expire", "step"] };
 /// A fit rule.
-pub(crate) const FIT: KeySet = KeySet { of: "a fit rule", keys: &["id", "when", "points"], later: &[] };
+pub(crate) const FIT: KeySet = KeySet { of: "a fit rule", keys: &["id", "when", "points"] };
 /// Limits.
-pub(crate) const LIMITS: KeySet = KeySet { of: "`limits`", keys: &["floor", "ceiling"], later: &[] };
+pub(crate) const LIMITS: KeySet = KeySet { of: "`limits`", keys: &["floor", "ceiling"] };
 /// The threshold.
 pub(crate) const QUALIFY: KeySet =
-    KeySet { of: "`qualify`", keys: &["score", "at", "release", "rearm", "cooldown", "when"], later: &[] };
+    KeySet { of: "`qualify`", keys: &["score", "at", "release", "rearm", "cooldown", "when"] };
 /// The pipeline.
-pub(crate) const PIPELINE: KeySet = KeySet { of: "`pipeline`", keys: &["by", "stages"], later: &[] };
+pub(crate) const PIPELINE: KeySet = KeySet { of: "`pipeline`", keys: &["by", "stages"] };
 /// A stage.
 pub(crate) const STAGE: KeySet = KeySet {
     of: "a stage",
-    keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"],
-    later: &[],
-};
+    keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"] };
 /// The grade.
-pub(crate) const GRADE: KeySet = KeySet { of: "`grade`", keys: &["fit", "engagement"], later: &[] };
+pub(crate) const GRADE: KeySet = KeySet { of: "`grade`", keys: &["fit", "engagement"] };
 /// Its letters but for D, the best first.
-pub(crate) const LETTERS: KeySet = KeySet { of: "the `fit` of a grade", keys: &["A", "B", "C"], later: &[] };
+pub(crate) const LETTERS: KeySet = KeySet { of: "the `fit` of a grade", keys: &["A", "B", "C"] };
 /// Its digits but for 4, the best first.
-pub(crate) const DIGITS: KeySet = KeySet { of: "the `engagement` of a grade", keys: &["1", "2", "3"], later: &[] };
+pub(crate) const DIGITS: KeySet = KeySet { of: "the `engagement` of a grade", keys: &["1", "2", "3"] };
 /// The route.
-pub(crate) const ROUTE: KeySet = KeySet { of: "`route`", keys: &["to", "by", "else"], later: &[] };
+pub(crate) const ROUTE: KeySet = KeySet { of: "`route`", keys: &["to", "by", "else"] };
 /// An action.
 pub(crate) const ACTION: KeySet =
-    KeySet { of: "an action", keys: &["id", "at", "release", "rearm", "score", "emit", "data"], later: &[] };
+    KeySet { of: "an action", keys: &["id", "at", "release", "rearm", "score", "emit", "data"] };
 /// What follows from feedback.
-pub(crate) const FEEDBACK: KeySet = KeySet { of: "`feedback`", keys: &["recycle", "outcomes"], later: &[] };
+pub(crate) const FEEDBACK: KeySet = KeySet { of: "`feedback`", keys: &["recycle", "outcomes"] };
 /// The outcomes of feedback.
-pub(crate) const OUTCOMES: KeySet = KeySet { of: "`outcomes`", keys: &["won", "lost", "rejected"], later: &[] };
+pub(crate) const OUTCOMES: KeySet = KeySet { of: "`outcomes`", keys: &["won", "lost", "rejected"] };
 /// A fact.
-pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"], later: &[] };
+pub(crate) const FACT: KeySet = KeySet { of: "a fact", keys: &["on", "when"] };
 /// Policies for verdicts.
-pub(crate) const VERDICTS: KeySet = KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"], later: &[] };
+pub(crate) const VERDICTS: KeySet = KeySet { of: "`verdicts`", keys: &["machine", "suspect", "human"] };
 /// One policy.
-pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight", "hold", "key"], later: &[] };
+pub(crate) const POLICY: KeySet = KeySet { of: "a policy", keys: &["weight", "hold", "key"] };
 /// A test of the author.
-pub(crate) const TEST: KeySet = KeySet { of: "a test", keys: &["name", "given", "at", "expect"], later: &[] };
+pub(crate) const TEST: KeySet = KeySet { of: "a test", keys: &["name", "given", "at", "expect"] };
 /// What a test expects.
 pub(crate) const EXPECT: KeySet = KeySet {
     of: "`expect`",
     keys: &[
-        "global", "score", "engagement", "fit", "member", "qualified", "stage", "stage_score", "band", "grade", "owner",
-        "actions", "tags", "derived",
-    ],
-    later: &[],
-};
+        "global",
+        "score",
+        "engagement",
+        "fit",
+        "member",
+        "qualified",
+        "stage",
+        "stage_score",
+        "band",
+        "grade",
+        "owner",
+        "actions",
+        "tags",
+        "derived",
+    ] };
 /// Feedback in a test.
-pub(crate) const GIVEN_FEEDBACK: KeySet = KeySet { of: "feedback", keys: &["outcome"], later: &[] };
+pub(crate) const GIVEN_FEEDBACK: KeySet = KeySet { of: "feedback", keys: &["outcome"] };
 /// An adjustment in a test.
-pub(crate) const GIVEN_ADJUST: KeySet = KeySet { of: "an adjustment", keys: &["add", "set", "decay"], later: &[] };
+pub(crate) const GIVEN_ADJUST: KeySet = KeySet { of: "an adjustment", keys: &["add", "set", "decay"] };
 /// A derived event that a test expects.
-pub(crate) const DERIVED: KeySet =
-    KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"], later: &[] };
+pub(crate) const DERIVED: KeySet = KeySet {
+    of: "an expected event",
+    keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"] };
 
 /// Every set of keys.
 pub(crate) const SETS: [&KeySet; 26] = [
-    &PLAN, &RULE, &PART, &CAP, &TAG, &DECAY, &FIT, &LIMITS, &QUALIFY, &PIPELINE, &STAGE, &FACT, &VERDICTS, &POLICY, &TEST,
-    &EXPECT, &DERIVED, &GRADE, &LETTERS, &DIGITS, &ROUTE, &ACTION, &FEEDBACK, &OUTCOMES, &GIVEN_FEEDBACK, &GIVEN_ADJUST,
+    &PLAN,
+    &RULE,
+    &PART,
+    &CAP,
+    &TAG,
+    &DECAY,
+    &FIT,
+    &LIMITS,
+    &QUALIFY,
+    &PIPELINE,
+    &STAGE,
+    &FACT,
+    &VERDICTS,
+    &POLICY,
+    &TEST,
+    &EXPECT,
+    &DERIVED,
+    &GRADE,
+    &LETTERS,
+    &DIGITS,
+    &ROUTE,
+    &ACTION,
+    &FEEDBACK,
+    &OUTCOMES,
+    &GIVEN_FEEDBACK,
+    &GIVEN_ADJUST,
 ];
 
 impl Compiler<'_> {
@@ -142,13 +169,7 @@ impl Compiler<'_> {
             return;
         }
         let span = entry.key_span.clone();
-        if set.later.contains(&key) {
-            self.sink
-                .report(Code::NotSupported, span, format!("`{key}` is not supported in this version"))
-                .help("take it out: what is not supported is refused, since leaving it out in silence would give other scores");
-            return;
-        }
-        let close = suggest::closest(key, set.keys.iter().chain(set.later).copied());
+        let close = suggest::closest(key, set.keys.iter().copied());
         let elsewhere = SETS.iter().find(|other| other.keys.contains(&key)).map(|other| other.of);
         let help = match (close, elsewhere) {
             (Some(close), _) => format!("did you mean `{close}`?"),

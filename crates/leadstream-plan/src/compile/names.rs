@@ -44,6 +44,8 @@ impl Compiler<'_> {
         if let Some(first) = names.0.get(name) {
             let first = first.clone();
             let help = match what {
+                "candidates" => "name each once: leads are shared out evenly",
+                "actions" => "give each a name of its own; what was requested is kept by it",
                 "tests" => "give each a name of its own, so that a failure says which one it is",
                 _ => "give each a name of its own; what was booked is kept by it",
             };

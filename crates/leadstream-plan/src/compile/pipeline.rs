@@ -131,7 +131,7 @@ impl Compiler<'_> {
                 let line = self.first_line(node);
                 self.sink
                     .report(Code::StageNeverEntered, line, format!("the stage `{}` can never be entered", stage.name))
-                    .help("say from how many points on it is entered, `enter: 50`, or on which condition, `enter_when: 'contact.customer'`, or let feedback lead to it");
+                    .help("say from how many points on it is entered, `enter: 50`, or on which condition, `enter_when: 'contact.customer'`, or let feedback lead to it, `feedback: { outcomes: { won: .. } }`");
             }
             if let (Some(enter), Some(enter_node)) = (stage.enter, value(entries, "enter")) {
                 if stage.enter_when.is_none() {

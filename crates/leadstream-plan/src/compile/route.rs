@@ -21,9 +21,9 @@ impl Compiler<'_> {
     pub(super) fn route(&mut self, node: &Node) -> Option<Route> {
         let entries = self.entries(node, &keys::ROUTE)?;
         let by = value(entries, "by").map(|by| self.route_by(by));
-        if let Some(otherwise) = value(entries, "else") {
-            self.choice(otherwise, "a way to share leads out", &["rendezvous"])?;
-        }
+        let otherwise = value(entries, "else").map_or(Some("rendezvous"), |otherwise| {
+            self.choice(otherwise, "a way to share leads out", &["rendezvous"])
+        });
         let Some(to) = value(entries, "to") else {
             self.missing(node, "the route", "to", "list who gets leads: `to: [anna, piotr]`");
             return None;
@@ -46,6 +46,7 @@ impl Compiler<'_> {
                 .report(Code::RouteWithoutQualify, line, "nobody is ever routed: the plan has no `qualify`")
                 .help("a lead is routed when it qualifies: add `qualify: { at: 100 }`, or take the route out");
         }
+        otherwise?;
         Some(Route { to: candidates.into_iter().collect::<Option<_>>()?, by: present(by)? })
     }
 
@@ -79,10 +80,10 @@ impl Compiler<'_> {
         let entries = self.entries(node, &keys::FEEDBACK)?;
         let recycle = value(entries, "recycle")
             .map_or(Some("reset"), |recycle| self.choice(recycle, "a way to recycle a lead", &["reset", "keep"]));
-        let mut policy = FeedbackPolicy { keeps: recycle? == "keep", ..FeedbackPolicy::default() };
-        let Some(outcomes) = value(entries, "outcomes") else { return Some(policy) };
+        let mut policy = FeedbackPolicy { keeps: recycle == Some("keep"), ..FeedbackPolicy::default() };
+        let Some(outcomes) = value(entries, "outcomes") else { return recycle.map(|_| policy) };
         let outcomes = self.entries(outcomes, &keys::OUTCOMES)?;
-        let mut is_sound = true;
+        let mut is_sound = recycle.is_some();
         for entry in outcomes {
             let Some(outcome) = FeedbackOutcome::of(&entry.key) else {
                 is_sound = false;

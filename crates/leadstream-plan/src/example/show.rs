@@ -156,7 +156,9 @@ fn reason(reason: &MissingReason) -> String {
         MissingReason::Condition => "the condition of `qualify` does not hold".to_owned(),
         MissingReason::CooldownUntil(_) => "the cooldown lasts".to_owned(),
         MissingReason::OnlyOnce => "it was once, and the plan qualifies only once".to_owned(),
-        MissingReason::Feedback => "since the feedback the score was not below the release, and no points were earned".to_owned(),
+        MissingReason::Feedback => {
+            "since the feedback the score was not below the release, and no points were earned".to_owned()
+        }
     }
 }
 

@@ -5,8 +5,21 @@ use std::fmt::Write as _;
 use super::{Kind, Line, TESTS, Words};
 
 /// All kinds in the order in which changes are shown.
-const KINDS: [Kind; 8] =
-    [Kind::Head, Kind::Facts, Kind::Rules, Kind::Fit, Kind::Limits, Kind::Qualify, Kind::Stages, Kind::Other];
+const KINDS: [Kind; 13] = [
+    Kind::Head,
+    Kind::Facts,
+    Kind::Rules,
+    Kind::Fit,
+    Kind::Limits,
+    Kind::Qualify,
+    Kind::Stages,
+    Kind::Bands,
+    Kind::Grade,
+    Kind::Route,
+    Kind::Actions,
+    Kind::Feedback,
+    Kind::Other,
+];
 
 /// What is different between two versions of a plan.
 #[derive(Clone, Debug)]
@@ -143,8 +156,21 @@ impl Difference {
                 "every contact is looked at once: a stage that is gone is left for the first one, and from there contacts advance as their score says; told, marked `plan`",
             ),
             (
+                of(Kind::Bands) || of(Kind::Grade),
+                "every contact is looked at once: who has another band or grade by the new cuts is told of, marked `plan`",
+            ),
+            (
+                of(Kind::Route),
+                "who is qualified keeps its owner, unless there is no route any more; the next qualification goes by the new one",
+            ),
+            (
+                of(Kind::Actions),
+                "an action that is new, or lower, is requested at once for every contact whose score is there, marked `plan`; what was requested stays so, by the action's id",
+            ),
+            (of(Kind::Feedback), "feedback does what the new words say; what earlier feedback did stays"),
+            (
                 self.any(|change| head(change, "members")),
-                "who no longer takes part has no fit, stage or qualification and books nothing, and keeps the engagement; who joins begins without points for the past",
+                "who no longer takes part has no fit, stage, grade or qualification, is cold and books nothing, and keeps the engagement; who joins begins without points for the past",
             ),
             (
                 self.any(|change| head(change, "global")),

@@ -7,6 +7,7 @@ mod change;
 mod levels;
 mod phrase;
 mod rule;
+mod standing;
 
 use std::fmt::Write as _;
 
@@ -46,6 +47,11 @@ enum Kind {
     Limits,
     Qualify,
     Stages,
+    Bands,
+    Grade,
+    Route,
+    Actions,
+    Feedback,
     Facts,
     Other,
 }
@@ -59,6 +65,11 @@ impl Kind {
             Kind::Limits => "Limits",
             Kind::Qualify => "Qualified",
             Kind::Stages => "Stages",
+            Kind::Bands => "Bands, by the plan's score; else cold",
+            Kind::Grade => "Grade, a letter and a digit",
+            Kind::Route => "Whose lead it is",
+            Kind::Actions => "Actions",
+            Kind::Feedback => "Feedback of sales, which ends a qualification",
             Kind::Facts => "Facts, which conditions count",
             Kind::Other => "Besides",
         }
@@ -94,6 +105,11 @@ pub fn describe(source: &Source, options: &Options) -> Option<Words> {
         part(Kind::Limits, levels::limits(entries)),
         part(Kind::Qualify, levels::qualify(entries)),
         part(Kind::Stages, levels::stages(entries)),
+        part(Kind::Bands, standing::bands(entries)),
+        part(Kind::Grade, standing::grade(entries)),
+        part(Kind::Route, standing::route(entries)),
+        part(Kind::Actions, standing::actions(entries)),
+        part(Kind::Feedback, standing::feedback(entries)),
         part(Kind::Other, others(entries)),
     ];
     let (plan, version) = (plan.id.as_str().to_owned(), plan.version);
@@ -125,8 +141,24 @@ impl Words {
 const TESTS: &str = "tests";
 
 /// Keys that have sentences of their own, or say nothing about scores.
-const TOLD: [&str; 11] =
-    ["plan", "members", "global", "time_zone", "rules", "fit", "limits", "qualify", "pipeline", "facts", "decay"];
+const TOLD: [&str; 16] = [
+    "plan",
+    "members",
+    "global",
+    "time_zone",
+    "rules",
+    "fit",
+    "limits",
+    "qualify",
+    "pipeline",
+    "facts",
+    "decay",
+    "bands",
+    "grade",
+    "route",
+    "actions",
+    "feedback",
+];
 
 fn head(entries: &[Entry]) -> Vec<Line> {
     let members = value(entries, "members").map_or_else(

@@ -106,6 +106,8 @@ struct DerivedData<'a> {
     corrects: Option<String>,
     via: Vec<&'a str>,
     contributions: Vec<ContributionData<'a>>,
+    // Of other events it is left out in JSON; in Avro it is null all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<RequestData<'a>>,
 }
 

@@ -128,13 +128,21 @@ struct PlanData<'a> {
     stage: Option<&'a str>,
     stage_score: Option<PointsData>,
     stage_since: Option<InstantData>,
+    // What a plan does not have is left out in JSON; in Avro it is null all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     band: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     band_since: Option<InstantData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     grade: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     grade_since: Option<InstantData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     owner_since: Option<InstantData>,
-    actions: BTreeMap<&'a str, i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions: Option<BTreeMap<&'a str, i64>>,
 }
 
 #[derive(Serialize)]
@@ -164,7 +172,8 @@ impl<'a> CardData<'a> {
             grade_since: plan.grade_since.map(|instant| style.instant(instant)),
             owner: plan.owner.as_deref(),
             owner_since: plan.owner_since.map(|instant| style.instant(instant)),
-            actions: plan.actions.iter().map(|(action, count)| (&**action, *count as i64)).collect(),
+            actions: (!plan.actions.is_empty())
+                .then(|| plan.actions.iter().map(|(action, count)| (&**action, *count as i64)).collect()),
         };
         let tag = |tag: &'a TagScore| TagData {
             tag: &tag.tag,

@@ -1,6 +1,6 @@
-//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent and tags.
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments and feedback.
 //!
-//! The commands that later versions carry out are known by name and refused, never skipped: an adjustment or an erasure that vanished
+//! The commands that later versions carry out are known by name and refused, never skipped: a merge or an erasure that vanished
 //! would be worse than one that is told.
 
 use std::fmt;
@@ -8,6 +8,7 @@ use std::fmt;
 use leadstream_core::{Event, EventKind, Properties, Term, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::crm::CrmFields;
 use super::members::{Members, MembersSeed, complete, own_id};
 use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
 use crate::clock::Clock;
@@ -19,7 +20,7 @@ use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
 
 /// Commands with a meaning that this version does not carry out.
-const LATER_COMMANDS: &[&str] = &["adjust", "enrol", "erase", "feedback", "merge", "reinstate", "split", "verdict"];
+const LATER_COMMANDS: &[&str] = &["enrol", "erase", "merge", "reinstate", "split", "verdict"];
 
 /// Decodes one source of commands.
 pub(crate) struct ContactDecoder {
@@ -44,6 +45,7 @@ struct Fields<'de> {
     contact: Scalar<'de>,
     time: Scalar<'de>,
     consent: Scalar<'de>,
+    crm: CrmFields<'de>,
 }
 
 impl ContactDecoder {
@@ -78,6 +80,8 @@ impl ContactDecoder {
                 event.event_type.set("tags");
                 exchange(&mut self.objects.tags, &mut event.properties);
             }
+            Some("adjust") => fields.crm.adjust(event)?,
+            Some("feedback") => fields.crm.feedback(event)?,
             _ => return Err(refused_command(&fields.command)),
         }
         let time = self.clock.read("time", &fields.time)?;
@@ -108,7 +112,7 @@ fn refused_command(command: &Scalar<'_>) -> DeadLetter {
         }
         Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
         Scalar::Text(_) => {
-            let reason = "`command` is none of attributes, snapshot, consent, tags";
+            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback";
             DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
         }
         _ => DeadLetter::new(DeadLetterCode::WrongType, "`command` is not a text"),
@@ -163,7 +167,10 @@ impl<'de> Members<'de> for Reading<'_, 'de> {
                 let seed = TagsSeed { tags: &mut objects.tags, is_added: name == "add", dropped: self.dropped };
                 return members.next_value_seed(seed);
             }
-            _ => return members.next_value::<IgnoredAny>().map(drop),
+            _ => match self.fields.crm.slot(name) {
+                Some(slot) => slot,
+                None => return members.next_value::<IgnoredAny>().map(drop),
+            },
         };
         *slot = members.next_value_seed(ScalarSeed)?;
         Ok(())

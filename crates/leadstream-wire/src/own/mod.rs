@@ -4,6 +4,7 @@
 //! can be read; commands that are not known are refused, since skipping one would lose what was asked.
 
 mod contact;
+mod crm;
 mod interaction;
 mod members;
 
