@@ -36,14 +36,16 @@ pub(crate) const PLAN: KeySet = KeySet {
         "route",
         "actions",
         "feedback",
-    ] };
+    ],
+};
 /// A rule.
 pub(crate) const RULE: KeySet = KeySet {
     of: "a rule",
     keys: &[
         "id", "on", "idle", "after", "unless", "all", "within", "matching", "in_order", "when", "points", "cap",
         "once_per", "tag", "tags", "untag", "valid", "every", "times", "verdicts", "decay",
-    ] };
+    ],
+};
 /// A part of a compound rule.
 pub(crate) const PART: KeySet = KeySet { of: "a part", keys: &["on", "when"] };
 /// A cap.
@@ -64,7 +66,8 @@ pub(crate) const PIPELINE: KeySet = KeySet { of: "`pipeline`", keys: &["by", "st
 /// A stage.
 pub(crate) const STAGE: KeySet = KeySet {
     of: "a stage",
-    keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"] };
+    keys: &["name", "enter", "enter_when", "leave_below", "leave_when", "leave_idle", "final"],
+};
 /// The grade.
 pub(crate) const GRADE: KeySet = KeySet { of: "`grade`", keys: &["fit", "engagement"] };
 /// Its letters but for D, the best first.
@@ -106,15 +109,15 @@ pub(crate) const EXPECT: KeySet = KeySet {
         "actions",
         "tags",
         "derived",
-    ] };
+    ],
+};
 /// Feedback in a test.
 pub(crate) const GIVEN_FEEDBACK: KeySet = KeySet { of: "feedback", keys: &["outcome"] };
 /// An adjustment in a test.
 pub(crate) const GIVEN_ADJUST: KeySet = KeySet { of: "an adjustment", keys: &["add", "set", "decay"] };
 /// A derived event that a test expects.
-pub(crate) const DERIVED: KeySet = KeySet {
-    of: "an expected event",
-    keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"] };
+pub(crate) const DERIVED: KeySet =
+    KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"] };
 
 /// Every set of keys.
 pub(crate) const SETS: [&KeySet; 26] = [
