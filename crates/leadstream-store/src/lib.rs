@@ -13,6 +13,7 @@ mod identity;
 mod keys;
 mod memory;
 mod progress;
+mod scan;
 mod store;
 mod version;
 
@@ -21,5 +22,6 @@ pub use error::StoreError;
 pub use identity::Identity;
 pub use memory::{StoreBudget, StoreMemory};
 pub use progress::Progress;
+pub use scan::{Scan, ScanStep};
 pub use store::{Batch, DueEntry, OpenOptions, StoredValue, TaskStore, wipe};
 pub use version::ROCKSDB_VERSION;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use leadstream_core::Timestamp;
 use rocksdb::{
@@ -10,6 +11,7 @@ use rocksdb::{
 };
 
 use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, PROGRESS_KEY};
+use crate::scan::{Scan, Scans};
 use crate::{Identity, Progress, StoreError, StoreMemory, version};
 
 /// How to open a store.
@@ -133,9 +135,10 @@ impl Batch {
 /// What a write takes beside its key and value, in bytes, at most.
 const WRITE_BYTES: usize = 16;
 
-/// An open store of one task, used by one thread.
+/// An open store of one task, used by one thread. [`Scan`]s of it may be read by others.
 pub struct TaskStore {
-    db: DB,
+    db: Arc<DB>,
+    scans: Scans,
     folder: PathBuf,
     progress: Progress,
     write_options: WriteOptions,
@@ -160,7 +163,8 @@ impl TaskStore {
         // Without a sync a power cut can lose the newest batches, whole ones and from the end: they are read again from the changelog.
         let mut write_options = WriteOptions::default();
         write_options.set_sync(false);
-        let mut store = TaskStore { db, folder: folder.clone(), progress: Progress::default(), write_options };
+        let (db, scans) = (Arc::new(db), Scans::default());
+        let mut store = TaskStore { db, scans, folder: folder.clone(), progress: Progress::default(), write_options };
         store.check_identity(&options.identity)?;
         store.progress = store.read_progress()?;
         let age_ms = options.now_ms.saturating_sub(store.progress.written_at_ms);
@@ -315,12 +319,17 @@ impl TaskStore {
         Ok(true)
     }
 
+    /// All contacts as they are now, for another thread to visit while this one goes on.
+    pub fn scan(&mut self) -> Scan {
+        self.scans.begin(&self.db, &self.folder)
+    }
+
     /// About how many contacts there are.
     pub fn estimated_contacts(&self) -> u64 {
         self.db.property_int_value("rocksdb.estimate-num-keys").ok().flatten().unwrap_or(0)
     }
 
-    /// Hands what is in memory to the disk, so that the next opening has no log to read, and closes.
+    /// Hands what is in memory to the disk, so that the next opening has no log to read, and closes. Scans of it end.
     ///
     /// # Errors
     /// See [`StoreError`]. The store is closed all the same.
@@ -338,6 +347,13 @@ impl TaskStore {
 
     fn error(&self, operation: &'static str, error: &rocksdb::Error) -> StoreError {
         StoreError::of_rocksdb(&self.folder, operation, error)
+    }
+}
+
+impl Drop for TaskStore {
+    /// The folder is free for the next one when this returns.
+    fn drop(&mut self) {
+        self.scans.end();
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use leadstream_core::Timestamp;
 use leadstream_store::{
-    Batch, DueEntry, Identity, OpenOptions, Progress, StoreBudget, StoreError, StoreMemory, TaskStore, wipe,
+    Batch, DueEntry, Identity, OpenOptions, Progress, Scan, ScanStep, StoreBudget, StoreError, StoreMemory, TaskStore,
+    wipe,
 };
 
 const NOW_MS: i64 = 1_700_000_000_000;
@@ -203,4 +204,51 @@ fn stores_share_one_budget() {
     }
     assert!(first.memory.memtable_bytes() - before >= 2_000_000);
     assert!(first.memory.used_bytes() <= first.memory.budget().total_bytes + (1 << 20));
+}
+
+fn seen(scan: &Scan, limit: usize) -> (Vec<(String, Vec<u8>)>, ScanStep) {
+    let mut seen = Vec::new();
+    let step = scan.step(limit, |contact, value| seen.push((contact.to_owned(), value.to_vec()))).unwrap();
+    (seen, step)
+}
+
+#[test]
+fn a_scan_sees_what_was_there_when_it_was_made_on_another_thread() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = TaskStore::open(&options(folder.path())).unwrap();
+    let mut batch = Batch::new();
+    batch.put("anna", b"1");
+    batch.put("jan", b"2");
+    batch.put("ola", b"3");
+    store.write(&batch, progress(100)).unwrap();
+    let scan = store.scan();
+    batch.clear();
+    batch.put("anna", b"changed");
+    batch.delete("jan");
+    batch.put("zoe", b"new");
+    store.write(&batch, progress(101)).unwrap();
+    let (first, rest) = std::thread::scope(|scope| scope.spawn(|| (seen(&scan, 2), seen(&scan, 2))).join().unwrap());
+    assert_eq!(first, (vec![("anna".into(), b"1".into()), ("jan".into(), b"2".into())], ScanStep::More));
+    assert_eq!(rest, (vec![("ola".into(), b"3".into())], ScanStep::Done));
+    assert_eq!(seen(&store.scan(), 9).0.len(), 3);
+}
+
+#[test]
+fn a_store_that_closes_takes_its_scans_back_and_can_be_opened_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = TaskStore::open(&options(folder.path())).unwrap();
+    let mut batch = Batch::new();
+    batch.put("anna", b"1");
+    store.write(&batch, progress(100)).unwrap();
+    let scans = [store.scan(), store.scan()];
+    store.close().unwrap();
+    let mut again = TaskStore::open(&options(folder.path())).unwrap();
+    for scan in &scans {
+        assert_eq!(seen(scan, 9), (Vec::new(), ScanStep::Ended));
+    }
+    // One that is only dropped lets go as well.
+    let scan = again.scan();
+    drop(again);
+    assert_eq!(seen(&scan, 9).1, ScanStep::Ended);
+    assert!(TaskStore::open(&options(folder.path())).is_ok());
 }
