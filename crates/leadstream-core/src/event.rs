@@ -26,6 +26,8 @@ pub enum EventKind {
     Adjust,
     /// What sales says of the lead: the text property `outcome`, and `plan` where it concerns one plan only (S38).
     Feedback,
+    /// Who is to be taken to have caused an earlier or later event: the text properties `source` and `id` name it, `verdict` says who (S56).
+    Verdict,
 }
 
 impl EventKind {
@@ -39,6 +41,7 @@ impl EventKind {
             EventKind::Link => 4,
             EventKind::Adjust => 8,
             EventKind::Feedback => 9,
+            EventKind::Verdict => 5,
         }
     }
 
@@ -52,6 +55,7 @@ impl EventKind {
             EventKind::Link,
             EventKind::Adjust,
             EventKind::Feedback,
+            EventKind::Verdict,
         ];
         kinds.into_iter().find(|kind| kind.code() == code)
     }
@@ -77,6 +81,16 @@ impl Verdict {
             Verdict::Suspect => 1,
             Verdict::Machine => 2,
         }
+    }
+
+    /// The verdict that a word stands for.
+    pub fn of_word(word: &str) -> Option<Verdict> {
+        Some(match word {
+            "human" => Verdict::Human,
+            "suspect" => Verdict::Suspect,
+            "machine" => Verdict::Machine,
+            _ => return None,
+        })
     }
 
     /// The verdict of a number.

@@ -249,7 +249,7 @@ pub struct HistoryLine {
     pub event_type: Arc<str>,
     /// Its source.
     pub source: Arc<str>,
-    /// Who caused it.
+    /// Who caused it: by the last verdict passed on it, else as it came.
     pub verdict: Verdict,
     /// Rules that booked for it, as (plan, rule, applied).
     pub booked: Vec<(Word, Word, Points)>,
@@ -464,7 +464,7 @@ fn history(contact: &Contact) -> Vec<HistoryLine> {
         uid: row.uid,
         event_type: Arc::from(contact.rows.event_type(at).as_str()),
         source: Arc::from(contact.rows.source(at).as_str()),
-        verdict: row.verdict(),
+        verdict: contact.judged.verdict(row.uid, row.verdict()),
         booked: booked_for(contact, row.uid),
     };
     contact.rows.as_slice().iter().enumerate().map(line).collect()

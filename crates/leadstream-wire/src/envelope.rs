@@ -67,6 +67,7 @@ pub fn write_event(event: &Event, into: &mut Vec<u8>) {
         EventKind::Link => 4,
         EventKind::Adjust => 8,
         EventKind::Feedback => 9,
+        EventKind::Verdict => 5,
     });
     into.push(match event.verdict {
         Verdict::Human => 0,
@@ -140,6 +141,7 @@ fn read_event(reader: &mut Reader<'_>, event: &mut Event) -> Result<(), Envelope
         4 => EventKind::Link,
         8 => EventKind::Adjust,
         9 => EventKind::Feedback,
+        5 => EventKind::Verdict,
         _ => return Err(EnvelopeError::Damaged("an event of an unknown kind")),
     };
     event.verdict = match reader.byte()? {

@@ -131,7 +131,7 @@ pub fn core_event(contact: &str, event: &OracleEvent, limits: &leadstream_oracle
         Kind::Tags => EventKind::Tags,
         Kind::Adjust => EventKind::Adjust,
         Kind::Feedback => EventKind::Feedback,
-        Kind::Verdict => panic!("the fold has no such event: {}", row.event_type),
+        Kind::Verdict => EventKind::Verdict,
     };
     core.verdict = match row.verdict {
         leadstream_oracle::Verdict::Human => Verdict::Human,

@@ -205,6 +205,12 @@ fn config() -> ProptestConfig {
     config
 }
 
+/// Everything that is decided at one instant and booked at another, and points that decay.
+fn waiting() -> Profile {
+    let groups = Groups { decay: true, absence: true, compound: true, verdicts: true, ..Groups::default() };
+    Profile::of_groups(groups)
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -251,7 +257,19 @@ proptest! {
     }
 
     #[test]
+    fn the_fold_and_the_oracle_agree_on_events_that_are_held_and_judged_s56(case in case(&Profile::verdicts())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
     fn the_fold_and_the_oracle_agree_on_everything_that_follows_scores_that_decay_s33(case in case(&following())) {
+        prop_assume!(compiles(&case));
+        run(&case);
+    }
+
+    #[test]
+    fn the_fold_and_the_oracle_agree_where_all_of_that_meets(case in case(&waiting())) {
         prop_assume!(compiles(&case));
         run(&case);
     }

@@ -6,6 +6,7 @@
 //! Only the fold changes a contact; the stored form of it belongs to another crate.
 
 mod announced;
+mod judged;
 mod ledger;
 mod rows;
 mod standing;
@@ -16,6 +17,8 @@ mod waiting;
 use std::sync::Arc;
 
 pub use announced::{ANNOUNCED_TAGS_MAX, Announced, Level, SubjectId, SubjectState};
+pub use judged::{DEPARTED_VERDICTS_MAX, Judged};
+pub(crate) use judged::{depart as depart_verdict, judgement, judgement_of_row};
 pub use ledger::{Cause, Contribution, Dimension, Ledger, LimitReason, LimitReasons, RuleIndex, RuleName, RuleTable};
 use rows::{RowsCut, RowsMark};
 use trail::{Cut, TrailMark};
@@ -31,6 +34,7 @@ pub use waiting::{
     Award, AwardTag, GATHERED_MAX, Gathered, Key, Once, PART_INSTANTS_MAX, Pending, WINDOWS_MAX, Waiting, Waits,
 };
 
+use crate::event::Verdict;
 use crate::fold::{Checkpoints, FactCaches};
 use crate::id::Uid;
 use crate::time::Timestamp;
@@ -62,6 +66,8 @@ pub struct Contact {
     pub facts: FactCaches,
     /// Remembered states to fold late events from; never stored.
     pub checkpoints: Checkpoints,
+    /// Verdicts passed on events; never stored, since they follow from rows and base.
+    pub judged: Judged,
 }
 
 /// The fold state of the rows that left, and where they end.
@@ -71,6 +77,14 @@ pub struct Base {
     pub boundary: (Timestamp, Uid),
     /// The complete state after it.
     pub state: State,
+    /// Verdicts of rows that have left, oldest first: their events may still be rows, or come (S56).
+    pub verdicts: Vec<(Uid, Verdict)>,
+}
+
+impl Base {
+    fn memory_bytes(&self) -> usize {
+        size_of::<Base>() + self.state.memory_bytes() + self.verdicts.capacity() * size_of::<(Uid, Verdict)>()
+    }
 }
 
 /// So many rows that have left stay in memory at most where no savepoint is ever taken, as in a replay.
@@ -230,7 +244,13 @@ impl Contact {
         self.ledger.rewind(savepoint.ledger, savepoint.cut_bookings);
         self.facts.clear();
         self.checkpoints.clear();
+        self.judge_anew();
         true
+    }
+
+    /// Reads the verdicts passed on events anew, as after rows were read or changed at will.
+    pub fn judge_anew(&mut self) {
+        self.judged = Judged::of(self.base.as_deref(), &self.rows);
     }
 
     /// Gives back the memory of rows that have left, where it is worth moving the others. Savepoints taken before end.
@@ -286,11 +306,12 @@ impl Contact {
         size_of::<Contact>()
             + self.rows.memory_bytes()
             + self.state.memory_bytes()
-            + self.base.as_ref().map_or(0, |base| size_of::<Base>() + base.state.memory_bytes())
+            + self.base.as_ref().map_or(0, |base| base.memory_bytes())
             + self.rules.memory_bytes()
             + self.ledger.memory_bytes()
             + self.announced.memory_bytes()
             + self.facts.memory_bytes()
             + self.checkpoints.memory_bytes()
+            + self.judged.memory_bytes()
     }
 }

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::contact::{Base, Cause, Contact, Contribution, FactStatistics, SharedList, State};
+use crate::contact::{
+    Base, Cause, Contact, Contribution, FactStatistics, SharedList, State, depart_verdict, judgement_of_row,
+};
 use crate::event::Event;
 use crate::fold::step::Stepper;
 use crate::fold::{Bound, FactCaches, Fold, facts, timers};
@@ -78,7 +80,10 @@ impl Fold {
             return;
         }
         // A copy of its own where a savepoint holds the base too: once in an epoch.
-        let mut base = contact.base.take().map(|base| Arc::unwrap_or_clone(base).state).unwrap_or_default();
+        let (mut base, mut verdicts) = match contact.base.take().map(Arc::unwrap_or_clone) {
+            Some(Base { state, verdicts, .. }) => (state, verdicts),
+            None => (State::default(), Vec::new()),
+        };
         // The steps of the live fold, with the same rows in sight: what had departed before is in the statistics, what departs now is still a row.
         let before = base.facts.clone();
         let caches = FactCaches::default();
@@ -86,6 +91,7 @@ impl Fold {
         let reached = self.buffers.reached;
         for at in 0..count {
             contact.rows.load(at, &contact.id, &mut row);
+            row.verdict = contact.judged.verdict(row.uid, row.verdict);
             self.step_base(contact, &mut base, &row, BaseSight { at, departed: &before, caches: &caches });
         }
         self.row = row;
@@ -94,7 +100,11 @@ impl Fold {
         for at in 0..count {
             let time = contact.rows.as_slice()[at].time;
             let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());
-            facts::depart(&mut base, &contact.rows, at, plans, &mut self.buffers.reached);
+            facts::depart(&mut base, &contact.rows, at, &contact.judged, plans, &mut self.buffers.reached);
+            if let Some(judgement) = judgement_of_row(&contact.rows, at) {
+                let forgotten = depart_verdict(&mut verdicts, judgement);
+                self.buffers.reached.add(Bound::Verdicts, forgotten);
+            }
         }
         let boundary = contact.rows.as_slice()[count - 1].order();
         let booked = base.booked - contact.ledger.first;
@@ -102,7 +112,10 @@ impl Fold {
         contact.rows.lose(count);
         contact.state.facts = base.facts.clone();
         contact.checkpoints.depart(count, boundary.0, &base.facts);
-        contact.base = Some(Arc::new(Base { boundary, state: base }));
+        contact.base = Some(Arc::new(Base { boundary, state: base, verdicts }));
+        if !contact.judged.is_empty() {
+            contact.judge_anew();
+        }
     }
 
     /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.
@@ -132,6 +145,7 @@ impl Fold {
             plans: &in_force.plans,
             horizon: self.limits.horizon,
             departed: sight.departed.clone(),
+            judged: &contact.judged,
             state: base,
             rules: &mut contact.rules,
             ledger: None,

@@ -6,8 +6,8 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use crate::contact::{FactStatistics, Row, Rows, State};
-use crate::event::{Event, Value};
+use crate::contact::{FactStatistics, Judged, Rows, State};
+use crate::event::{Event, Value, Verdict};
 use crate::expr::{FactRef, LevelRef, Scope, ScoreRef};
 use crate::fold::reached::{Bound, Reached};
 use crate::id::Name;
@@ -95,6 +95,7 @@ pub(crate) struct History<'a> {
     /// Rows from the first up to here are visible; this event's own row is the last of them.
     pub(crate) visible: usize,
     pub(crate) caches: &'a FactCaches,
+    pub(crate) judged: &'a Judged,
 }
 
 impl History<'_> {
@@ -137,7 +138,7 @@ impl History<'_> {
         matches.follow(self.rows);
         for at in matches.seen.min(self.visible)..self.visible {
             let row = &self.rows.as_slice()[at];
-            if counted.contains(row.verdict()) && row_matches(fact, self.rows, at) {
+            if counted.contains(self.judged.verdict(row.uid, row.verdict())) && row_matches(fact, self.rows, at) {
                 matches.times.push(row.time);
             }
         }
@@ -221,11 +222,13 @@ pub(crate) fn depart<'p>(
     base: &mut State,
     rows: &Rows,
     at: usize,
+    judged: &Judged,
     plans: impl Iterator<Item = &'p Arc<Plan>> + Clone,
     reached: &mut Reached,
 ) {
     let is_asked = |key: Name| plans.clone().any(|plan| plan.facts.iter().any(|fact| fact.key == key));
     let (row, event_type) = (&rows.as_slice()[at], rows.event_type(at));
+    let seen = (row.time, judged.verdict(row.uid, row.verdict()));
     let mut matched: Vec<(Name, &str, Span)> = vec![(event_type.name(), event_type.as_str(), Span::ZERO)];
     for fact in plans.clone().flat_map(|plan| &plan.facts) {
         if !row_matches(fact, rows, at) {
@@ -240,7 +243,7 @@ pub(crate) fn depart<'p>(
     let facts = base.facts.make_mut();
     for (key, text, window) in matched {
         if text.len() <= TYPE_BYTES_MAX || is_asked(key) {
-            add(facts, key, text, row, window, reached);
+            add(facts, key, text, seen, window, reached);
         } else {
             reached.add(Bound::FactTypes, 1);
         }
@@ -268,11 +271,17 @@ fn bound(facts: &mut Vec<FactStatistics>, is_asked: impl Fn(Name) -> bool, reach
     }
 }
 
-fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window: Span, reached: &mut Reached) {
-    let at = match facts.iter().position(|known| known.key == key && known.verdict == row.verdict()) {
+fn add(
+    facts: &mut Vec<FactStatistics>,
+    key: Name,
+    text: &str,
+    (time, verdict): (Timestamp, Verdict),
+    window: Span,
+    reached: &mut Reached,
+) {
+    let at = match facts.iter().position(|known| known.key == key && known.verdict == verdict) {
         Some(at) => at,
         None => {
-            let (time, verdict) = (row.time, row.verdict());
             let text = Arc::from(text);
             facts.push(FactStatistics { key, text, verdict, count: 0, first: time, last: time, recent: Vec::new() });
             facts.len() - 1
@@ -280,15 +289,15 @@ fn add(facts: &mut Vec<FactStatistics>, key: Name, text: &str, row: &Row, window
     };
     let known = &mut facts[at];
     known.count += 1;
-    known.first = known.first.min(row.time);
-    known.last = known.last.max(row.time);
+    known.first = known.first.min(time);
+    known.last = known.last.max(time);
     if window > Span::ZERO {
-        known.recent.retain(|time| *time > row.time - window);
+        known.recent.retain(|known| *known > time - window);
         if known.recent.len() >= RECENT_MAX {
             known.recent.remove(0);
             reached.add(Bound::FactInstants, 1);
         }
-        known.recent.push(row.time);
+        known.recent.push(time);
     }
 }
 

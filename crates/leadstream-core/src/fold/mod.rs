@@ -30,7 +30,7 @@ mod windows;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::contact::{Contact, RowText};
+use crate::contact::{Contact, RowText, judgement};
 use crate::derived::{DerivedCause, DerivedEvent, Mark, TimerKind};
 use crate::event::{Event, EventKind, Verdict};
 use crate::expr::Expr;
@@ -182,18 +182,32 @@ impl Fold {
             Stands::Repeats => return Outcome::Duplicate,
             Stands::TooLate => return Outcome::TooLate,
             Stands::Replaces { at, .. } => {
+                self.before_judging(contact, event, clock, out);
+                let judged = contact.rows.as_slice()[at].kind() == EventKind::Verdict;
                 contact.rows.remove(at);
                 contact.rows.insert(event);
+                if judged || event.kind == EventKind::Verdict {
+                    contact.judge_anew();
+                }
                 self.apply_late(contact, event, sight.refold_from(), clock, out)
             }
             Stands::Late { .. } => {
+                self.before_judging(contact, event, clock, out);
                 contact.rows.insert(event);
+                if event.kind == EventKind::Verdict {
+                    contact.judge_anew();
+                }
                 self.apply_late(contact, event, sight.refold_from(), clock, out)
             }
             Stands::Follows => {
                 self.fire_due(contact, event.time, out);
                 contact.rows.insert(event);
-                let fired = self.step_last(contact, event, out);
+                let verdict = contact.judged.verdict(event.uid, event.verdict);
+                let fired = if verdict == event.verdict {
+                    self.step_last(contact, event, out)
+                } else {
+                    self.step_last(contact, &Event { verdict, ..event.clone() }, out)
+                };
                 if clock > event.time {
                     self.refresh(contact);
                     self.fire_due(contact, clock, out);
@@ -201,11 +215,19 @@ impl Fold {
                 fired
             }
         };
+        let verdict = contact.judged.verdict(event.uid, event.verdict);
         self.depart(contact);
         self.refresh(contact);
         match sight.stands {
             Stands::Replaces { .. } => Outcome::Duplicate,
-            _ => self.outcome(event, fired),
+            _ => self.outcome(event, verdict, fired),
+        }
+    }
+
+    /// A verdict judges what has happened by its time: timers due by then go before it, under the verdict of before (S40).
+    fn before_judging(&mut self, contact: &mut Contact, event: &Event, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
+        if judgement(event).is_some() {
+            self.fire_due(contact, event.time.max(clock), out);
         }
     }
 
@@ -259,6 +281,7 @@ impl Fold {
         let mut past = contact.clone();
         let visible = past.rows.as_slice().partition_point(|row| row.time <= instant);
         past.rows.truncate(visible);
+        past.judge_anew();
         self.refold(&mut past, 0, instant, None);
         self.refresh(&mut past);
         Some(past)
@@ -347,14 +370,14 @@ impl Fold {
         self.forget_tags(contact);
     }
 
-    fn outcome(&self, event: &Event, fired: usize) -> Outcome {
+    fn outcome(&self, event: &Event, verdict: Verdict, fired: usize) -> Outcome {
         if event.kind != EventKind::Interaction || fired > 0 {
             return Outcome::Applied;
         }
         let plans = self.timeline.at(event.time).plans.plans();
-        let ignored = event.verdict != Verdict::Human
+        let ignored = verdict != Verdict::Human
             && !plans.is_empty()
-            && plans.iter().all(|plan| plan.verdicts.of(event.verdict) == VerdictPolicy::Ignore);
+            && plans.iter().all(|plan| plan.verdicts.of(verdict) == VerdictPolicy::Ignore);
         if ignored { Outcome::Suppressed } else { Outcome::Unmatched }
     }
 }
@@ -403,6 +426,7 @@ pub(crate) fn holds_now(contact: &Contact, plans: &PlanSet, plan: &Plan, when: &
             rows: &contact.rows,
             visible: contact.rows.len(),
             caches: &contact.facts,
+            judged: &contact.judged,
         },
         now,
         levels: &levels,

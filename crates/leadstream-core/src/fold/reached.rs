@@ -25,11 +25,13 @@ pub enum Bound {
     Windows,
     /// Something that a compound rule had gathered was forgotten.
     Gathered,
+    /// A verdict of a departed row was forgotten.
+    Verdicts,
 }
 
 impl Bound {
     /// All bounds.
-    pub const ALL: [Bound; 11] = [
+    pub const ALL: [Bound; 12] = [
         Bound::RowBytes,
         Bound::Attributes,
         Bound::Tags,
@@ -41,6 +43,7 @@ impl Bound {
         Bound::LiveParts,
         Bound::Windows,
         Bound::Gathered,
+        Bound::Verdicts,
     ];
 
     /// The bound as figures spell it.
@@ -57,6 +60,7 @@ impl Bound {
             Bound::LiveParts => "live_parts",
             Bound::Windows => "windows",
             Bound::Gathered => "gathered",
+            Bound::Verdicts => "verdicts",
         }
     }
 }

@@ -71,6 +71,7 @@ impl Fold {
         let mut reached = self.buffers.reached;
         for at in from..contact.rows.len() {
             contact.rows.load(at, &contact.id, &mut row);
+            row.verdict = contact.judged.verdict(row.uid, row.verdict);
             self.fire_silently(contact, row.time);
             self.buffers.reached = Reached::default();
             let in_force = Arc::clone(self.timeline.at(row.time));

@@ -2,8 +2,8 @@
 //! that whoever wants to be able to go back can keep what will change.
 
 use crate::canonical::canonical_bytes;
-use crate::contact::Contact;
-use crate::event::Event;
+use crate::contact::{Contact, judgement, judgement_of_row};
+use crate::event::{Event, Verdict};
 use crate::fold::Fold;
 use crate::id::Uid;
 use crate::time::Timestamp;
@@ -35,7 +35,7 @@ pub(super) enum Stands {
     Repeats,
     /// Before what is kept.
     TooLate,
-    /// Before a step taken: its place among the rows.
+    /// Before a step taken, or a verdict on one: everything before `place` stays.
     Late { place: usize },
     /// It takes the place of the row `at`, which has its identity; everything before `place` stays.
     Replaces { at: usize, place: usize },
@@ -58,11 +58,21 @@ impl Fold {
     pub fn look(&self, contact: &Contact, event: &Event) -> Sight {
         let order = (event.time, event.uid);
         let place = || contact.rows.as_slice().partition_point(|row| row.order() < order);
+        let judges = judgement(event);
         let stands = match contact.rows.find(event.uid) {
             Some(at) if !replaces(contact, at, event) => Stands::Repeats,
             _ if self.is_too_late(contact, order) => Stands::TooLate,
-            Some(at) => Stands::Replaces { at, place: at.min(place()) },
-            None if self.is_late(contact, event) => Stands::Late { place: place() },
+            Some(at) => {
+                let before = judgement_of_row(&contact.rows, at);
+                Stands::Replaces {
+                    at,
+                    place: at.min(place()).min(judged_at(contact, before)).min(judged_at(contact, judges)),
+                }
+            }
+            // A verdict is late whenever it comes: it tells of the past.
+            None if judges.is_some() || self.is_late(contact, event) => {
+                Stands::Late { place: place().min(judged_at(contact, judges)) }
+            }
             None => Stands::Follows,
         };
         let past = match stands {
@@ -85,6 +95,11 @@ impl Fold {
         contact.state.tau.is_some_and(|tau| event.time < tau)
             || contact.state.last_event.is_some_and(|last| (event.time, event.uid) < last)
     }
+}
+
+/// The place of the event that is judged, if it is a row.
+fn judged_at(contact: &Contact, judgement: Option<(Uid, Verdict)>) -> usize {
+    judgement.and_then(|(uid, _)| contact.rows.find(uid)).unwrap_or(usize::MAX)
 }
 
 /// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Attribute, AttributeValue, Cause, Contact, FactStatistics, Ledger, LimitReasons, Once, PlanState, Rows, RuleName,
-    RuleState, RuleTable, SharedList, State,
+    Attribute, AttributeValue, Cause, Contact, FactStatistics, Judged, Ledger, LimitReasons, Once, PlanState, Rows,
+    RuleName, RuleState, RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value};
@@ -102,6 +102,7 @@ pub(crate) struct Stepper<'a> {
     pub(crate) rows: &'a Rows,
     pub(crate) caches: &'a FactCaches,
     pub(crate) departed: SharedList<FactStatistics>,
+    pub(crate) judged: &'a Judged,
     /// Rows up to here are visible to conditions.
     pub(crate) visible: usize,
     pub(crate) buffers: &'a mut StepBuffers,
@@ -121,6 +122,7 @@ pub(crate) fn stepper<'a>(
         plans: &in_force.plans,
         horizon,
         departed: contact.state.facts.clone(),
+        judged: &contact.judged,
         state: &mut contact.state,
         rules: &mut contact.rules,
         ledger: Some(&mut contact.ledger),
@@ -468,7 +470,13 @@ impl Stepper<'_> {
             view: Scores { state: self.state, plans: self.plans, now },
             plan,
             event,
-            history: History { departed: &self.departed, rows: self.rows, visible: self.visible, caches: self.caches },
+            history: History {
+                departed: &self.departed,
+                rows: self.rows,
+                visible: self.visible,
+                caches: self.caches,
+                judged: self.judged,
+            },
             now,
             levels: &self.buffers.pre_levels,
         }

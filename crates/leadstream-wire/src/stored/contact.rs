@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use leadstream_core::Contact;
 use leadstream_core::contact::{Announced, Base, Ledger, Savepoint, State};
+use leadstream_core::{Contact, Uid, Verdict};
 
 use super::StoredError;
 use super::announced::{put_announced, read_announced};
@@ -18,7 +18,7 @@ use super::history::{put_contributions, put_rows, put_rules, read_contributions,
 use super::standing::{forget_standings, has_standing, put_standings, read_standings};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::sums::{base_of, forget_sums, put_sums, read_sums};
-use super::waiting::{put_waiting, read_waiting};
+use super::waiting::{put_verdicts, put_waiting, read_verdicts, read_waiting};
 use super::words::{Dictionary, Vocabulary};
 
 const IMAGE_VERSION: u8 = 1;
@@ -31,9 +31,11 @@ mod image {
     pub(super) const DECAYING: u8 = 1 << 1;
     /// The contact waits for something: what it does stands behind what decays.
     pub(super) const WAITING: u8 = 1 << 2;
+    /// The base remembers verdicts of rows that have left: they stand behind what it waits for.
+    pub(super) const JUDGED: u8 = 1 << 3;
     /// Some plan has a band, a grade, an owner, actions or feedback: they stand at the very end.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = BASED | DECAYING | WAITING | STANDING;
+    pub(super) const ALL: u8 = BASED | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// What of a change's contact did not only grow.
@@ -46,9 +48,11 @@ mod past {
     pub(super) const DECAYING: u8 = 1 << 2;
     /// What base and state wait for is not as before: what changed stands behind what decays.
     pub(super) const WAITING: u8 = 1 << 3;
+    /// The verdicts that the base remembers are not as before: what changed stands behind what it waits for.
+    pub(super) const JUDGED: u8 = 1 << 4;
     /// Some plan, in base or state, has a band, a grade, an owner, actions or feedback: they stand at the very end.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING | STANDING;
+    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -98,6 +102,7 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
         if contact.base.is_some() { image::BASED } else { 0 }
             | if decays { image::DECAYING } else { 0 }
             | if waits { image::WAITING } else { 0 }
+            | if verdicts_of(contact.base.as_ref()).is_empty() { 0 } else { image::JUDGED }
             | if stands { image::STANDING } else { 0 },
     );
     if let Some(base) = &contact.base {
@@ -114,9 +119,16 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     if waits {
         put_all_waiting(contact, (&blank, &blank), &mut writer);
     }
+    if !verdicts_of(contact.base.as_ref()).is_empty() {
+        put_verdicts(verdicts_of(contact.base.as_ref()), &[], &mut writer);
+    }
     if stands {
         put_all_standings(contact, &mut writer);
     }
+}
+
+fn verdicts_of(base: Option<&Arc<Base>>) -> &[(Uid, Verdict)] {
+    base.map_or(&[], |base| &base.verdicts)
 }
 
 /// Appends what base and state wait for, as far as it is not as in others.
@@ -126,6 +138,12 @@ fn put_all_waiting(contact: &Contact, (base, state): (&State, &State), writer: &
         writer.base = base_of(now);
         put_waiting(&now.waiting, &before.waiting, writer);
     }
+}
+
+/// Reads the verdicts that a base remembers over those that it did.
+fn read_base_verdicts(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
+    let base = contact.base.as_mut().ok_or(StoredError::Malformed("verdicts of a base that is not there"))?;
+    read_verdicts(&mut Arc::make_mut(base).verdicts, reader)
 }
 
 /// Reads what base and state wait for over what there was.
@@ -210,7 +228,7 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
         let boundary = read_order(&mut reader)?;
         let mut state = State::default();
         read_state(&mut state, Beside::default(), &mut reader)?;
-        contact.base = Some(Arc::new(Base { boundary, state }));
+        contact.base = Some(Arc::new(Base { boundary, state, verdicts: Vec::new() }));
     }
     contact.ledger = Ledger::starting_at(reader.bytes.number()?);
     read_contributions(&mut contact, &mut reader)?;
@@ -222,7 +240,11 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if parts & image::WAITING != 0 {
         read_all_waiting(&mut contact, &mut reader)?;
     }
+    if parts & image::JUDGED != 0 {
+        read_base_verdicts(&mut contact, &mut reader)?;
+    }
     read_all_standings(&mut contact, parts & image::STANDING != 0, &mut reader)?;
+    contact.judge_anew();
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
     }
@@ -278,11 +300,13 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let base_before = since.base().map_or(&blank, |before| &before.state);
     let waits = contact.base.iter().any(|base| base.state.waiting != base_before.waiting)
         || contact.state.waiting != since.state().waiting;
+    let judged = verdicts_of(departed) != verdicts_of(since.base()) && departed.is_some();
     writer.byte(
         if departed.is_some() { past::DEPARTED } else { 0 }
             | if is_cut { past::CUT } else { 0 }
             | if decays { past::DECAYING } else { 0 }
             | if waits { past::WAITING } else { 0 }
+            | if judged { past::JUDGED } else { 0 }
             | if stands { past::STANDING } else { 0 },
     );
     if let Some(base) = departed {
@@ -305,6 +329,9 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     }
     if waits {
         put_all_waiting(contact, (base_before, since.state()), &mut writer);
+    }
+    if judged {
+        put_verdicts(verdicts_of(departed), verdicts_of(since.base()), &mut writer);
     }
     if stands {
         put_all_standings(contact, &mut writer);
@@ -342,7 +369,11 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     if past & past::WAITING != 0 {
         read_all_waiting(contact, &mut reader)?;
     }
+    if past & past::JUDGED != 0 {
+        read_base_verdicts(contact, &mut reader)?;
+    }
     read_all_standings(contact, past & past::STANDING != 0, &mut reader)?;
+    contact.judge_anew();
     contact.facts = Default::default();
     contact.checkpoints = Default::default();
     if !reader.bytes.is_empty() {
@@ -359,11 +390,14 @@ fn read_departure(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<
         return Err(StoredError::Malformed("more rows or bookings that left than there were"));
     }
     let boundary = read_order(reader)?;
-    let mut state = contact.base.take().map(|base| Arc::unwrap_or_clone(base).state).unwrap_or_default();
+    let (mut state, verdicts) = match contact.base.take().map(Arc::unwrap_or_clone) {
+        Some(Base { state, verdicts, .. }) => (state, verdicts),
+        None => (State::default(), Vec::new()),
+    };
     read_state(&mut state, Beside::default(), reader)?;
     contact.rows.lose(rows as usize);
     contact.ledger.lose(bookings as usize, state.booked);
-    contact.base = Some(Arc::new(Base { boundary, state }));
+    contact.base = Some(Arc::new(Base { boundary, state, verdicts }));
     Ok(())
 }
 

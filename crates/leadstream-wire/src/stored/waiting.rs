@@ -1,4 +1,5 @@
-//! Stored form of what a contact waits for: windows, held events, parts of compound rules; as what changed since before.
+//! Stored form of what a contact waits for: windows, held events, parts of compound rules; as what changed since before. And of the verdicts that
+//! a base remembers.
 //!
 //! A contact that waits for nothing has none of this. What is booked later says itself what it books, once for all that waits for one version of a rule.
 
@@ -76,6 +77,26 @@ pub(super) fn read_waiting(waiting: &mut Waiting, reader: &mut FormReader<'_>) -
     }
     *waiting = Waiting::new(waits);
     Ok(())
+}
+
+/// Appends the verdicts that a base remembers, which mostly grow at the end.
+pub(super) fn put_verdicts(now: &[(Uid, Verdict)], before: &[(Uid, Verdict)], writer: &mut FormWriter<'_>) {
+    put_grown(now, before, writer, |(uid, verdict), writer| {
+        writer.bytes.extend_from_slice(&uid.0);
+        writer.byte(verdict.code());
+    });
+}
+
+/// Reads them over those that there were.
+pub(super) fn read_verdicts(
+    verdicts: &mut Vec<(Uid, Verdict)>,
+    reader: &mut FormReader<'_>,
+) -> Result<(), StoredError> {
+    read_grown(verdicts, reader, |reader| {
+        let uid = Uid(reader.bytes.array()?);
+        let verdict = Verdict::of_code(reader.bytes.byte()?).ok_or(StoredError::Malformed("an unknown verdict"))?;
+        Ok((uid, verdict))
+    })
 }
 
 /// All awards in the order in which they come up first: writer and reader number them alike.
