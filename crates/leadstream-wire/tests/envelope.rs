@@ -48,6 +48,7 @@ fn the_bytes_of_version_1_stay_as_they_are() {
         ("link.bin", EventKind::Link),
         ("adjust.bin", EventKind::Adjust),
         ("feedback.bin", EventKind::Feedback),
+        ("verdict.bin", EventKind::Verdict),
     ] {
         let event = Event { kind, ..Event::default() };
         bytes.clear();
@@ -92,7 +93,7 @@ proptest! {
         contact in ".{0,20}",
         time in any::<i64>(),
         words in (".{0,20}", ".{0,200}"),
-        kind in 0..7usize,
+        kind in 0..8usize,
         verdict in 0..3usize,
         clamped in any::<bool>(),
         properties in proptest::collection::vec((".{0,8}", any_value()), 0..8),
@@ -107,6 +108,7 @@ proptest! {
             EventKind::Link,
             EventKind::Adjust,
             EventKind::Feedback,
+            EventKind::Verdict,
         ][kind];
         event.verdict = [Verdict::Human, Verdict::Suspect, Verdict::Machine][verdict];
         event.event_type.set(&words.0);

@@ -183,6 +183,9 @@ fn a_command_in_avro_is_the_same_command() {
         author: Option<&'static str>,
         reason: Option<&'static str>,
         outcome: Option<&'static str>,
+        event_source: Option<&'static str>,
+        event_id: Option<&'static str>,
+        verdict: Option<&'static str>,
     }
     let command = Command {
         command: "tags",
@@ -200,6 +203,9 @@ fn a_command_in_avro_is_the_same_command() {
         author: None,
         reason: None,
         outcome: None,
+        event_source: None,
+        event_id: None,
+        verdict: None,
     };
     let format = SourceFormat::new("crm", Shape::Contacts(Encoding::Avro(CONTACT.to_owned())));
     let (batch, decoded) = decode_one(&format, &record(&avro(CONTACT, &command)));
@@ -283,9 +289,40 @@ fn adjustments_and_feedback_that_say_too_little_are_refused_s17_s38() {
 }
 
 #[test]
+fn a_verdict_names_the_event_that_it_is_about_s56() {
+    for id in [r#""m-7""#, r#"" m-7 ""#] {
+        assert_eq!(
+            command(&format!(r#"{{"command":"verdict","event_source":"mail","event_id":{id},"verdict":"machine"}}"#)),
+            (
+                EventKind::Verdict,
+                "verdict".into(),
+                r#"id=Text("m-7") source=Text("mail") verdict=Text("machine")"#.into()
+            )
+        );
+    }
+    use DeadLetterCode as Code;
+    let long = format!(r#""event_source":"mail","event_id":"{}","verdict":"human""#, "x".repeat(1025));
+    for (rest, code, reason) in [
+        (r#""event_id":"7","verdict":"human""#, Code::CommandIncomplete, "the verdict names no `event_source`"),
+        (r#""event_source":"m","verdict":"human""#, Code::CommandIncomplete, "the verdict names no `event_id`"),
+        (r#""event_source":"m","event_id":"7""#, Code::CommandIncomplete, "the command has no `verdict`"),
+        (
+            r#""event_source":"m","event_id":"7","verdict":"robot""#,
+            Code::WrongType,
+            "the verdict is none of human, suspect, machine",
+        ),
+        (&long, Code::WrongType, "`event_id` has more than 1024 bytes"),
+    ] {
+        let json = format!(r#"{{"command":"verdict","contact":"c1",{rest}}}"#);
+        let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
+        assert_eq!((letter.code, letter.reason.as_ref()), (code, reason), "{json}");
+    }
+}
+
+#[test]
 fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
     use DeadLetterCode as Code;
-    for word in ["merge", "split", "erase", "enrol", "verdict", "reinstate"] {
+    for word in ["merge", "split", "erase", "enrol", "reinstate"] {
         let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
         let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
         assert_eq!(letter.code, Code::CommandUnsupported);

@@ -87,6 +87,22 @@ fn history() -> Vec<Event> {
     events
 }
 
+/// The same with verdicts on its events, of which some have left for the base before the end, and one leaves at the end.
+fn judged_history() -> Vec<Event> {
+    let judging = |number: i64, hours: i64, verdict| {
+        let (source, id) = (("source", Value::Text("s")), number.to_string());
+        let properties = [source, ("id", Value::Text(&id)), ("verdict", Value::Text(verdict))];
+        let mut judging = event("verdict", hours, &properties);
+        judging.uid = Uid::of("crm", &hours.to_string());
+        judging.kind = EventKind::Verdict;
+        judging
+    };
+    let mut events = history();
+    events.extend([judging(600, 7, "machine"), judging(42, 43, "human"), judging(5, 2, "machine")]);
+    events.sort_by_key(|event| (event.time, event.uid));
+    events
+}
+
 fn image_of(contact: &Contact) -> Vec<u8> {
     let mut bytes = Vec::new();
     ImageWriter::default().write(contact, &mut bytes);
@@ -94,13 +110,12 @@ fn image_of(contact: &Contact) -> Vec<u8> {
 }
 
 /// The image before the last two events, the redo record of them, and the image after; then the redo record of a late event, and the image after that.
-fn made_by_the_fold(plan: &str) -> [Vec<u8>; 5] {
+fn made_by_the_fold(plan: &str, events: &[Event]) -> [Vec<u8>; 5] {
     let compiled = leadstream_plan::compile("p.yaml", plan, &leadstream_plan::Options::default());
     let plan = compiled.plan.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
     let limits = HistoryLimits { rows: 6, ..HistoryLimits::default() };
     let mut fold = Fold::new(Timeline::new(Arc::new(PlanSet::new(vec![plan]))), limits);
     let (mut contact, mut out) = (Contact::new("c1"), Vec::new());
-    let events = history();
     let (before, after) = events.split_at(events.len() - 2);
     for event in before {
         fold.apply(&mut contact, event, event.time, &mut out);
@@ -142,11 +157,12 @@ fn package() -> PathBuf {
 
 /// The golden files of a contact, by its name and the plan that made it.
 fn golden(contact: &str, plan: &str) -> [Vec<u8>; 5] {
+    let events = if contact == "judged" { judged_history() } else { history() };
     let path = |name: &str| -> PathBuf { package().join("tests/golden/v1").join(name) };
     let names = ["before", "redo", "after", "late-redo", "late"];
     let paths = names.map(|name| path(&format!("{contact}-{name}.bin")));
     if std::env::var_os("LEADSTREAM_WRITE_GOLDEN").is_some() {
-        for (path, bytes) in paths.iter().zip(made_by_the_fold(plan)).filter(|(path, _)| !path.exists()) {
+        for (path, bytes) in paths.iter().zip(made_by_the_fold(plan, &events)).filter(|(path, _)| !path.exists()) {
             std::fs::write(path, bytes).unwrap();
         }
     }
@@ -173,7 +189,7 @@ fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
 
 #[test]
 fn changes_of_version_1_lead_from_one_contact_to_the_next() {
-    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING), ("waiting", WAITING)] {
+    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING), ("waiting", WAITING), ("judged", PLAN)] {
         let [before, redo, after, late_redo, late] = golden(contact, plan);
         leads_from(&before, &redo, &after);
         leads_from(&after, &late_redo, &late);
@@ -212,6 +228,17 @@ fn a_contact_that_waits_is_read_and_written_to_the_byte_too_s13_s15_s56() {
     assert!(waiting.gathered().iter().any(|gathered| gathered.instants[0].len() > 1));
     let causes = |is: fn(Cause) -> bool| contact.ledger.as_slice().iter().any(|booked| is(booked.cause));
     assert!(causes(|cause| matches!(cause, Cause::Window(_))) && causes(|cause| matches!(cause, Cause::Held(_))));
+}
+
+#[test]
+fn a_contact_whose_events_were_judged_is_read_and_written_to_the_byte_too_s56() {
+    let [before, _, after, _, late] = golden("judged", PLAN);
+    [&before, &after, &late].into_iter().for_each(|bytes| is_read_and_written(bytes));
+    let verdicts = |bytes| read_image("c1", bytes).unwrap().base.as_ref().unwrap().verdicts.len();
+    assert_eq!((verdicts(&before), verdicts(&after)), (1, 2));
+    let judged = read_image("c1", &after).unwrap().judged;
+    assert_eq!(judged.verdict(Uid::of("s", "600"), Verdict::Human), Verdict::Machine);
+    assert_eq!(judged.verdict(Uid::of("s", "42"), Verdict::Suspect), Verdict::Human);
 }
 
 /// An image is read, written to the byte, and refused where any part of it is missing.

@@ -84,8 +84,11 @@ pub(crate) enum TagOperation {
 pub(crate) struct Timer {
     pub(crate) due: Timestamp,
     pub(crate) kind: TimerKind,
-    /// The places of plan and rule in the set in force, so that timers of one instant fire in (plan, file) order.
+    /// The place of the plan in the set in force: plans lie by id.
     pub(crate) plan: usize,
+    /// The rank of the rule's id among those of the kind (S5).
+    pub(crate) rank: usize,
+    /// The place of the rule in its plan.
     pub(crate) rule: usize,
 }
 

@@ -20,9 +20,10 @@ pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) 
         next_of_plan(in_force, plan, at, held, (state, decays), rules)
     });
     let window = first_window(state, &in_force.plans);
-    let window = window.map(|(plan, window)| Timer { due: window.until, kind: TimerKind::Absence, plan, rule: 0 });
+    let window =
+        window.map(|(plan, window)| Timer { due: window.until, kind: TimerKind::Absence, plan, rank: 0, rule: 0 });
     let change = timeline.next_change(in_force.since);
-    let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rule: 0 });
+    let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rank: 0, rule: 0 });
     own.chain(window).chain(change).min()
 }
 
@@ -44,19 +45,19 @@ fn next_of_plan(
     if !held.member {
         let after = state.tau? + Span::from_millis(1);
         let flags = decays.then(|| Decaying { plans: &in_force.plans, plan, held, state }.next_of_standing(after));
-        return flags.flatten().map(|due| Timer { due, kind: TimerKind::Check, plan: at, rule: 0 });
+        return flags.flatten().map(|due| Timer { due, kind: TimerKind::Check, plan: at, rank: 0, rule: 0 });
     }
-    let idle = in_force.plans.idle_rules(at as u16).iter().filter_map(|rule_at| {
+    let idle = in_force.plans.idle_rules(at as u16).iter().enumerate().filter_map(|(rank, rule_at)| {
         let rule_at = *rule_at as usize;
         let due = next_idle(in_force, &plan.rules[rule_at], held, state, rules)?;
-        Some(Timer { due, kind: TimerKind::Idle, plan: at, rule: rule_at })
+        Some(Timer { due, kind: TimerKind::Idle, plan: at, rank, rule: rule_at })
     });
     let check = if decays {
         Decaying { plans: &in_force.plans, plan, held, state }.next_check()
     } else {
         next_check(plan, held, state)
     };
-    let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: at, rule: 0 });
+    let check = check.map(|due| Timer { due, kind: TimerKind::Check, plan: at, rank: 0, rule: 0 });
     idle.chain(check).min()
 }
 

@@ -76,7 +76,7 @@ impl PlanSet {
         found.ok().and_then(|position| u16::try_from(position).ok())
     }
 
-    /// The places of the idle rules of a plan (S14), in file order.
+    /// The places of the idle rules of a plan (S14), by the ids of the rules: so do they fire at one instant (S5).
     pub fn idle_rules(&self, plan: u16) -> &[u32] {
         self.shared.idle_rules.get(usize::from(plan)).map_or(&[], Vec::as_slice)
     }
@@ -117,7 +117,10 @@ fn may_wait(plan: &Plan, rule: &Rule) -> bool {
 
 fn idle_rules(plan: &Plan) -> Vec<u32> {
     let numbered = (0u32..).zip(&plan.rules);
-    numbered.filter(|(_, rule)| matches!(rule.trigger, Trigger::Idle { .. })).map(|(place, _)| place).collect()
+    let idle = numbered.filter(|(_, rule)| matches!(rule.trigger, Trigger::Idle { .. }));
+    let mut places: Vec<u32> = idle.map(|(place, _)| place).collect();
+    places.sort_by_key(|place| plan.rules[*place as usize].id);
+    places
 }
 
 fn names_of(plan: &Plan, rule: &Rule) -> RuleNames {

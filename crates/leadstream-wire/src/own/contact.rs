@@ -1,4 +1,4 @@
-//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments and feedback.
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments, feedback, and verdicts on events.
 //!
 //! The commands that later versions carry out are known by name and refused, never skipped: a merge or an erasure that vanished
 //! would be worse than one that is told.
@@ -9,6 +9,7 @@ use leadstream_core::{Event, EventKind, Properties, Term, Value};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::crm::CrmFields;
+use super::judgement::JudgementFields;
 use super::members::{Members, MembersSeed, complete, own_id};
 use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
 use crate::clock::Clock;
@@ -20,7 +21,7 @@ use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
 
 /// Commands with a meaning that this version does not carry out.
-const LATER_COMMANDS: &[&str] = &["enrol", "erase", "merge", "reinstate", "split", "verdict"];
+const LATER_COMMANDS: &[&str] = &["enrol", "erase", "merge", "reinstate", "split"];
 
 /// Decodes one source of commands.
 pub(crate) struct ContactDecoder {
@@ -46,6 +47,7 @@ struct Fields<'de> {
     time: Scalar<'de>,
     consent: Scalar<'de>,
     crm: CrmFields<'de>,
+    judgement: JudgementFields<'de>,
 }
 
 impl ContactDecoder {
@@ -82,6 +84,7 @@ impl ContactDecoder {
             }
             Some("adjust") => fields.crm.adjust(event)?,
             Some("feedback") => fields.crm.feedback(event)?,
+            Some("verdict") => fields.judgement.judge(event)?,
             _ => return Err(refused_command(&fields.command)),
         }
         let time = self.clock.read("time", &fields.time)?;
@@ -112,7 +115,7 @@ fn refused_command(command: &Scalar<'_>) -> DeadLetter {
         }
         Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
         Scalar::Text(_) => {
-            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback";
+            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback, verdict";
             DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
         }
         _ => DeadLetter::new(DeadLetterCode::WrongType, "`command` is not a text"),
@@ -169,7 +172,10 @@ impl<'de> Members<'de> for Reading<'_, 'de> {
             }
             _ => match self.fields.crm.slot(name) {
                 Some(slot) => slot,
-                None => return members.next_value::<IgnoredAny>().map(drop),
+                None => match self.fields.judgement.slot(name) {
+                    Some(slot) => slot,
+                    None => return members.next_value::<IgnoredAny>().map(drop),
+                },
             },
         };
         *slot = members.next_value_seed(ScalarSeed)?;

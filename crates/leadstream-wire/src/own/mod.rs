@@ -6,6 +6,7 @@
 mod contact;
 mod crm;
 mod interaction;
+mod judgement;
 mod members;
 
 use leadstream_core::Verdict;
@@ -16,10 +17,6 @@ use crate::dead_letter::{DeadLetter, DeadLetterCode};
 
 /// The verdict of a word.
 pub(crate) fn verdict_of(word: &str) -> Result<Verdict, DeadLetter> {
-    match word {
-        "human" => Ok(Verdict::Human),
-        "suspect" => Ok(Verdict::Suspect),
-        "machine" => Ok(Verdict::Machine),
-        _ => Err(DeadLetter::new(DeadLetterCode::WrongType, "the verdict is none of human, suspect, machine")),
-    }
+    let reason = "the verdict is none of human, suspect, machine";
+    Verdict::of_word(word).ok_or_else(|| DeadLetter::new(DeadLetterCode::WrongType, reason))
 }
