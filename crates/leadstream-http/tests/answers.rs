@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use leadstream_core::expr::ScoreRef;
-use leadstream_core::plan::{Plan, PlanSet, Qualify, Rearm, Rule, Trigger};
-use leadstream_core::{Contact, Event, Fold, HistoryLimits, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid};
+use leadstream_core::plan::{Action, BandCut, Bands, Grade, Plan, PlanSet, Qualify, Rearm, Route, Rule, Trigger};
+use leadstream_core::{
+    Contact, Event, EventKind, Fold, HistoryLimits, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid, Value,
+};
 use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
 use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
 use leadstream_runtime::{
@@ -132,6 +134,57 @@ fn a_contact_is_explained_with_lines_that_add_up_l4() {
         assert_eq!(ledger.lines.iter().map(|line| line.value).sum::<f64>(), ledger.score, "{}", ledger.of);
     }
     assert_eq!(view.history.len(), 2);
+}
+
+#[test]
+fn bands_grades_owners_actions_and_who_adjusted_are_shown_s17_s27_s28_s34_s35() {
+    let cut = |name: &str, at| BandCut { name: name.into(), at: Points::whole(at) };
+    let action = Action {
+        id: "call".into(),
+        score: ScoreRef::Plan(None),
+        at: Points::whole(50),
+        release: Points::whole(50),
+        rearms: false,
+        request: Arc::default(),
+    };
+    let plan = Plan {
+        bands: Some(Bands { cuts: vec![cut("warm", 40), cut("hot", 200)], margin: Points::ZERO }),
+        grade: Some(Grade::new([None, None, None], [None, Some(Points::whole(100)), None])),
+        route: Some(Route { to: vec!["anna".into()], by: None }),
+        actions: vec![action],
+        ..plan()
+    };
+    let with_levels = Timeline::new(Arc::new(PlanSet::new(vec![plan])));
+    let (mut fold, mut contact) = (Fold::new(with_levels, HistoryLimits::default()), Contact::new("c1"));
+    let mut event = Event { uid: Uid::of("crm", "1"), kind: EventKind::Adjust, ..Event::default() };
+    event.event_type.set("adjust");
+    for (name, value) in [
+        ("plan", Value::Text("cars")),
+        ("add", Value::Number(120.0)),
+        ("author", Value::Text("jan")),
+        ("reason", Value::Text("met at the fair")),
+    ] {
+        event.properties.set(name, value);
+    }
+    fold.apply(&mut contact, &event, Timestamp::MIN, &mut Vec::new());
+    let shown = ContactView::of(&fold.explain(&contact, event.time), event.time, 1);
+    let json = serde_json::to_value(&shown.plans[0]).unwrap();
+    let since = "1970-01-01T00:00:00.000Z";
+    assert_eq!(json["band"], serde_json::json!({ "name": "warm", "since": since }));
+    assert_eq!(json["grade"], serde_json::json!({ "name": "D2", "since": since }));
+    assert_eq!(json["owner"], serde_json::json!({ "name": "anna", "since": since }));
+    assert_eq!(json["actions"], serde_json::json!([{ "action": "call", "count": 1, "since": since }]));
+    let ledger = shown.ledgers.iter().find(|ledger| ledger.of == "plan:cars").unwrap();
+    let line = &ledger.lines[0];
+    assert_eq!((line.rule.as_deref(), line.author.as_deref()), (Some("#adjust"), Some("jan")));
+    assert_eq!(line.reason.as_deref(), Some("met at the fair"));
+    // A plan that has none of it says none of it.
+    let mut fold = Fold::new(timeline(), HistoryLimits::default());
+    let mut contact = Contact::new("c1");
+    fold.apply(&mut contact, &event, Timestamp::MIN, &mut Vec::new());
+    let shown = ContactView::of(&fold.explain(&contact, event.time), event.time, 1);
+    let json = serde_json::to_value(&shown.plans[0]).unwrap();
+    assert!(["band", "grade", "owner", "actions"].iter().all(|key| json.get(key).is_none()), "{json}");
 }
 
 #[test]

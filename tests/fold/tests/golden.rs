@@ -29,6 +29,25 @@ qualify: { at: 400, when: contact.consent }
 pipeline: { by: engagement, stages: [ { name: lead }, { name: keen, enter: 50 } ] }
 "#;
 
+/// As [`PLAN`], with every level that follows scores, and feedback.
+const STANDING: &str = r#"
+plan: shoes
+decay: { half_life: 30d }
+rules:
+  - { id: visit,  on: page_viewed, points: 10 }
+  - { id: opened, on: email_opened, points: 5 }
+  - { id: bought, on: order_completed, points: 'event.value / 10', decay: none }
+fit:
+  - { id: city, when: 'contact.city == "Łódź"', points: 7 }
+qualify: { at: 30, release: 20 }
+pipeline: { by: engagement, stages: [ { name: lead }, { name: keen, enter: 20, leave_below: 5 }, { name: customer, final: true } ] }
+bands: { warm: 20, hot: 60, margin: 5 }
+grade: { fit: { A: 7 }, engagement: { 1: 60, 2: 30 } }
+route: { to: [anna, piotr, "Zoë Ł"] }
+actions: [ { id: offer, at: 25, release: 20, rearm: on_release, emit: mail }, { id: call, at: 50 } ]
+feedback: { recycle: keep, outcomes: { won: customer, rejected: keen } }
+"#;
+
 /// As [`PLAN`], with something of every kind that waits.
 const WAITING: &str = r#"
 plan: shoes
@@ -103,6 +122,24 @@ fn judged_history() -> Vec<Event> {
     events
 }
 
+/// As [`history`], with what people say by command, in the rows that left and in those that stay.
+fn history_with_commands() -> Vec<Event> {
+    let command = |kind, event_type, number, properties: &[(&str, Value<'_>)]| {
+        let mut event = event(event_type, number, properties);
+        event.kind = kind;
+        event
+    };
+    let mut events = history();
+    let plan = ("plan", Value::Text("shoes"));
+    let set = [plan, ("set", Value::Number(33.5)), ("decay", Value::Text("none")), ("author", Value::Text("anna"))];
+    events.insert(6, command(EventKind::Adjust, "adjust", 5, &set));
+    events.insert(6, command(EventKind::Feedback, "feedback", 5, &[("outcome", Value::Text("rejected"))]));
+    let at = events.len() - 2;
+    events.insert(at, command(EventKind::Adjust, "adjust", 500, &[plan, ("add", Value::Number(2.0))]));
+    events.insert(at + 1, command(EventKind::Feedback, "feedback", 501, &[("outcome", Value::Text("won")), plan]));
+    events
+}
+
 fn image_of(contact: &Contact) -> Vec<u8> {
     let mut bytes = Vec::new();
     ImageWriter::default().write(contact, &mut bytes);
@@ -157,7 +194,11 @@ fn package() -> PathBuf {
 
 /// The golden files of a contact, by its name and the plan that made it.
 fn golden(contact: &str, plan: &str) -> [Vec<u8>; 5] {
-    let events = if contact == "judged" { judged_history() } else { history() };
+    let events = match contact {
+        "judged" => judged_history(),
+        "standing" => history_with_commands(),
+        _ => history(),
+    };
     let path = |name: &str| -> PathBuf { package().join("tests/golden/v1").join(name) };
     let names = ["before", "redo", "after", "late-redo", "late"];
     let paths = names.map(|name| path(&format!("{contact}-{name}.bin")));
@@ -189,7 +230,9 @@ fn a_contact_of_version_1_is_read_and_written_to_the_byte() {
 
 #[test]
 fn changes_of_version_1_lead_from_one_contact_to_the_next() {
-    for (contact, plan) in [("contact", PLAN), ("decaying", DECAYING), ("waiting", WAITING), ("judged", PLAN)] {
+    let contacts =
+        [("contact", PLAN), ("decaying", DECAYING), ("waiting", WAITING), ("judged", PLAN), ("standing", STANDING)];
+    for (contact, plan) in contacts {
         let [before, redo, after, late_redo, late] = golden(contact, plan);
         leads_from(&before, &redo, &after);
         leads_from(&after, &late_redo, &late);
@@ -239,6 +282,29 @@ fn a_contact_whose_events_were_judged_is_read_and_written_to_the_byte_too_s56() 
     let judged = read_image("c1", &after).unwrap().judged;
     assert_eq!(judged.verdict(Uid::of("s", "600"), Verdict::Human), Verdict::Machine);
     assert_eq!(judged.verdict(Uid::of("s", "42"), Verdict::Suspect), Verdict::Human);
+}
+
+#[test]
+fn a_contact_with_levels_that_follow_scores_is_read_and_written_to_the_byte_too_s27_s28_s34_s35_s38() {
+    let [before, _, after, _, late] = golden("standing", STANDING);
+    [&before, &after, &late].into_iter().for_each(|bytes| is_read_and_written(bytes));
+    let contact = read_image("c1", &before).unwrap();
+    let base = contact.base.as_ref().unwrap().state.plans[0].standing.clone().unwrap();
+    let plan = &contact.state.plans[0];
+    let standing = plan.standing.clone().unwrap();
+    assert!(base.owner.since.is_some() && base.actions.iter().any(|action| action.spent));
+    assert_eq!((standing.actions.len(), standing.feedback.unwrap().barred), (2, true));
+    assert!(standing.band.name.is_some() && standing.grade.name.is_some());
+    let stage = plan.stage.as_ref().unwrap();
+    assert_eq!((stage.stage.as_str(), stage.by_feedback), ("customer", true));
+    let told = |subject| contact.announced.subject(&subject).unwrap().level.clone();
+    assert_eq!(told(SubjectId::Band(plan.plan)), Level::named(standing.band.name));
+    assert_eq!(told(SubjectId::Grade(plan.plan)), Level::named(standing.grade.name));
+    assert_eq!(told(SubjectId::Route(plan.plan)), Level::None);
+    assert!(matches!(told(SubjectId::Action(plan.plan, "offer".into())), Level::Count(count) if count > 0));
+    let rules: Vec<&str> = contact.rules.iter().map(|rule| rule.rule.as_str()).collect();
+    assert!(rules.iter().filter(|rule| **rule == "#adjust").count() == 2, "with decay and without: {rules:?}");
+    assert!(contact.rows.as_slice().iter().any(|row| row.kind() == EventKind::Feedback));
 }
 
 /// An image is read, written to the byte, and refused where any part of it is missing.

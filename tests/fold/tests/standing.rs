@@ -222,6 +222,22 @@ fn the_flag_of_an_action_goes_on_without_membership_and_joining_counts_s23_s34()
 }
 
 #[test]
+fn the_flag_of_an_action_falls_without_a_step_and_without_membership_as_points_decay_s23_s33_s34() {
+    let text = "plan: p
+members: '!has(contact.gone)'
+decay: { half_life: 1d }
+rules: [ { id: worth, on: worth, points: event.value, tag: x } ]
+actions: [ { id: call, at: 50, rearm: on_release, score: 'tag:x' } ]
+";
+    let mut run = Run::new(&[text]);
+    assert_eq!(run.earn(1, 60.0), ["tag:x - on", "action:call 0 1"]);
+    run.know(2, "gone", Value::Bool(true));
+    // Ten days on hardly anything is left, and no step has seen that: the next one finds the score at 60 again.
+    assert_eq!(run.event(240, EventKind::Tags, "tags", &[("x", Value::Number(60.0))]), NOTHING);
+    assert_eq!(run.know(241, "gone", Value::Null), ["action:call 1 2"]);
+}
+
+#[test]
 fn what_was_requested_cannot_be_unsent_and_is_not_requested_twice_s42() {
     let mut run = Run::new(&[&plan("actions: [ { id: call, at: 50, rearm: on_release } ]")]);
     run.earn(1, 10.0);
@@ -283,6 +299,18 @@ fn adjustments_are_held_by_limits_and_no_cap_and_computed_anew_s17() {
     assert_eq!(shown, ["worth 30 30", "worth 10 10", "#adjust 10 10", "#adjust 70 50"]);
     assert_eq!((lines[2].author.as_deref(), lines[2].note.as_deref()), (Some("anna"), Some("a fair")));
     assert_eq!(lines[3].author, None);
+}
+
+#[test]
+fn an_adjustment_is_booked_before_the_rules_of_its_step_s17_s22() {
+    let text = "plan: p\nrules: [ { id: heard, on: adjust, points: 100 } ]\nlimits: { ceiling: 100 }\n";
+    let mut run = Run::new(&[text]);
+    run.adjust(1, &[("add", Value::Number(70.0))]);
+    let booked = run.contact.ledger.as_slice().iter();
+    let booked: Vec<_> = booked
+        .map(|booked| (run.contact.rules.get(booked.rule).unwrap().rule.as_str(), booked.applied.to_string()))
+        .collect();
+    assert_eq!(booked, [("#adjust", "70".to_owned()), ("heard", "30".to_owned())]);
 }
 
 #[test]
@@ -352,6 +380,28 @@ feedback: { recycle: keep, outcomes: { won: customer, lost: keen } }",
     assert_eq!(run.know(101, "any", Value::Bool(true)), ["stage keen lead"], "the next event does");
     assert_eq!(run.feedback(102, "rejected", None), NOTHING, "no stage for it");
     assert_eq!(run.earn(103, 30.0), ["stage lead keen"], "earned anew");
+}
+
+#[test]
+fn a_band_that_was_told_too_low_is_corrected_since_the_instant_at_which_it_began_s44() {
+    let text = "plan: p
+rules:
+  - { id: worth, on: worth, points: event.value }
+  - { id: unread, after: worth, unless: email_clicked, within: 3d, points: -5 }
+bands: { warm: 40, hot: 80 }
+";
+    let mut run = Run::new(&[text]);
+    assert_eq!(run.earn(0, 82.0), ["band cold hot"]);
+    let first = run.told[0].id;
+    assert_eq!(run.event(4 * 24, EventKind::Interaction, "other", &[]), ["band hot warm"]);
+    let second = &run.told[0];
+    assert_eq!((second.time, second.n), (hour(3 * 24), 2));
+    let lowered = second.id;
+    assert_eq!(run.event(2 * 24, EventKind::Interaction, "email_clicked", &[]), ["band warm hot"]);
+    let third = &run.told[0];
+    assert_eq!((third.time, third.since, third.n), (hour(4 * 24), hour(0), 3));
+    assert_eq!((third.corrects, &third.marks[..]), (Some(lowered), &[Mark::Late][..]));
+    assert_ne!(first, third.id);
 }
 
 #[test]

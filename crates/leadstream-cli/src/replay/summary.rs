@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
+use leadstream_core::contact::COLD;
 use leadstream_core::derived::DerivedKind;
 use leadstream_core::plan::{Plan, PlanSet};
-use leadstream_core::{DerivedEvent, Points, Timestamp};
+use leadstream_core::{DerivedEvent, Points, Timestamp, Word};
 
 use super::writing::derived_in_order;
 use super::{Folder, Outcome, Tally};
@@ -105,6 +106,12 @@ impl Summary<'_> {
         for (stage, count) in stages(&self.outcome.folders, plan) {
             writeln!(text, "  in stage {stage:<28} {:>12} contacts", grouped(count))?;
         }
+        for (band, count) in bands(&self.outcome.folders, plan) {
+            writeln!(text, "  in band {band:<29} {:>12} contacts", grouped(count))?;
+        }
+        for (owner, count) in owners(&self.outcome.folders, plan) {
+            writeln!(text, "  owned by {owner:<28} {:>12} contacts", grouped(count))?;
+        }
         rules(&self.outcome.tally, plan, text)
     }
 
@@ -132,6 +139,29 @@ impl Summary<'_> {
 
 fn line(text: &mut String, unit: &str, name: &str, count: u64, note: &str) -> std::fmt::Result {
     writeln!(text, "  {unit:<8} {name:<28} {:>12}{note}", grouped(count))
+}
+
+/// How many members are in each band, the highest first; none where the plan has no bands.
+fn bands(folders: &[Folder], plan: &Plan) -> Vec<(&'static str, u64)> {
+    let Some(bands) = &plan.bands else { return Vec::new() };
+    let contacts = folders.iter().flat_map(|folder| &folder.contacts);
+    let held = contacts.filter_map(|contact| contact.state.plan(plan.key)).filter(|held| held.member);
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    held.for_each(|held| *counts.entry(held.band().map_or(COLD, Word::as_str)).or_default() += 1);
+    let names = bands.cuts.iter().rev().map(|cut| cut.name.as_str()).chain([COLD]);
+    names.map(|name| (name, counts.get(name).copied().unwrap_or(0))).collect()
+}
+
+/// How many leads each candidate of the plan's route has.
+fn owners(folders: &[Folder], plan: &Plan) -> Vec<(&'static str, u64)> {
+    let Some(route) = &plan.route else { return Vec::new() };
+    let contacts = folders.iter().flat_map(|folder| &folder.contacts);
+    let standings = contacts.filter_map(|contact| contact.state.plan(plan.key)?.standing.as_deref());
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    standings
+        .filter_map(|standing| standing.owner.name)
+        .for_each(|owner| *counts.entry(owner.as_str()).or_default() += 1);
+    route.to.iter().map(|name| (name.as_str(), counts.get(name.as_str()).copied().unwrap_or(0))).collect()
 }
 
 fn stages(folders: &[Folder], plan: &Plan) -> Vec<(String, u64)> {

@@ -31,6 +31,54 @@ fn a_replay_tells_who_qualified_and_writes_what_consumers_would_read() {
 }
 
 #[test]
+fn bands_grades_owners_and_actions_are_in_all_results_s27_s28_s34_s35() {
+    let place = Place::new();
+    let more = "bands: { warm: 40, hot: 80 }\ngrade: { fit: { A: 1 }, engagement: { 1: 50 } }\nroute: { to: [anna] }\n\
+                fit: [ { id: city, when: 'has(contact.city)', points: 1 } ]\n\
+                actions: [ { id: call, at: 50, emit: phone, data: { list: hot } } ]\n";
+    place.write("plans/cars.yaml", format!("{PLAN}{more}"));
+    place.write("events.jsonl", journey());
+    let replay = |cards: &str| {
+        place.run(&["replay", "events.jsonl", "--derived", "derived.jsonl", "--scorecards", cards]).code(0)
+    };
+    let summary = replay("cards.csv").out();
+    for line in
+        ["in band hot ", "in band warm ", "in band cold ", "owned by anna ", "action.requested ", "band.changed "]
+    {
+        assert!(summary.contains(line), "{line}: {summary}");
+    }
+    let cards = place.read("cards.csv");
+    assert!(cards.lines().next().unwrap().ends_with(",band,grade,owner"), "{cards}");
+    assert!(cards.lines().any(|line| line.starts_with("c1,") && line.ends_with(",warm,D1,anna")), "{cards}");
+    assert!(cards.lines().any(|line| line.starts_with("c2,") && line.ends_with(",cold,D4,")), "{cards}");
+    replay("cards.jsonl");
+    let card: serde_json::Value = serde_json::from_str(place.read("cards.jsonl").lines().next().unwrap()).unwrap();
+    let plan = &card["plans"][0];
+    assert_eq!((&plan["band"], &plan["owner"], &plan["actions"]["call"]), (&"warm".into(), &"anna".into(), &1.into()));
+    let derived = place.read("derived.jsonl");
+    let derived: Vec<serde_json::Value> = derived.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<&str> =
+        derived.iter().filter(|e| e["contact"] == "c1").map(|e| e["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "grade.changed",
+            "band.changed",
+            "grade.changed",
+            "stage.advanced",
+            "lead.qualified",
+            "lead.routed",
+            "action.requested"
+        ]
+    );
+    let request = derived.iter().find(|event| event["type"] == "action.requested").unwrap();
+    assert_eq!(request["request"], serde_json::json!({ "emit": "phone", "data": { "list": "hot" } }));
+    assert!(
+        derived.iter().filter(|event| event["type"] != "action.requested").all(|event| event.get("request").is_none())
+    );
+}
+
+#[test]
 fn the_final_instant_fires_what_is_due_until_then_s14() {
     let place = Place::new();
     place.write("events.jsonl", journey());

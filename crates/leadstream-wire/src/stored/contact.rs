@@ -15,7 +15,7 @@ use super::announced::{put_announced, read_announced};
 use super::bytes::{ByteReader, put_number};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
-use super::standing::{forget_standings, has_standing, put_standings, read_standings};
+use super::standing::{has_standing, put_standings, read_standings};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::sums::{base_of, forget_sums, put_sums, read_sums};
 use super::waiting::{put_verdicts, put_waiting, read_verdicts, read_waiting};
@@ -177,15 +177,8 @@ fn put_all_standings(contact: &Contact, writer: &mut FormWriter<'_>) {
     }
 }
 
-/// Reads the standings of base and state; where there are none, those of before are gone.
-fn read_all_standings(contact: &mut Contact, are_there: bool, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
-    if !are_there {
-        if let Some(base) = contact.base.as_mut().filter(|base| has_standing(&base.state)) {
-            forget_standings(&mut Arc::make_mut(base).state);
-        }
-        forget_standings(&mut contact.state);
-        return Ok(());
-    }
+/// Reads the standings of base and state. Plans that were written anew have none before, and those of others are as they were.
+fn read_all_standings(contact: &mut Contact, reader: &mut FormReader<'_>) -> Result<(), StoredError> {
     let base = contact.base.as_mut().map(|base| &mut Arc::make_mut(base).state);
     for state in base.into_iter().chain([&mut contact.state]) {
         reader.base = base_of(state);
@@ -243,7 +236,9 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if parts & image::JUDGED != 0 {
         read_base_verdicts(&mut contact, &mut reader)?;
     }
-    read_all_standings(&mut contact, parts & image::STANDING != 0, &mut reader)?;
+    if parts & image::STANDING != 0 {
+        read_all_standings(&mut contact, &mut reader)?;
+    }
     contact.judge_anew();
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
@@ -372,7 +367,9 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     if past & past::JUDGED != 0 {
         read_base_verdicts(contact, &mut reader)?;
     }
-    read_all_standings(contact, past & past::STANDING != 0, &mut reader)?;
+    if past & past::STANDING != 0 {
+        read_all_standings(contact, &mut reader)?;
+    }
     contact.judge_anew();
     contact.facts = Default::default();
     contact.checkpoints = Default::default();

@@ -49,11 +49,6 @@ pub(super) fn read_standings(state: &mut State, reader: &mut FormReader<'_>) -> 
     Ok(())
 }
 
-/// Takes every standing out of a state, as before a state is read that has none.
-pub(super) fn forget_standings(state: &mut State) {
-    state.plans.iter_mut().for_each(|plan| plan.standing = None);
-}
-
 fn put_standing(standing: &Standing, writer: &mut FormWriter<'_>) {
     let flag = |bit, set| if set { bit } else { 0 };
     let is_there = |level: NamedLevel| level != NamedLevel::default();
