@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use leadstream_core::expr::ScoreRef;
-use leadstream_core::plan::{Limits, Pipeline, Plan, PlanSet, Qualify, Rearm, Rule, Stage, TagEffect, Trigger};
+use leadstream_core::plan::{
+    Action, BandCut, Bands, Limits, Pipeline, Plan, PlanSet, Qualify, Rearm, Route, Rule, Stage, TagEffect, Trigger,
+};
 use leadstream_core::{HistoryLimits, PlanVersion, Points, Span, Term, Word};
 use leadstream_runtime::{NumberedPlans, PlansInForce};
 
@@ -14,6 +16,8 @@ pub enum Plans {
     Timeless,
     /// With an idle rule and a cooldown.
     Timed,
+    /// As [`Plans::Timed`], with bands, a route and an action.
+    Levelled,
 }
 
 /// The plans, as a worker takes them.
@@ -30,7 +34,8 @@ pub fn later_set(which: Plans, ordinal: u64) -> NumberedPlans {
 }
 
 fn plan(which: Plans, view: i64, at: i64) -> Plan {
-    let timed = which == Plans::Timed;
+    let timed = which != Plans::Timeless;
+    let levelled = which == Plans::Levelled;
     let mut rules = vec![rule("view", "viewed", view), rule("buy", "bought", 35), rule("complain", "complained", -25)];
     rules[1].tags = vec![TagEffect { tag: Arc::from("customer"), points: None }];
     if timed {
@@ -48,6 +53,15 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
         leave_idle: None,
         is_final: false,
     };
+    let cut = |name: &str, at| BandCut { name: Word::of(name), at: Points::whole(at) };
+    let call = Action {
+        id: Word::of("call"),
+        score: ScoreRef::Engagement,
+        at: Points::whole(40),
+        release: Points::whole(20),
+        rearms: true,
+        request: Arc::default(),
+    };
     Plan {
         global: true,
         limits: Limits { floor: Some(Points::ZERO), ceiling: None },
@@ -63,6 +77,9 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
             by: ScoreRef::Stage(None),
             stages: vec![stage("lead", None, None), stage("warm", Some(Points::whole(40)), Some(Points::whole(5)))],
         }),
+        bands: levelled.then(|| Bands { cuts: vec![cut("mild", 20), cut("hot", 60)], margin: Points::whole(5) }),
+        route: levelled.then(|| Route { to: vec![Word::of("anna"), Word::of("piotr")], by: None }),
+        actions: if levelled { vec![call] } else { Vec::new() },
         ..Plan::new("p", PlanVersion::of(&format!("simulation {view} {at}")), rules)
     }
 }
