@@ -13,7 +13,7 @@ section! {
         pub contacts_retention: Retention = Retention::Unlimited,
         /// How long the re-keyed events are kept, by event time: short retention deletes replayed history at once.
         pub interactions_retention: Retention = Retention::Unlimited,
-        /// In: attributes, consent, tags.
+        /// In: attributes, consent, tags, points by hand, feedback of sales.
         pub contacts: Option<TopicName> = None,
         /// Internal: events re-keyed to the contact.
         pub interactions: Option<TopicName> = None,
@@ -39,7 +39,7 @@ section! {
 /// The names in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicNames {
-    /// In: attributes, consent, tags.
+    /// In: attributes, consent, tags, points by hand, feedback of sales.
     pub contacts: TopicName,
     /// Internal: events re-keyed to the contact.
     pub interactions: TopicName,
