@@ -1,5 +1,6 @@
 //! The command line: what may be given, and the help that people read.
 
+mod contacts;
 mod offline;
 mod plan;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use leadstream_config::{Retention, TimeSpan};
 use leadstream_core::Timestamp;
 
+pub(crate) use self::contacts::ContactsArguments;
 pub(crate) use self::offline::{BacktestArguments, EventFiles, ReplayArguments, ReplayFormat};
 pub(crate) use self::plan::{ActivateArguments, Asking, PlanCommand};
 
@@ -58,6 +60,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ContactCommand,
     },
+    /// Ask the running service for the contacts that fit a question, the greatest score first, or export them
+    Contacts(Box<ContactsArguments>),
     /// Check and test scoring plans
     Plan {
         #[command(subcommand)]

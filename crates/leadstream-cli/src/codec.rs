@@ -7,10 +7,10 @@ use leadstream_runtime::log::{Header, Record};
 use leadstream_runtime::{
     DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
 };
-use leadstream_wire::out::{DataError, DataFormat, DerivedWriter, OutRecord, OutTopic, ScorecardWriter, topic_of};
+use leadstream_wire::out::{
+    DataError, DataFormat, DerivedWriter, OutRecord, OutTopic, Scorecard, ScorecardWriter, topic_of,
+};
 use leadstream_wire::{Decoder, InputRecord, envelope};
-
-use crate::cards;
 
 /// The topics written, in the order of [`OutputTopic`].
 const QUALIFICATIONS: OutputTopic = OutputTopic(0);
@@ -225,7 +225,7 @@ impl OutputEncoder for Encoders {
     fn scorecard(&mut self, fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
         let card = fold.scorecard(contact, clock);
         let Some(at) = card.at else { return };
-        match self.scorecards.write(&cards::row(&card, at.max(clock)), &mut self.record) {
+        match self.scorecards.write(&Scorecard::of(&card, at.max(clock)), &mut self.record) {
             Ok(()) => self.push(SCORES, out),
             Err(error) => tracing::error!(%error, "a scorecard could not be written"),
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod contact;
+pub(crate) mod contacts;
 pub(crate) mod demo;
 pub(crate) mod generate;
 pub(crate) mod plan;

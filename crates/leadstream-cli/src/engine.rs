@@ -9,8 +9,8 @@ pub(crate) mod told;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use leadstream_http::{Engine, Owner};
 use leadstream_runtime::log::{TopicDescription, partition_for_key};
 use leadstream_runtime::metrics::Metrics;
 use leadstream_runtime::{
-    PlansInForce, Query, QueryAnswer, QueryRefusal, SystemClock, Worker, WorkerError, WorkerHandle, WorkerOptions,
-    WorkerStatus,
+    AllAnswer, AllQuery, ContactVisitor, PlansInForce, Query, QueryAnswer, QueryRefusal, SystemClock, Worker,
+    WorkerError, WorkerHandle, WorkerOptions, WorkerStatus,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
 use prometheus::{IntGauge, Registry};
@@ -243,6 +243,23 @@ impl Engine for Directory {
             }
         }
         Err(refusal)
+    }
+
+    fn visit_all(&self, visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal> {
+        let mut rest = AllAnswer::new();
+        for handle in &self.handles {
+            let (reply, answer) = channel();
+            // One that is gone has no tasks.
+            if handle.ask_all(AllQuery { visitor: Arc::clone(&visitor), reply }) {
+                let unanswered = |_| QueryRefusal::Unavailable { reason: "a worker did not answer".to_owned() };
+                rest.append(&mut answer.recv_timeout(ANSWER_TIMEOUT).map_err(unanswered)?);
+            }
+        }
+        Ok(rest)
+    }
+
+    fn tasks(&self) -> u32 {
+        self.tasks
     }
 
     fn owner(&self, task: u32, anew: bool) -> Result<Option<Owner>, String> {

@@ -8,7 +8,6 @@
 mod agreement;
 mod arguments;
 mod backtest;
-mod cards;
 mod codec;
 mod commands;
 mod connection;
@@ -23,6 +22,7 @@ mod logging;
 mod plans;
 mod publication;
 mod replay;
+mod service;
 mod settings;
 mod sources;
 mod terminal;
@@ -55,6 +55,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Run => commands::run::run(given),
         Command::Topics { command } => commands::topics::run(given, command),
         Command::Contact { command } => commands::contact::run(given, command),
+        Command::Contacts(options) => commands::contacts::run(given, options),
         Command::Reset(options) => commands::reset::run(given, options),
         Command::Demo(options) => commands::demo::run(given, options),
         Command::Config { command } => commands::config::run(given, command),

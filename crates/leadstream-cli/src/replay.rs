@@ -31,7 +31,7 @@ pub(crate) use self::folding::Folder;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::tally::Tally;
 pub(crate) use self::topics::Topics;
-pub(crate) use self::writing::{write_dead_letters, write_derived, write_scorecards};
+pub(crate) use self::writing::{SCORECARD_COLUMNS, write_dead_letters, write_derived, write_scorecards};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::{files, terminal};

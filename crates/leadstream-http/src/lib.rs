@@ -4,6 +4,7 @@
 //! asked for, and what comes is a copy of the committed state. A contact of another instance is asked for there, once. There is no authentication: it listens on this machine unless configured otherwise.
 
 mod forward;
+pub mod list;
 mod routes;
 mod server;
 pub mod view;
@@ -11,7 +12,9 @@ pub mod view;
 pub use forward::segment;
 pub use server::{Listener, ServeError, Server, ServerOptions};
 
-use leadstream_runtime::{QueryAnswer, QueryRefusal, WorkerStatus};
+use std::sync::{Arc, Mutex};
+
+use leadstream_runtime::{AllAnswer, ContactVisitor, QueryAnswer, QueryRefusal, WorkerStatus};
 
 /// Who owns a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,16 @@ pub trait Engine: Send + Sync + 'static {
     /// # Errors
     /// [`QueryRefusal`]: nobody here knows, or not now.
     fn contact(&self, id: &str) -> Result<QueryAnswer, QueryRefusal>;
+
+    /// Has a visitor look at all contacts of this instance that lie in memory only, and gives the rest. May wait for a step of each worker, but for no
+    /// longer than seconds.
+    ///
+    /// # Errors
+    /// [`QueryRefusal::Unavailable`] where a worker does not answer.
+    fn visit_all(&self, visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal>;
+
+    /// How many tasks the application has, whoever owns them.
+    fn tasks(&self) -> u32;
 
     /// Who owns a task of the application, among all instances; `None` where nobody does at present. What was learned a moment ago will do
     /// unless it is asked `anew`. May wait for the cluster, but for no longer than seconds.

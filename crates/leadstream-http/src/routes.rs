@@ -1,6 +1,6 @@
 //! The routes: what is asked, and how the answer is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Json;
 use axum::Router;
@@ -10,11 +10,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use leadstream_core::{Contact, Fold, Span, Timestamp};
-use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, Readiness, WorkerStatus};
+use leadstream_runtime::{ContactVisitor, PlansInForce, QueryAnswer, QueryRefusal, Readiness, WorkerStatus};
 use prometheus::{Registry, TextEncoder};
 
 use crate::Engine;
 use crate::forward::{FORWARDED, Forwarder};
+use crate::list::{self, Collector, Parameters, Question};
 use crate::view::{ContactView, HealthView, Refusal};
 
 /// What the routes share.
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     plans: PlansInForce,
     registry: Registry,
     forwarder: Forwarder,
+    /// Held by whoever makes a list: one at a time, since each reads everything.
+    listing: Mutex<()>,
 }
 
 impl Shared {
@@ -32,7 +35,7 @@ impl Shared {
         plans: PlansInForce,
         registry: Registry,
     ) -> Arc<Shared> {
-        Arc::new(Shared { engine, plans, registry, forwarder: Forwarder::new(application) })
+        Arc::new(Shared { engine, plans, registry, forwarder: Forwarder::new(application), listing: Mutex::default() })
     }
 }
 
@@ -42,6 +45,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
         .route("/metrics", get(metrics))
+        .route("/v1/contacts", get(listed))
         .route("/v1/contacts/{id}", get(contact))
         .fallback(nowhere)
         .method_not_allowed_fallback(other_method)
@@ -81,15 +85,35 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn nowhere() -> Response {
-    refuse(StatusCode::NOT_FOUND, "there are /health/live, /health/ready, /metrics and /v1/contacts/{id}")
+    refuse(StatusCode::NOT_FOUND, "there are /health/live, /health/ready, /metrics, /v1/contacts and /v1/contacts/{id}")
 }
 
 async fn other_method() -> Response {
     refuse(StatusCode::METHOD_NOT_ALLOWED, "everything here is asked for with GET")
 }
 
-/// The parameters of a question about a contact, each with its value as it came.
-type Parameters = Vec<(String, String)>;
+async fn listed(State(shared): State<Arc<Shared>>, parameters: Result<Query<Parameters>, QueryRejection>) -> Response {
+    let asked = parameters.map_err(|rejection| rejection.body_text()).and_then(|Query(given)| Question::read(given));
+    let question = match asked {
+        Ok(question) => question,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
+    };
+    let answered = tokio::task::spawn_blocking(move || {
+        let Ok(_listing) = shared.listing.try_lock() else {
+            return later("another list is being made: ask again soon");
+        };
+        let collector = match Collector::new(question) {
+            Ok(collector) => Arc::new(Mutex::new(collector)),
+            Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        };
+        let rest = shared.engine.visit_all(Arc::clone(&collector) as Arc<Mutex<dyn ContactVisitor>>);
+        match rest.and_then(|rest| list::finish(&collector, rest, shared.engine.tasks(), shared.plans.history)) {
+            Ok(view) => Json(view).into_response(),
+            Err(refusal) => refuse_query(&refusal),
+        }
+    });
+    answered.await.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the list could not be made"))
+}
 
 /// The instant asked about, as it was written and as it is meant. The error is for whoever asks.
 fn instant_asked(parameters: Parameters) -> Result<Option<(String, Timestamp)>, String> {

@@ -3,17 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use leadstream_core::expr::ScoreRef;
 use leadstream_core::plan::{Action, BandCut, Bands, Grade, Plan, PlanSet, Qualify, Rearm, Route, Rule, Trigger};
 use leadstream_core::{
     Contact, Event, EventKind, Fold, HistoryLimits, PlanVersion, Points, Span, Term, Timeline, Timestamp, Uid, Value,
 };
+use leadstream_http::list::ListView;
 use leadstream_http::view::{ContactView, HealthView, MissingView, Refusal};
 use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
 use leadstream_runtime::{
-    Lifecycle, PlansInForce, QueryAnswer, QueryRefusal, Readiness, RestoreProgress, TaskStatus, WorkerStatus,
+    AllAnswer, ContactVisitor, Lifecycle, PlansInForce, QueryAnswer, QueryRefusal, Readiness, RestoreProgress,
+    TaskStatus, WorkerStatus,
 };
 use prometheus::{IntCounter, Registry};
 
@@ -90,6 +92,20 @@ impl Engine for Known {
             _ => {}
         }
         Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000), timeline: timeline() })
+    }
+
+    fn visit_all(&self, visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal> {
+        let clock = Timestamp::from_millis(5_000);
+        let fold = Fold::new(timeline(), HistoryLimits::default());
+        for id in ["cooling", "c/1 ż", "brief"] {
+            let contact = self.contact(id)?.contact.unwrap();
+            visitor.lock().unwrap().visit(&fold, &contact, clock);
+        }
+        Ok(vec![Err(QueryRefusal::Restoring { task: 1 })])
+    }
+
+    fn tasks(&self) -> u32 {
+        2
     }
 
     fn owner(&self, _task: u32, _anew: bool) -> Result<Option<Owner>, String> {
@@ -326,4 +342,51 @@ fn an_address_in_use_is_refused_and_a_stopped_server_gives_it_back() {
     server.stop();
     std::thread::sleep(std::time::Duration::from_millis(300));
     Listener::bind(address).unwrap();
+}
+
+/// The ids of a page.
+fn ids(view: &ListView) -> Vec<String> {
+    let id = |card: &serde_json::value::RawValue| {
+        serde_json::from_str::<serde_json::Value>(card.get()).unwrap()["contact"].as_str().unwrap().to_owned()
+    };
+    view.contacts.iter().map(|card| id(card)).collect()
+}
+
+#[test]
+fn contacts_are_listed_by_score_then_id_and_page_by_page_s29() {
+    let server = serve(Vec::new());
+    let list = |parameters: &str| {
+        let (code, body) = get(&server, &format!("/v1/contacts{parameters}"));
+        assert_eq!(code, 200, "{body}");
+        serde_json::from_str::<ListView>(&body).unwrap()
+    };
+    let all = list("");
+    assert_eq!((all.matched, ids(&all)), (3, vec!["brief".into(), "c/1 ż".into(), "cooling".into()]));
+    assert_eq!((all.next, all.elsewhere), (None, vec![0, 1]), "no task runs here");
+    let first = list("?sort=plan:cars&limit=2");
+    assert_eq!((first.matched, ids(&first)), (3, vec!["brief".into(), "c/1 ż".into()]));
+    assert_eq!(first.next.as_deref(), Some("25000:c/1 ż"));
+    let last = list("?sort=plan:cars&limit=2&after=25000%3Ac%2F1%20%C5%BC");
+    assert_eq!((last.matched, ids(&last), last.next), (3, vec!["cooling".into()], None));
+    for (parameters, matched) in [
+        ("?min=25", 3),
+        ("?min=25.001", 0),
+        ("?max=24.999", 0),
+        ("?plan=cars&qualified=false", 3),
+        ("?plan=cars&qualified=true", 0),
+        ("?plan=boats&qualified=false", 0),
+        ("?sort=plan:boats", 0),
+        ("?plan=cars&member=true", 3),
+        ("?plan=cars&stage=hot", 0),
+        ("?tag=vip", 0),
+        ("?attribute=city%3DWarszawa", 0),
+        ("?did=page_viewed", 3),
+        ("?did=page_viewed@3s", 0),
+        ("?did=page_viewed@4s", 3),
+        ("?did=form_submitted", 0),
+    ] {
+        assert_eq!(list(parameters).matched, matched, "{parameters}");
+    }
+    let refused = error(get(&server, "/v1/contacts?stage=hot"));
+    assert_eq!(refused, (400, "`stage` is of a plan: say which with `plan`".to_owned()));
 }

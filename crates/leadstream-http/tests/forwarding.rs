@@ -11,7 +11,7 @@ use leadstream_core::plan::PlanSet;
 use leadstream_core::{Contact, HistoryLimits, Timeline, Timestamp};
 use leadstream_http::view::{ContactView, Refusal};
 use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
-use leadstream_runtime::{PlansInForce, QueryAnswer, QueryRefusal, WorkerStatus};
+use leadstream_runtime::{AllAnswer, ContactVisitor, PlansInForce, QueryAnswer, QueryRefusal, WorkerStatus};
 use prometheus::Registry;
 
 type Owners = Vec<Result<Option<Owner>, String>>;
@@ -40,6 +40,14 @@ impl Engine for Instance {
         let contact = (id == "c/1 ż").then(|| Box::new(Contact::new(id)));
         let timeline = Timeline::new(Arc::new(PlanSet::default()));
         Ok(QueryAnswer { contact, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000), timeline })
+    }
+
+    fn visit_all(&self, _visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal> {
+        Ok(AllAnswer::new())
+    }
+
+    fn tasks(&self) -> u32 {
+        4
     }
 
     fn owner(&self, task: u32, anew: bool) -> Result<Option<Owner>, String> {

@@ -29,7 +29,7 @@ pub use plans::{
     NumberedPlans, PlanBook, PlanCompiler, PlansError, PlansInForce, PlansTopic, Registrant, Registration,
     UnreadablePlans,
 };
-pub use query::{Query, QueryAnswer, QueryRefusal};
+pub use query::{AllAnswer, AllQuery, ContactVisitor, Query, QueryAnswer, QueryRefusal, TaskContacts};
 pub use status::{Readiness, RestoreProgress, TaskStatus, WorkerStatus};
 pub use task::Lifecycle;
 pub use worker::{LostTopic, StepOutcome, Worker, WorkerHandle};

@@ -208,8 +208,8 @@ fn stores_share_one_budget() {
 
 fn seen(scan: &Scan, limit: usize) -> (Vec<(String, Vec<u8>)>, ScanStep) {
     let mut seen = Vec::new();
-    let step = scan.step(limit, |contact, value| seen.push((contact.to_owned(), value.to_vec()))).unwrap();
-    (seen, step)
+    let step = scan.step(limit, |contact, value| seen.push((contact.to_owned(), value.to_vec())));
+    (seen, step.expect("the store can be read"))
 }
 
 #[test]

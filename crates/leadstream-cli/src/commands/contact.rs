@@ -5,12 +5,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use leadstream_http::segment;
-use leadstream_http::view::{ContactView, LineView, MissingView, PlanView, Refusal};
+use leadstream_http::view::{ContactView, LineView, MissingView, PlanView};
 
 use crate::arguments::{ConfigurationArguments, ContactCommand};
 use crate::failure::Failure;
-use crate::settings::configuration;
-use crate::terminal;
+use crate::{service, terminal};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,40 +19,18 @@ const HISTORY_SHOWN: usize = 20;
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> Result<(), Failure> {
     let ContactCommand::Show { id, at, json, url } = command;
-    let base = match url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", configuration(given)?.config.http.listen),
-    };
+    let base = service::base(given, url.as_deref())?;
     let mut address = format!("{base}/v1/contacts/{}", segment(id));
     if let Some(at) = at {
         let _ = write!(address, "?at={at}");
     }
-    let body = ask(&base, &address)?;
+    let body = service::ask(&base, &address, TIMEOUT)?;
     if *json {
         return terminal::print(&format!("{body}\n"));
     }
     let view: ContactView = serde_json::from_str(&body)
         .map_err(|error| Failure::of(format!("{address} gave an answer that is none of ours"), error))?;
     terminal::print(&render(&view))
-}
-
-fn ask(base: &str, address: &str) -> Result<String, Failure> {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).build().into();
-    let mut response = agent.get(address).call().map_err(|error| {
-        Failure::NotDone(format!(
-            "nobody answers at {base} ({error}): does `leadstream run` run, with the same http.listen?"
-        ))
-    })?;
-    let status = response.status();
-    let body =
-        response.body_mut().read_to_string().map_err(|error| Failure::of("the answer could not be read", error))?;
-    if status.is_success() {
-        return Ok(body);
-    }
-    let reason = serde_json::from_str::<Refusal>(&body)
-        .map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
-    Err(Failure::NotDone(reason))
 }
 
 /// The explanation as text.

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::folding::Folder;
 use super::tally::DeadRecord;
 use super::{Outcome, merged};
-use crate::cards;
 use crate::failure::Failure;
 use crate::files::Output;
 
@@ -37,7 +36,7 @@ pub(crate) fn write_scorecards(outcome: &Outcome, as_csv: bool, output: &mut Out
     let rows = contacts.map(|(share, contact)| {
         let card = outcome.folders[share].fold.scorecard(contact, outcome.until.unwrap_or(Timestamp::MIN));
         let time = outcome.until.max(card.at).unwrap_or(Timestamp::MIN);
-        cards::row(&card, time)
+        Scorecard::of(&card, time)
     });
     if as_csv { write_csv(rows, output) } else { write_json(rows, output) }
 }
@@ -54,7 +53,8 @@ fn write_json(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Res
     Ok(())
 }
 
-const COLUMNS: [&str; 18] = [
+/// The columns of scorecards in CSV: of the contact, then of one plan.
+pub(crate) const SCORECARD_COLUMNS: [&str; 18] = [
     "contact",
     "time",
     "seq",
@@ -79,7 +79,7 @@ const COLUMNS: [&str; 18] = [
 fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Result<(), Failure> {
     let failed = |error: csv::Error| Failure::of("cannot write a scorecard", error);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS).map_err(failed)?;
+    writer.write_record(SCORECARD_COLUMNS).map_err(failed)?;
     for row in rows {
         let tags: Vec<&str> = row.tags.iter().map(|tag| &*tag.tag).collect();
         let contact = [
@@ -90,7 +90,7 @@ fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Resu
             tags.join(";"),
         ];
         if row.plans.is_empty() {
-            let empty = std::iter::repeat_n(String::new(), COLUMNS.len() - contact.len());
+            let empty = std::iter::repeat_n(String::new(), SCORECARD_COLUMNS.len() - contact.len());
             writer.write_record(contact.iter().cloned().chain(empty)).map_err(failed)?;
         }
         for plan in &row.plans {

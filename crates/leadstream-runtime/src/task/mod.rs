@@ -16,6 +16,9 @@ mod timers;
 pub(crate) mod undo;
 pub(crate) mod write_back;
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use leadstream_core::{Contact, DerivedEvent, Fold, Timestamp};
 use leadstream_store::{Batch, Progress, TaskStore};
 use leadstream_wire::stored::StoredError;
@@ -39,6 +42,7 @@ use crate::error::WorkerError;
 use crate::options::WorkerOptions;
 use crate::output::OutputTopic;
 use crate::plans::TaskPlans;
+use crate::query::{ContactVisitor, TaskContacts};
 
 /// What a worker lends its tasks.
 pub(crate) struct Tools<'a> {
@@ -196,6 +200,33 @@ impl Task {
             .transpose()
             .map_err(|error| error.to_string())?;
         Ok((contact, now))
+    }
+
+    /// Lets a visitor look at the contacts of which the store does not have what is committed, and gives what the store has of the others.
+    pub(crate) fn committed_contacts(
+        &mut self,
+        fold: &Fold,
+        visitor: &mut dyn ContactVisitor,
+    ) -> Result<TaskContacts, String> {
+        // What the open epoch has not touched has not changed since, so the clock at the last commit is right for all.
+        let clock = self.clock_committed.now();
+        let mut seen = HashSet::with_capacity(self.write_back.len());
+        // Of one that only the open epoch has changed, the store has what is committed.
+        for entry in self.write_back.slots().filter_map(|slot| self.contacts.get(slot)) {
+            seen.insert(Arc::clone(&entry.contact.id));
+            match &entry.undo {
+                None => visitor.visit(fold, &entry.contact, clock),
+                Some(undo) => {
+                    let committed = undo.committed(&entry.contact);
+                    let committed = committed.map_err(|_| "a contact is being changed".to_owned())?;
+                    if let Some(contact) = committed {
+                        visitor.visit(fold, &contact, clock);
+                    }
+                }
+            }
+        }
+        let (timeline, scan) = (self.plans.timeline().clone(), self.store.scan());
+        Ok(TaskContacts { task: self.id, epoch: self.epoch, clock, timeline, seen, scan })
     }
 
     /// Takes everything of the open epoch back. False where that cannot be done in memory: the task has to be restored.

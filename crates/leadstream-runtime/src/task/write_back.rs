@@ -48,6 +48,11 @@ impl WriteBack {
         self.waiting.len()
     }
 
+    /// The contacts that wait.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.waiting.iter().map(|waiting| waiting.slot)
+    }
+
     /// Events and bytes of redo that are not covered.
     pub(crate) fn uncovered(&self) -> (u64, u64) {
         (self.events, self.bytes)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Worker;
 use crate::clock::Clock;
 use crate::log::{Log, partition_for_key};
-use crate::query::{Query, QueryAnswer, QueryRefusal};
+use crate::query::{AllAnswer, AllQuery, ContactVisitor, Query, QueryAnswer, QueryRefusal, Question};
 use crate::status::{TaskStatus, WorkerStatus};
 use crate::task::Lifecycle;
 
@@ -89,7 +89,7 @@ impl Shared {
 /// The way to a worker from other threads.
 #[derive(Clone)]
 pub struct WorkerHandle {
-    queries: Sender<Query>,
+    queries: Sender<Question>,
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     stalled_after_ms: i64,
@@ -97,7 +97,7 @@ pub struct WorkerHandle {
 
 impl WorkerHandle {
     pub(super) fn new(
-        queries: Sender<Query>,
+        queries: Sender<Question>,
         shared: Arc<Shared>,
         clock: Arc<dyn Clock>,
         stalled_after_ms: i64,
@@ -132,22 +132,47 @@ impl WorkerHandle {
     /// Asks for a contact. False where the worker is gone.
     #[must_use]
     pub fn ask(&self, query: Query) -> bool {
-        self.queries.send(query).is_ok()
+        self.queries.send(Question::One(query)).is_ok()
+    }
+
+    /// Asks for all contacts. False where the worker is gone.
+    #[must_use]
+    pub fn ask_all(&self, query: AllQuery) -> bool {
+        self.queries.send(Question::All(query)).is_ok()
     }
 }
 
 impl<L: Log> Worker<L> {
     /// Answers what was asked, from committed epochs.
     pub(super) fn answer_queries(&mut self) {
-        while let Ok(query) = self.queries.try_recv() {
-            let number = partition_for_key(query.contact.as_bytes(), self.options.tasks);
-            if let Some(task) = self.tasks.get(&number) {
-                self.fold.use_timeline(task.plans.timeline());
-            }
-            let answer = self.answer(&query.contact);
+        while let Ok(question) = self.queries.try_recv() {
             // Who asked may have given up.
-            let _ = query.reply.send(answer);
+            match question {
+                Question::One(query) => {
+                    let number = partition_for_key(query.contact.as_bytes(), self.options.tasks);
+                    if let Some(task) = self.tasks.get(&number) {
+                        self.fold.use_timeline(task.plans.timeline());
+                    }
+                    let answer = self.answer(&query.contact);
+                    let _ = query.reply.send(answer);
+                }
+                Question::All(AllQuery { visitor, reply }) => {
+                    let mut visitor = visitor.lock().unwrap_or_else(PoisonError::into_inner);
+                    let _ = reply.send(self.answer_all(&mut *visitor));
+                }
+            }
         }
+    }
+
+    fn answer_all(&mut self, visitor: &mut dyn ContactVisitor) -> AllAnswer {
+        let restoring = self.waiting.iter().chain(self.restores.keys());
+        let mut tasks: AllAnswer = restoring.map(|task| Err(QueryRefusal::Restoring { task: *task })).collect();
+        for task in self.tasks.values_mut() {
+            self.fold.use_timeline(task.plans.timeline());
+            let rest = task.committed_contacts(&self.fold, visitor);
+            tasks.push(rest.map_err(|reason| QueryRefusal::Unavailable { reason }));
+        }
+        tasks
     }
 
     fn answer(&self, contact: &str) -> Result<QueryAnswer, QueryRefusal> {

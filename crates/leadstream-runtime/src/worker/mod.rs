@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::options::{InputKind, WorkerOptions};
 use crate::output::OutputTopic;
 use crate::plans::{PlanBook, PlansInForce};
-use crate::query::Query;
+use crate::query::Question;
 use crate::restore::Restore;
 use crate::status::Readiness;
 use crate::task::undo::Savepoints;
@@ -118,7 +118,7 @@ pub struct Worker<L: Log> {
     derived: Vec<DerivedEvent>,
     value: Vec<u8>,
     savepoints: Savepoints,
-    queries: Receiver<Query>,
+    queries: Receiver<Question>,
     shared: Arc<handle::Shared>,
 }
 

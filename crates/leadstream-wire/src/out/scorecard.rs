@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use leadstream_core::{PlanVersion, Points, Timestamp, Word};
+use leadstream_core::{PlanVersion, Points, Timestamp, Word, explain};
 use serde::Serialize;
 
 use super::data::{InstantData, PointsData, Style};
@@ -24,6 +24,27 @@ pub struct Scorecard {
     pub plans: Vec<PlanScore>,
     /// The contact's tags, by name.
     pub tags: Vec<TagScore>,
+}
+
+impl Scorecard {
+    /// What the table says of a contact whose scores hold for an instant.
+    pub fn of(card: &explain::Scorecard, time: Timestamp) -> Scorecard {
+        let mut tags: Vec<TagScore> = card
+            .tags
+            .iter()
+            .map(|tag| TagScore { tag: tag.tag.clone(), score: tag.points, since: Some(tag.since) })
+            .collect();
+        tags.sort_by(|one, other| one.tag.cmp(&other.tag));
+        Scorecard {
+            contact: card.contact.clone(),
+            time,
+            seq: card.seq,
+            global: card.global,
+            // The plans of a set are in the order of their names.
+            plans: card.plans.iter().map(PlanScore::of).collect(),
+            tags,
+        }
+    }
 }
 
 /// What a contact is in one plan.
@@ -65,6 +86,31 @@ pub struct PlanScore {
     pub owner_since: Option<Timestamp>,
     /// How often each action was counted, by its id.
     pub actions: Vec<(Word, u64)>,
+}
+
+impl PlanScore {
+    fn of(card: &explain::PlanCard) -> PlanScore {
+        PlanScore {
+            plan: card.plan,
+            version: card.version,
+            is_member: card.member,
+            score: card.score,
+            engagement: card.engagement,
+            fit: card.fit,
+            is_qualified: card.qualified.unwrap_or(false),
+            qualified_since: card.qualified_since,
+            stage: card.stage.as_ref().map(|stage| stage.stage),
+            stage_score: card.stage.as_ref().map(|stage| stage.points),
+            stage_since: card.stage.as_ref().map(|stage| stage.since),
+            band: card.band.map(|level| level.name),
+            band_since: card.band.and_then(|level| level.since),
+            grade: card.grade.map(|level| level.name),
+            grade_since: card.grade.and_then(|level| level.since),
+            owner: card.owner.map(|level| level.name),
+            owner_since: card.owner.and_then(|level| level.since),
+            actions: card.actions.iter().map(|action| (action.action, action.count)).collect(),
+        }
+    }
 }
 
 /// A tag and its score.

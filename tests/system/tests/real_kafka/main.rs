@@ -10,6 +10,7 @@ mod end_to_end;
 mod forwarding;
 mod killed;
 mod large_records;
+mod lists;
 mod outages;
 mod plan_change;
 mod prometheus;
