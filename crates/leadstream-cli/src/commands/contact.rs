@@ -165,6 +165,8 @@ fn render_rest(view: &ContactView, text: &mut String) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
+    use leadstream_http::view::{ActionView, LevelView};
+
     use super::*;
 
     #[test]
@@ -194,6 +196,65 @@ mod tests {
         text.clear();
         render_nothing(&lines[1..2], &mut text).unwrap();
         assert_eq!(text, "");
+    }
+
+    #[test]
+    fn bands_grades_owners_and_actions_have_a_line_each_and_adjustments_say_who_and_why() {
+        let since = Some("2026-03-14T09:26:53.589Z".to_owned());
+        let level =
+            |name: &str, since: &Option<String>| Some(LevelView { name: name.to_owned(), since: since.clone() });
+        let plan = PlanView {
+            plan: "cars".to_owned(),
+            version: String::new(),
+            member: true,
+            score: 82.0,
+            engagement: 72.0,
+            fit: 10.0,
+            qualified: Some(true),
+            qualified_since: None,
+            stage: None,
+            missing: Vec::new(),
+            band: level("hot", &since),
+            grade: level("A2", &None),
+            owner: level("anna", &since),
+            actions: [1, 3]
+                .map(|count| ActionView { action: "call".to_owned(), count, since: "now".to_owned() })
+                .to_vec(),
+        };
+        let mut text = String::new();
+        render_plan(&ContactView { plans: vec![plan.clone()], ..blank() }, &plan, &mut text).unwrap();
+        assert_eq!(
+            text,
+            "\nplan cars: 82 points (engagement 72, fit 10)\n  qualified\n  band hot since 2026-03-14T09:26:53.589Z\n  grade A2\n  owner anna since 2026-03-14T09:26:53.589Z\n  \
+             action call once, the last time at now\n  action call 3 times, the last time at now\n"
+        );
+        let line = LineView {
+            kind: "booked".to_owned(),
+            rule: Some("#adjust".to_owned()),
+            value: 5.0,
+            author: Some("anna".to_owned()),
+            reason: Some("met at the fair".to_owned()),
+            ..LineView::default()
+        };
+        text.clear();
+        render_line(&line, &mut text).unwrap();
+        assert!(text.ends_with(" by anna: met at the fair\n"), "{text}");
+    }
+
+    fn blank() -> ContactView {
+        ContactView {
+            contact: String::new(),
+            at: String::new(),
+            asked: None,
+            epoch: 0,
+            seq: 0,
+            global: 0.0,
+            plans: Vec::new(),
+            tags: Vec::new(),
+            attributes: Vec::new(),
+            ledgers: Vec::new(),
+            history: Vec::new(),
+        }
     }
 
     #[test]
