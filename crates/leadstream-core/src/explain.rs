@@ -2,6 +2,8 @@
 //!
 //! Everything here is read from a contact as it stands after its steps; to see the past, ask [`Fold::at`] first.
 
+mod waiting;
+
 use std::sync::Arc;
 
 use crate::contact::{
@@ -18,6 +20,8 @@ use crate::scores::Scores;
 use crate::time::Timestamp;
 use crate::valued::{Valued, valued};
 use crate::word::Word;
+
+pub use waiting::{Awaited, WaitingLine};
 
 /// The scores and levels of one contact at one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +126,8 @@ pub struct Explanation {
     pub history: Vec<HistoryLine>,
     /// For each plan with a threshold that is off: what is missing.
     pub missing: Vec<Missing>,
+    /// What is decided and waits for an instant or an event.
+    pub waiting: Vec<WaitingLine>,
 }
 
 /// A present attribute.
@@ -319,6 +325,7 @@ impl Fold {
             ledgers,
             history: history(contact),
             missing: plans.plans().iter().filter_map(|plan| missing(contact, &plans, plan, now)).collect(),
+            waiting: waiting::waiting(contact),
             scorecard,
         }
     }

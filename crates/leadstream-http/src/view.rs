@@ -1,11 +1,15 @@
 //! The answers as JSON: points as decimals, instants in RFC 3339, names as plans and events spell them. Read back by `leadstream contact show`.
 
+mod waiting;
+
 use leadstream_core::contact::AttributeValue;
 use leadstream_core::event::Verdict;
 use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, LevelCard, MissingReason, PlanCard};
 use leadstream_core::{Points, Timestamp};
 use leadstream_runtime::{Lifecycle, NumberedPlans, Readiness, WorkerStatus};
 use serde::{Deserialize, Serialize};
+
+pub use waiting::{AwaitedView, WaitingView};
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +44,9 @@ pub struct ContactView {
     pub ledgers: Vec<LedgerView>,
     /// The events inside the horizon, oldest first.
     pub history: Vec<HistoryView>,
+    /// What is decided and waits for an instant or an event; left out where there is nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingView>,
 }
 
 /// What a plan says.
@@ -414,6 +421,7 @@ impl ContactView {
                     lines: ledger.lines.iter().map(line_view).collect(),
                 })
                 .collect(),
+            waiting: explanation.waiting.iter().map(WaitingView::of).collect(),
             history: explanation
                 .history
                 .iter()

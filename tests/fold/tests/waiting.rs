@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use leadstream_core::contact::{Contact, GATHERED_MAX, PART_INSTANTS_MAX, WINDOWS_MAX};
-use leadstream_core::explain::{LedgerLine, LedgerOf};
-use leadstream_core::{Bound, Timestamp};
+use leadstream_core::explain::{Awaited, LedgerLine, LedgerOf};
+use leadstream_core::{Bound, Points, Timestamp};
 use leadstream_fold_tests::{Subject, ledger_of, scorecard_of};
 use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::{DAY_MS, Limits, OracleEvent, Verdict};
@@ -297,6 +297,64 @@ fn a_held_event_counts_as_a_fact_and_as_activity_at_once_s56() {
         clock(9.0),
     ];
     assert_eq!(booked(&lines, commands), [(4.0, 1.0), (9.0, -1.0)]);
+}
+
+#[test]
+fn an_explanation_says_what_is_waited_for_s13_s15_s56() {
+    let lines = [
+        "verdicts: { suspect: { hold: 2d, key: email_id } }",
+        "rules:",
+        "  - { id: ignored, after: email_delivered, unless: [email_clicked, email_opened], matching: email_id, within: 3d, points: -5 }",
+        "  - { id: click, on: email_clicked, points: 7 }",
+        "  - { id: both, all: [email_delivered, form_submitted], within: 7d, points: 1 }",
+    ];
+    let held = event("2", 1.0, "email_clicked").with("email_id", "m2").by(Verdict::Suspect);
+    let subject = run(&case(&lines, vec![mail("1", 0.0, "email_delivered", "m1"), Command::Event(held)]));
+    let explained = subject.fold.explain(&subject.contact, subject.clock).waiting;
+    let uid = |at: usize| subject.contact.rows.as_slice()[at].uid;
+    let instant = |days| Timestamp::from_millis(day(days));
+    let [window, held, parts] = &explained[..] else { panic!("three things: {explained:#?}") };
+    let Awaited::Absence { due, unless, points, cause } = &window.what else { panic!("a window: {window:#?}") };
+    assert_eq!((&*window.rule, *due, *points, *cause), ("ignored", instant(3.0), Points::whole(-5), uid(0)));
+    assert_eq!(unless.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["email_clicked", "email_opened"]);
+    let key = window.key.as_ref().map(|(property, key)| (property.as_str(), key.as_str()));
+    assert_eq!(key, Some(("email_id", "m1")));
+    assert_eq!(held.what, Awaited::Confirmation { until: instant(3.0), points: Points::whole(7), cause: uid(1) });
+    assert_eq!((&parts.what, &parts.key), (&Awaited::Parts(vec![1, 0]), &None));
+}
+
+#[test]
+fn what_a_policy_ignores_opens_and_closes_nothing_and_is_no_part_s13_s15_s56() {
+    let machine = |id: &str, days: f64, event_type: &str| {
+        Command::Event(event(id, days, event_type).with("email_id", "m").by(Verdict::Machine))
+    };
+    let closes = vec![mail("1", 0.0, "email_delivered", "m"), machine("2", 1.0, "email_clicked"), clock(9.0)];
+    assert_eq!(booked(&[IGNORED], closes.clone()), [(3.0, -5.0)]);
+    assert_eq!(booked(&["verdicts: { machine: count }", IGNORED], closes), []);
+    assert_eq!(booked(&[IGNORED], vec![machine("1", 0.0, "email_delivered"), clock(9.0)]), []);
+    assert_eq!(booked(&[BOTH], vec![machine("1", 0.0, "a"), plain("2", 1.0, "b")]), []);
+}
+
+#[test]
+fn timers_of_one_instant_go_by_the_ids_of_their_rules_whatever_their_places_s5() {
+    // Each takes what the other leaves of the floor.
+    for lines in [
+        ["rules: [{ id: b, idle: 1d, points: -7 }, { id: a, idle: 1d, points: -5 }]", "limits: { floor: -10 }"],
+        ["rules: [{ id: a, idle: 1d, points: -5 }, { id: b, idle: 1d, points: -7 }]", "limits: { floor: -10 }"],
+    ] {
+        let subject = run(&case(&lines, vec![plain("1", 0.0, "x"), clock(9.0)]));
+        let booked = subject.contact.ledger.as_slice().iter().map(|booked| booked.applied);
+        assert_eq!(booked.collect::<Vec<_>>(), [Points::whole(-5), Points::whole(-5)]);
+    }
+    let windows = [
+        "rules:",
+        "  - { id: b, after: x, unless: y, within: 1d, points: -7 }",
+        "  - { id: a, after: x, unless: y, within: 1d, points: -5 }",
+        "limits: { floor: -10 }",
+    ];
+    let subject = run(&case(&windows, vec![plain("1", 0.0, "x"), clock(9.0)]));
+    let booked = subject.contact.ledger.as_slice().iter().map(|booked| booked.applied);
+    assert_eq!(booked.collect::<Vec<_>>(), [Points::whole(-5), Points::whole(-5)]);
 }
 
 fn image_of(contact: &Contact) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! `leadstream contact show`: asks the running service and tells a person what a contact's scores are made of.
 
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -81,7 +83,7 @@ fn render_plan(view: &ContactView, plan: &PlanView, text: &mut String) -> std::f
         render_nothing(&ledger.lines, text)?;
         writeln!(text, "  {:>10}  in all", ledger.score)?;
     }
-    Ok(())
+    waiting::render(view, &plan.plan, text)
 }
 
 /// Bookings that give nothing, such as those of rules that only tag or whose cap is full, in one line.
@@ -103,7 +105,8 @@ fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
     let rule = line.rule.as_deref().unwrap_or_default();
     match line.kind.as_str() {
         "booked" => {
-            let event = line.event.as_deref().unwrap_or("(a timer)");
+            let unknown = if line.uid.is_some() { "(an event of before what is kept)" } else { "(a timer)" };
+            let event = line.event.as_deref().unwrap_or(unknown);
             write!(text, "  {:>+10}  {}  {rule:<20} {event}", line.value, line.time.as_deref().unwrap_or_default())?;
             if let (Some(raw), [_, ..]) = (line.raw, &line.reduced_by[..]) {
                 write!(text, " ({raw} before the {})", line.reduced_by.join(" and the "))?;

@@ -160,6 +160,27 @@ impl Key {
         Some(Key(Some(Arc::from(bytes))))
     }
 
+    /// The value in words; of a long text its beginning.
+    pub fn shown(&self) -> String {
+        match self.as_bytes() {
+            [] => String::new(),
+            [1, truth] => (*truth != 0).to_string(),
+            [2, bits @ ..] => {
+                let mut number = [0; 8];
+                number.iter_mut().zip(bits).for_each(|(byte, bit)| *byte = *bit);
+                f64::from_bits(u64::from_be_bytes(number)).to_string()
+            }
+            [_, text @ ..] => match std::str::from_utf8(text) {
+                Ok(text) => text.to_owned(),
+                // The bytes of the hash are no text, save by chance.
+                Err(_) => {
+                    let start = &text[..text.len().min(Key::TEXT_BYTES_MAX - Key::HASH_BYTES)];
+                    format!("{}…", String::from_utf8_lossy(start).trim_end_matches('\u{fffd}'))
+                }
+            },
+        }
+    }
+
     /// The bytes; empty for no key.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
@@ -311,6 +332,10 @@ mod tests {
         }
         assert_eq!(Key::of(Value::Number(0.0)), Key::of(Value::Number(-0.0)));
         assert_eq!((Key::of(Value::Null), Key::of(Value::Text(""))), (None, None));
+        let shown = [Value::Bool(true), Value::Number(-1.5), Value::Text("Łódź"), Value::Text(&long)]
+            .map(|value| Key::of(value).unwrap().shown());
+        assert_eq!(shown[..3], ["true", "-1.5", "Łódź"]);
+        assert_eq!(shown[3], format!("{}…", "x".repeat(32)));
         assert!(Key::of(Value::Text("a")) < Key::of(Value::Text("ab")), "texts go by their bytes");
     }
 }
