@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use leadstream_core::expr::ScoreRef;
+use leadstream_core::id::Name;
 use leadstream_core::plan::{
-    Action, BandCut, Bands, Limits, Pipeline, Plan, PlanSet, Qualify, Rearm, Route, Rule, Stage, TagEffect, Trigger,
+    Absence, Action, BandCut, Bands, Compound, Limits, Part, Pipeline, Plan, PlanSet, Qualify, Rearm, Route, Rule,
+    Stage, TagEffect, Trigger,
 };
 use leadstream_core::{HistoryLimits, PlanVersion, Points, Span, Term, Word};
 use leadstream_runtime::{NumberedPlans, PlansInForce};
@@ -14,7 +16,7 @@ use leadstream_runtime::{NumberedPlans, PlansInForce};
 pub enum Plans {
     /// Without timers: what is told does not depend on when the clock ticks.
     Timeless,
-    /// With an idle rule and a cooldown.
+    /// With a cooldown, and rules for silence, for what does not follow, and for two events together.
     Timed,
     /// As [`Plans::Timed`], with bands, a route and an action.
     Levelled,
@@ -43,6 +45,20 @@ fn plan(which: Plans, view: i64, at: i64) -> Plan {
         idle.trigger =
             Trigger::Idle { idle: Span::from_millis(40_000), every: Some(Span::from_millis(40_000)), times: 3 };
         rules.push(idle);
+        let types = |event_type: &str| vec![Term::new(event_type)];
+        let mut unseen = rule("unseen", "", -3);
+        let (after, unless) = (types("bought"), types("viewed"));
+        unseen.trigger = Trigger::Absence(Absence { after, unless, within: Span::from_millis(20_000), matching: None });
+        let mut both = rule("both", "", 2);
+        let part = |event_type: &str| Part { types: types(event_type), when: None };
+        both.trigger = Trigger::Compound(Compound {
+            parts: vec![part("complained"), part("bought")],
+            within: Span::from_millis(60_000),
+            matching: None,
+            in_order: true,
+            shape: Name::of("complained, then bought"),
+        });
+        rules.extend([unseen, both]);
     }
     let stage = |name: &str, enter, leave_below| Stage {
         name: Word::of(name),
