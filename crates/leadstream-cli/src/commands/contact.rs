@@ -257,6 +257,7 @@ mod tests {
             attributes: Vec::new(),
             ledgers: Vec::new(),
             history: Vec::new(),
+            waiting: Vec::new(),
         }
     }
 
