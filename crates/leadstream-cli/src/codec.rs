@@ -231,6 +231,10 @@ impl OutputEncoder for Encoders {
         }
     }
 
+    fn erased(&mut self, contact: &str, out: &mut OutputBuffer) {
+        out.push(SCORES, Some(contact.as_bytes()), None, &[], None);
+    }
+
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {
         envelope::write_event(event, value);
     }

@@ -33,10 +33,12 @@ pub enum DerivedKind {
     LeadRouted,
     /// `action.requested`
     ActionRequested,
+    /// `contact.erased`
+    ContactErased,
 }
 
 impl DerivedKind {
-    /// All kinds.
+    /// All kinds of changes of levels: every kind but `contact.erased`, which no plan can lead to.
     pub const ALL: [DerivedKind; 10] = [
         DerivedKind::LeadQualified,
         DerivedKind::LeadDisqualified,
@@ -63,6 +65,7 @@ impl DerivedKind {
             DerivedKind::GradeChanged => "grade.changed",
             DerivedKind::LeadRouted => "lead.routed",
             DerivedKind::ActionRequested => "action.requested",
+            DerivedKind::ContactErased => "contact.erased",
         }
     }
 }
@@ -76,11 +79,11 @@ pub struct DerivedEvent {
     pub kind: DerivedKind,
     /// To whom.
     pub contact: Arc<str>,
-    /// In which plan; `None` for tags.
+    /// In which plan; `None` for tags and erasures.
     pub plan: Option<Word>,
     /// The plan's version in force.
     pub version: Option<PlanVersion>,
-    /// The subject: `qualify`, `stage`, `tag:x`, `band`, `grade`, `route`, `action:x`.
+    /// The subject: `qualify`, `stage`, `tag:x`, `band`, `grade`, `route`, `action:x`, `erase`.
     pub subject: Cow<'static, str>,
     /// The announcements of the subject with this one.
     pub n: u64,
@@ -181,6 +184,8 @@ pub enum Reason {
     Plan,
     /// Feedback of sales.
     Feedback,
+    /// Somebody asked for it.
+    Request,
 }
 
 impl Reason {
@@ -195,6 +200,7 @@ impl Reason {
             Reason::Tag => "tag",
             Reason::Plan => "plan",
             Reason::Feedback => "feedback",
+            Reason::Request => "request",
         }
     }
 }

@@ -28,6 +28,10 @@ pub enum EventKind {
     Feedback,
     /// Who is to be taken to have caused an earlier or later event: the text properties `source` and `id` name it, `verdict` says who (S56).
     Verdict,
+    /// Everything of the person goes, and does not come back (S52). Acts where it lies in the log; no fold ever takes it.
+    Erase,
+    /// An erased id counts again, for what happens from the instant on that the number `from` says, in milliseconds (S52). No fold ever takes it.
+    Reinstate,
 }
 
 impl EventKind {
@@ -42,10 +46,12 @@ impl EventKind {
             EventKind::Adjust => 8,
             EventKind::Feedback => 9,
             EventKind::Verdict => 5,
+            EventKind::Erase => 10,
+            EventKind::Reinstate => 11,
         }
     }
 
-    /// The kind of a number.
+    /// The kind of a number, of those that are kept in rows.
     pub fn of_code(code: u8) -> Option<EventKind> {
         let kinds = [
             EventKind::Interaction,

@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod contact;
 pub mod decay;
 pub mod derived;
+mod erasure;
 pub mod event;
 pub mod explain;
 pub mod expr;
@@ -23,6 +24,7 @@ mod word;
 
 pub use contact::Contact;
 pub use derived::DerivedEvent;
+pub use erasure::{ErasureKey, erased, numbers_behind, reinstated_from};
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
 pub use fold::{BOOKING_BYTES, Bound, Fold, HistoryLimits, Outcome, Past, Reached, STATE_BYTES_MAX, Sight};
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};

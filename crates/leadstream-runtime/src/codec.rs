@@ -94,6 +94,9 @@ pub trait OutputEncoder: Send {
     /// Appends the scorecard of a contact as of the task's clock, or nothing where none is wanted. `fold` is under the task's plans.
     fn scorecard(&mut self, fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer);
 
+    /// Appends what takes the scorecard of an erased contact away.
+    fn erased(&mut self, contact: &str, out: &mut OutputBuffer);
+
     /// Appends the value of a record of the re-keyed topic that holds the event; its key is the contact's id.
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>);
 

@@ -33,6 +33,15 @@ pub enum WorkerError {
         /// What is wrong.
         error: StoredError,
     },
+    /// Erased ids were hashed under another key, so that nothing blocks them.
+    #[error(
+        "task {task}: the people erased so far are remembered under another key than the one configured (privacy.erasure_key_file): give it the one of \
+         before, or their late events would bring them back"
+    )]
+    ErasureKeyDiffers {
+        /// The task.
+        task: u32,
+    },
     /// A keyed source is not keyed by the contact.
     #[error(
         "{partition} offset {offset}: contact {contact:?} belongs in partition {expected}, so the source is not keyed by the contact as Kafka's \

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use leadstream_core::Span;
+use leadstream_core::{ErasureKey, Span};
 use leadstream_store::StoreMemory;
 
 /// Where a source is read from that this group has never read.
@@ -176,6 +176,8 @@ pub struct WorkerOptions {
     pub transaction_timeout: Duration,
     /// A worker whose step lasts longer counts as stalled, in milliseconds.
     pub stalled_after_ms: i64,
+    /// The key of the hashes under which erased ids are remembered. Never another one once somebody was erased.
+    pub erasure_key: ErasureKey,
     /// Go on where input was deleted before it was read; counted. Otherwise it is an error.
     pub accept_lost_input: bool,
 }

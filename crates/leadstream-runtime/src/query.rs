@@ -23,6 +23,8 @@ pub struct Query {
 pub struct QueryAnswer {
     /// The contact; `None` where nothing is known of it.
     pub contact: Option<Box<Contact>>,
+    /// Its id was erased, and nothing of it is taken (S52).
+    pub erased: bool,
     /// The task that owns it.
     pub task: u32,
     /// The task's last committed epoch.

@@ -1,6 +1,6 @@
 //! The keys of a store.
 //!
-//! Contacts: the id's bytes. Index: the instant as eight bytes that sort as instants do, then the id's bytes. Both are frozen: keys never
+//! Contacts: the id's bytes. What names no contact: a byte that no UTF-8 text holds, and whatever follows, so that it sorts behind all contacts. Index: the instant as eight bytes that sort as instants do, then the id's bytes. Both are frozen: keys never
 //! change their form, values carry versions.
 
 use leadstream_core::Timestamp;
@@ -11,6 +11,10 @@ pub(crate) const DUE_FAMILY: &str = "due";
 pub(crate) const META_FAMILY: &str = "meta";
 /// The key of the [`crate::Identity`].
 pub(crate) const IDENTITY_KEY: &[u8] = b"identity";
+/// The key that is there while bytes of contacts that were forgotten may still lie in the files.
+pub(crate) const PURGE_KEY: &[u8] = b"purge";
+/// In front of keys that name no contact.
+pub(crate) const NAMELESS: u8 = 0xff;
 /// The key of the [`crate::Progress`].
 pub(crate) const PROGRESS_KEY: &[u8] = b"progress";
 

@@ -13,6 +13,7 @@ mod identity;
 mod keys;
 mod memory;
 mod progress;
+mod purge;
 mod scan;
 mod store;
 mod version;

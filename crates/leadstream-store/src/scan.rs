@@ -10,6 +10,7 @@ use rocksdb::{DB, DBRawIterator, ReadOptions};
 use self_cell::self_cell;
 
 use crate::StoreError;
+use crate::keys::NAMELESS;
 
 self_cell!(
     struct Cursor {
@@ -82,6 +83,9 @@ impl Scan {
                     cursor.status().map_err(|error| StoreError::of_rocksdb(&self.folder, "read contacts", &error))?;
                     return Ok(ScanStep::Done);
                 };
+                if contact.first() == Some(&NAMELESS) {
+                    return Ok(ScanStep::Done);
+                }
                 let contact = std::str::from_utf8(contact).map_err(|_| StoreError::Rebuild {
                     folder: self.folder.clone(),
                     reason: "a contact's id is not text".to_owned(),

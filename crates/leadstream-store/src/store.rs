@@ -10,7 +10,8 @@ use rocksdb::{
     DataBlockIndexType, Direction, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
-use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, PROGRESS_KEY};
+use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, NAMELESS, PROGRESS_KEY, PURGE_KEY};
+use crate::purge::Unpurged;
 use crate::scan::{Scan, Scans};
 use crate::{Identity, Progress, StoreError, StoreMemory, version};
 
@@ -56,6 +57,8 @@ pub struct Batch {
     contacts: Vec<ContactWrite>,
     /// Keys of the due index, and whether they are added.
     due: Vec<(Range<usize>, bool)>,
+    /// The keys of contacts of which no byte may stay in the files.
+    erased: Vec<Range<usize>>,
 }
 
 /// A contact's key, and its value where it is not deleted.
@@ -76,6 +79,7 @@ impl Batch {
         self.bytes.clear();
         self.contacts.clear();
         self.due.clear();
+        self.erased.clear();
     }
 
     /// Whether nothing is in it.
@@ -98,6 +102,19 @@ impl Batch {
     pub fn delete(&mut self, contact: &str) {
         let key = self.push(contact.as_bytes());
         self.contacts.push(ContactWrite { key, value: None });
+    }
+
+    /// Forgets a contact for good: once the store is purged, no byte of it is left in the files.
+    pub fn erase(&mut self, contact: &str) {
+        self.delete(contact);
+        self.erased.extend(self.contacts.last().map(|write| write.key.clone()));
+    }
+
+    /// Stores what names no contact, under a key that begins with a byte that no UTF-8 text holds.
+    pub fn put_nameless(&mut self, key: &[u8], value: &[u8]) {
+        debug_assert_eq!(key.first(), Some(&NAMELESS));
+        let (key, value) = (self.push(key), self.push(value));
+        self.contacts.push(ContactWrite { key, value: Some(value) });
     }
 
     /// Adds an entry to the due index.
@@ -137,11 +154,12 @@ const WRITE_BYTES: usize = 16;
 
 /// An open store of one task, used by one thread. [`Scan`]s of it may be read by others.
 pub struct TaskStore {
-    db: Arc<DB>,
+    pub(crate) db: Arc<DB>,
     scans: Scans,
     folder: PathBuf,
     progress: Progress,
     write_options: WriteOptions,
+    pub(crate) unpurged: Unpurged,
 }
 
 impl TaskStore {
@@ -157,16 +175,17 @@ impl TaskStore {
             ColumnFamilyDescriptor::new(DUE_FAMILY, due_options(&options.memory)),
             ColumnFamilyDescriptor::new(META_FAMILY, Options::default()),
         ];
-        let db = DB::open_cf_descriptors(&database_options(&options.memory), folder, families)
-            .map_err(|error| StoreError::of_rocksdb(folder, "open", &error))?;
+        let db = database_options(&options.memory).and_then(|all| DB::open_cf_descriptors(&all, folder, families));
+        let db = db.map_err(|error| StoreError::of_rocksdb(folder, "open", &error))?;
         version::check(folder)?;
         // Without a sync a power cut can lose the newest batches, whole ones and from the end: they are read again from the changelog.
         let mut write_options = WriteOptions::default();
         write_options.set_sync(false);
         let (db, scans) = (Arc::new(db), Scans::default());
-        let mut store = TaskStore { db, scans, folder: folder.clone(), progress: Progress::default(), write_options };
+        let mut store = TaskStore { db, scans, folder: folder.clone(), progress: Progress::default(), write_options, unpurged: Unpurged::default() };
         store.check_identity(&options.identity)?;
         store.progress = store.read_progress()?;
+        store.unpurged = store.read_unpurged()?;
         let age_ms = options.now_ms.saturating_sub(store.progress.written_at_ms);
         if store.progress != Progress::default() && age_ms > options.oldest_ms {
             return Err(StoreError::Rebuild {
@@ -256,8 +275,13 @@ impl TaskStore {
             }
         }
         writes.put_cf(meta, PROGRESS_KEY, progress.encode());
+        if !batch.erased.is_empty() {
+            writes.put_cf(meta, PURGE_KEY, []);
+        }
         self.db.write_opt(writes, &self.write_options).map_err(|error| self.error("write a batch", &error))?;
         self.progress = progress;
+        let erased = batch.erased.iter().map(|key| batch.bytes[key.clone()].to_vec());
+        self.unpurged.extend(erased);
         Ok(())
     }
 
@@ -311,12 +335,27 @@ impl TaskStore {
         let start = after.map(|after| [after.as_bytes(), &[0]].concat()).unwrap_or_default();
         for entry in self.db.iterator_opt(IteratorMode::From(&start, Direction::Forward), options) {
             let (contact, value) = entry.map_err(|error| self.error("read contacts", &error))?;
+            if contact.first() == Some(&NAMELESS) {
+                break;
+            }
             let contact = std::str::from_utf8(&contact).map_err(|_| self.rebuild("a contact's id is not text"))?;
             if !visit(contact, &value) {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Visits everything that names no contact, in the order of the keys.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn for_each_nameless(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
+        for entry in self.db.iterator(IteratorMode::From(&[NAMELESS], Direction::Forward)) {
+            let (key, value) = entry.map_err(|error| self.error("read erased contacts", &error))?;
+            visit(&key, &value);
+        }
+        Ok(())
     }
 
     /// All contacts as they are now, for another thread to visit while this one goes on.
@@ -337,7 +376,7 @@ impl TaskStore {
         self.db.flush_wal(false).map_err(|error| self.error("flush its log", &error))
     }
 
-    fn family(&self, name: &'static str) -> Result<&rocksdb::ColumnFamily, StoreError> {
+    pub(crate) fn family(&self, name: &'static str) -> Result<&rocksdb::ColumnFamily, StoreError> {
         self.db.cf_handle(name).ok_or_else(|| self.rebuild("a column family is missing"))
     }
 
@@ -345,7 +384,7 @@ impl TaskStore {
         StoreError::Rebuild { folder: self.folder.clone(), reason: reason.to_owned() }
     }
 
-    fn error(&self, operation: &'static str, error: &rocksdb::Error) -> StoreError {
+    pub(crate) fn error(&self, operation: &'static str, error: &rocksdb::Error) -> StoreError {
         StoreError::of_rocksdb(&self.folder, operation, error)
     }
 }
@@ -387,8 +426,11 @@ const BLOCK_BYTES: usize = 4 << 10;
 const FILTER_BITS_PER_KEY: f64 = 10.0;
 const OPEN_FILES: i32 = 256;
 
-fn database_options(memory: &StoreMemory) -> Options {
-    let mut options = Options::default();
+/// The list of files names the first and the last contact of each. Written anew with each change, it forgets those of files that are gone.
+const FORGETFUL_LIST: &str = "max_manifest_file_size=1;max_manifest_space_amp_pct=0";
+
+fn database_options(memory: &StoreMemory) -> Result<Options, rocksdb::Error> {
+    let mut options = Options::default().get_options_from_string(FORGETFUL_LIST)?;
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_write_buffer_manager(&memory.memtables);
@@ -399,7 +441,7 @@ fn database_options(memory: &StoreMemory) -> Options {
     options.set_stats_dump_period_sec(0);
     // A log torn by a power cut ends at its last whole batch; the rest is read again.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options
+    Ok(options)
 }
 
 fn table_options(memory: &StoreMemory) -> BlockBasedOptions {

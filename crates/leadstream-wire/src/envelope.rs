@@ -68,6 +68,8 @@ pub fn write_event(event: &Event, into: &mut Vec<u8>) {
         EventKind::Adjust => 8,
         EventKind::Feedback => 9,
         EventKind::Verdict => 5,
+        EventKind::Erase => 10,
+        EventKind::Reinstate => 11,
     });
     into.push(match event.verdict {
         Verdict::Human => 0,
@@ -142,6 +144,8 @@ fn read_event(reader: &mut Reader<'_>, event: &mut Event) -> Result<(), Envelope
         8 => EventKind::Adjust,
         9 => EventKind::Feedback,
         5 => EventKind::Verdict,
+        10 => EventKind::Erase,
+        11 => EventKind::Reinstate,
         _ => return Err(EnvelopeError::Damaged("an event of an unknown kind")),
     };
     event.verdict = match reader.byte()? {

@@ -25,7 +25,10 @@ const IDS_MAX: usize = 50;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Erased {
     /// Nothing counts.
-    Blocked,
+    Blocked {
+        /// No number of its derived events was greater.
+        numbers: u64,
+    },
     /// Only what happened from this instant on counts.
     Reinstated(i64),
 }
@@ -84,7 +87,7 @@ impl Contacts {
         let row = Row::keep(event, &self.blank.limits);
         for id in to {
             let ignored = match self.erased.get(*id) {
-                Some(Erased::Blocked) => true,
+                Some(Erased::Blocked { .. }) => true,
                 Some(Erased::Reinstated(from)) => row.time < *from,
                 None => false,
             };
@@ -209,7 +212,7 @@ impl Contacts {
 
     /// S52: everything of the contact is gone, on all its ids, at the request with this identity and time.
     pub fn erase(&mut self, id: &str, request: Uid, time: i64) -> ContactsEffect {
-        if self.erased.get(id) == Some(&Erased::Blocked) {
+        if matches!(self.erased.get(id), Some(Erased::Blocked { .. })) {
             return ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Erased)], derived: Vec::new() };
         }
         let root = self.root(id);
@@ -221,17 +224,18 @@ impl Contacts {
         let derived = contact.announced.announce(&root, edge, false).into_iter().collect();
         self.delivered.retain(|(to, _)| !ids.contains(to));
         self.links.retain(|_, record| !record.ids().into_iter().any(|named| ids.contains(named)));
-        self.erased.extend(ids.into_iter().map(|id| (id, Erased::Blocked)));
+        let numbers = contact.announced.seq;
+        self.erased.extend(ids.into_iter().map(|id| (id, Erased::Blocked { numbers })));
         ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Applied)], derived }
     }
 
     /// S52: what happens to the id from an instant on counts again, with numbers never used before.
     pub fn reinstate(&mut self, id: &str, from: i64) -> ContactsEffect {
-        if self.erased.get(id) != Some(&Erased::Blocked) {
+        let Some(Erased::Blocked { numbers }) = self.erased.get(id).copied() else {
             return ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Unmatched)], derived: Vec::new() };
-        }
+        };
         self.erased.insert(id.to_owned(), Erased::Reinstated(from));
-        let announced = Announcements::after(u64::try_from(from).unwrap_or(0));
+        let announced = Announcements::after(u64::try_from(from).unwrap_or(0).max(numbers));
         self.of.insert(id.to_owned(), Oracle { announced, ..self.blank_of(id) });
         ContactsEffect { outcomes: vec![(id.to_owned(), Outcome::Applied)], derived: Vec::new() }
     }
@@ -251,7 +255,7 @@ impl Contacts {
 
     fn is_erased(&self, id: &str, time: i64) -> bool {
         match self.erased.get(id) {
-            Some(Erased::Blocked) => true,
+            Some(Erased::Blocked { .. }) => true,
             Some(Erased::Reinstated(from)) => time < *from,
             None => false,
         }

@@ -12,7 +12,7 @@ use leadstream_store::{Identity, OpenOptions, TaskStore};
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord};
 use leadstream_wire::stored::contact::{ImageWriter, read_image};
 
-use crate::reference::expected;
+use crate::reference::{Expected, expected};
 use crate::setup::TASKS;
 use crate::world::World;
 
@@ -22,7 +22,9 @@ use crate::world::World;
 /// Where one is not.
 pub fn check_contacts(world: &mut World, in_force: &PlansInForce) {
     let told = world.told();
-    let contacts: Vec<String> = expected(in_force, world.produced(), Timestamp::MIN).contacts.into_keys().collect();
+    let whole = expected(in_force, world.produced(), Timestamp::MIN);
+    check_erased(world, &whole);
+    let contacts: Vec<String> = whole.contacts.into_keys().collect();
     let mut by_clock = BTreeMap::new();
     for contact in contacts {
         let answer = world.insist(&contact);
@@ -32,8 +34,26 @@ pub fn check_contacts(world: &mut World, in_force: &PlansInForce) {
         let expected = by_clock.entry(clock).or_insert_with(|| expected(in_force, world.produced(), clock));
         let expected = &expected.contacts[&contact];
         assert_eq!(facts(&known), facts(expected), "{contact} at {clock}");
-        check_announced(&known, told.derived.get(&contact).map_or(&[], Vec::as_slice));
+        let told = told.derived.get(&contact).map_or(&[][..], Vec::as_slice);
+        check_announced(&known, since_erased(told));
     }
+}
+
+/// Of an id that was erased nothing is known (S52).
+fn check_erased(world: &mut World, whole: &Expected) {
+    for (id, (_, from)) in &whole.erased {
+        let answer = world.insist(id);
+        assert_eq!(answer.erased, from.is_none(), "{id}: {from:?}");
+        if !whole.contacts.contains_key(id) {
+            assert!(answer.contact.is_none(), "{id} came back");
+        }
+    }
+}
+
+/// What was told behind the last erasure.
+fn since_erased(told: &[String]) -> &[String] {
+    let last = told.iter().rposition(|line| line.contains(" contact.erased "));
+    &told[last.map_or(0, |last| last + 1)..]
 }
 
 /// What two folds of the same events up to the same instant have in common: all but the instants at which they were stepped, and numbers inside
@@ -103,21 +123,22 @@ fn check_announced(contact: &Contact, told: &[String]) {
         );
         let marker = format!(" subject={}/{} ", subject.plan(), subject.name());
         let lines: Vec<&String> = told.iter().filter(|line| line.contains(&marker)).collect();
-        assert_eq!(announced.n, lines.len() as u64, "{} {subject:?}: {told:#?}", contact.id);
+        let first = contact.announced.numbers_from;
+        assert_eq!(announced.n, first + lines.len() as u64, "{} {subject:?}: {told:#?}", contact.id);
         // An owner is lost in silence (S35).
         let is_lost = |subject: &SubjectId, level: &str| matches!(subject, SubjectId::Route(_)) && level == "None";
         if let Some(last) = lines.last().filter(|_| !is_lost(subject, &format!("{:?}", announced.level))) {
             assert!(last.contains(&format!(" -> {:?} ", announced.level)), "{subject:?} {announced:?}: {last}");
         }
         for (place, line) in lines.iter().enumerate() {
-            assert!(line.contains(&format!(" n={} ", place + 1)), "{line}");
+            assert!(line.contains(&format!(" n={} ", first + place as u64 + 1)), "{line}");
         }
         for pair in lines.windows(2) {
             let (before, after) = (levels(pair[0]).1, levels(pair[1]).0);
             assert!(before == after || is_lost(subject, after), "{} {subject:?}: {lines:#?}", contact.id);
         }
     }
-    assert_eq!(contact.announced.seq, told.len() as u64, "{}", contact.id);
+    assert_eq!(contact.announced.seq, contact.announced.numbers_from + told.len() as u64, "{}", contact.id);
 }
 
 /// The levels before and after that a line tells.
@@ -138,14 +159,18 @@ fn between<'a>(line: &'a str, from: &str, to: &str) -> &'a str {
 pub fn check_told_once(derived: &BTreeMap<String, Vec<String>>) {
     let mut ids = BTreeSet::new();
     for (contact, lines) in derived {
-        let mut time_ms = i64::MIN;
-        for (index, line) in lines.iter().enumerate() {
-            assert!(line.starts_with(&format!("{contact} seq={} ", index + 1)), "{contact}: {lines:#?}");
+        let (mut time_ms, mut seq, mut is_anew) = (i64::MIN, 0, false);
+        for line in lines {
+            let told = between(line, " seq=", " ").parse::<u64>().unwrap_or_default();
+            assert!(line.starts_with(&format!("{contact} seq=")), "{contact}: {lines:#?}");
+            // Behind an erasure numbers begin anew, at those of the instant since which the id counts again (S52).
+            assert!(told == seq + 1 || (is_anew && told > seq + 1), "{contact}: {lines:#?}");
+            (seq, is_anew) = (told, line.contains(" contact.erased "));
             let id = line.rsplit("id=").next().unwrap_or_default();
             assert!(ids.insert(id.to_owned()), "told twice: {line}");
             let at_ms = between(line, " time=", " ").parse().unwrap_or(i64::MIN);
             assert!(at_ms >= time_ms, "goes back: {lines:#?}");
-            time_ms = at_ms;
+            time_ms = if is_anew { i64::MIN } else { at_ms };
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Formats as small as can be: `contact|id|type|time`, and watermarks as `~topic|partition|time`.
+//! Formats as small as can be: `contact|id|type|time`, and watermarks as `~topic|partition|time`. The types `erase` and `reinstate:FROM` are commands.
 
 use std::fmt::Write as _;
 
-use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp, Uid};
+use leadstream_core::{Contact, DerivedEvent, Event, EventKind, Fold, Timestamp, Uid, Value};
 use leadstream_runtime::log::Record;
 use leadstream_runtime::{
     DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
@@ -38,6 +38,13 @@ impl TinyDecoder {
         // The id stays readable for the re-keyed form, which has to name it again.
         event.source.set(id);
         event.time = Timestamp::from_millis(time);
+        if event_type == "erase" {
+            event.kind = EventKind::Erase;
+        }
+        if let Some(from) = event_type.strip_prefix("reinstate:") {
+            event.kind = EventKind::Reinstate;
+            event.properties.set("from", Value::Number(from.parse().unwrap_or(f64::NAN)));
+        }
         true
     }
 }
@@ -116,6 +123,10 @@ impl OutputEncoder for TinyEncoder {
     fn scorecard(&mut self, _fold: &Fold, contact: &Contact, clock: Timestamp, out: &mut OutputBuffer) {
         let line = format!("{} rows={} clock={}", contact.id, contact.rows.len(), clock.millis());
         out.push(SCORES, Some(contact.id.as_bytes()), Some(line.as_bytes()), &[], None);
+    }
+
+    fn erased(&mut self, contact: &str, out: &mut OutputBuffer) {
+        out.push(SCORES, Some(contact.as_bytes()), None, &[], None);
     }
 
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadstream_core::{Contact, Event, Fold, HistoryLimits, Timeline, Timestamp};
+use leadstream_core::{Contact, Event, EventKind, Fold, HistoryLimits, Timeline, Timestamp, erased, reinstated_from};
 use leadstream_runtime::PlansInForce;
 
 use crate::codec::{TinyDecoder, TinyEncoder};
@@ -16,6 +16,8 @@ pub struct Expected {
     pub contacts: BTreeMap<String, Contact>,
     /// The values that nobody can read.
     pub dead: Vec<String>,
+    /// The ids that were erased, the greatest number that they had, and since when they count again.
+    pub erased: BTreeMap<String, (u64, Option<Timestamp>)>,
 }
 
 /// Folds the values of one partition after the other; contacts do not share partitions.
@@ -44,7 +46,15 @@ pub fn expected_under(
             expected.dead.push(value);
             continue;
         }
-        let contact = expected.contacts.entry(event.contact.clone()).or_insert_with(|| Contact::new(&event.contact));
+        if event.kind == EventKind::Erase || event.kind == EventKind::Reinstate {
+            carry_out(&mut expected, &event);
+            continue;
+        }
+        let block = expected.erased.get(&event.contact).copied();
+        if block.is_some_and(|(_, from)| from.is_none_or(|from| event.time < from)) {
+            continue;
+        }
+        let contact = expected.contacts.entry(event.contact.clone()).or_insert_with(|| blank(&event.contact, block));
         fold.apply(contact, &event, Timestamp::MIN, &mut derived);
         let told = expected.told.entry(event.contact.clone()).or_default();
         told.extend(derived.drain(..).map(|event| TinyEncoder::line(&event)));
@@ -56,4 +66,32 @@ pub fn expected_under(
     }
     expected.told.retain(|_, told| !told.is_empty());
     expected
+}
+
+/// A contact before its first event, whose numbers begin behind the instant since which it counts again (S52).
+fn blank(id: &str, block: Option<(u64, Option<Timestamp>)>) -> Contact {
+    let mut contact = Contact::new(id);
+    if let Some((used, Some(from))) = block {
+        contact.announced.begin_behind(used.max(u64::try_from(from.millis()).unwrap_or(0)));
+    }
+    contact
+}
+
+/// An erasure or a reinstatement at its place in the input (S52).
+fn carry_out(expected: &mut Expected, command: &Event) {
+    let block = expected.erased.get(&command.contact).copied();
+    match (command.kind, block) {
+        (EventKind::Erase, Some((_, None))) => {}
+        (EventKind::Erase, _) => {
+            let gone = expected.contacts.remove(&command.contact).unwrap_or_else(|| blank(&command.contact, block));
+            let told = expected.told.entry(command.contact.clone()).or_default();
+            let last = erased(&gone, command);
+            told.push(TinyEncoder::line(&last));
+            expected.erased.insert(command.contact.clone(), (last.seq, None));
+        }
+        (_, Some((used, None))) => {
+            expected.erased.insert(command.contact.clone(), (used, Some(reinstated_from(command))));
+        }
+        _ => {}
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use leadstream_core::ErasureKey;
 use leadstream_runtime::log::{CleanupPolicy, TopicSpec};
 use leadstream_runtime::{
     ClockMode, EpochLimits, InputKind, InputOptions, PlansInForce, StartPosition, Topics, WorkerOptions,
@@ -25,6 +26,8 @@ pub struct Settings {
     pub rekeyed: bool,
     /// How long contacts stay dirty.
     pub write_back_ms: i64,
+    /// The secret of the key under which erased ids are remembered.
+    pub erasure_secret: &'static str,
     /// Bytes of decoded contacts.
     pub contacts_bytes: usize,
     /// Bytes of one part of a redo record.
@@ -58,6 +61,7 @@ impl Settings {
             plans,
             rekeyed: false,
             write_back_ms: 500,
+            erasure_secret: "simulation",
             contacts_bytes: 40_000,
             redo_part_bytes: 600,
             record_bytes: 900_000,
@@ -134,6 +138,7 @@ pub(crate) fn options(
         trim_interval_ms: 300,
         transaction_timeout: Duration::from_secs(10),
         stalled_after_ms: 60_000,
+        erasure_key: ErasureKey::of(settings.erasure_secret.as_bytes()),
         accept_lost_input: settings.accept_lost_input,
     }
 }

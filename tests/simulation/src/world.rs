@@ -164,7 +164,8 @@ impl World {
         }
     }
 
-    /// Produces a record drawn from the seed: mostly new events, some late, some duplicates, some unreadable.
+    /// Produces a record drawn from the seed: mostly new events, some late, some duplicates, some unreadable, and some commands to
+    /// erase and to reinstate.
     pub fn produce_something(&mut self) {
         let contact = format!("c{}", self.random.below(self.settings.contacts));
         let now_ms = self.log.now_ms();
@@ -173,6 +174,13 @@ impl World {
         }
         if self.random.chance(20) {
             return self.produce(&contact, "");
+        }
+        if self.random.chance(25) {
+            self.ids += 1;
+            let from_ms = now_ms - self.random.below(20_000) as i64;
+            let command = if self.random.chance(500) { "erase".to_owned() } else { format!("reinstate:{from_ms}") };
+            let line = event_line(&contact, &format!("e{}", self.ids), &command, now_ms);
+            return self.produce(&contact, &line);
         }
         let repeats = self.ids > 0 && self.random.chance(100);
         if repeats {

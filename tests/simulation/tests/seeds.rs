@@ -76,6 +76,7 @@ fn run(seed: u64, which: Plans) -> Reach {
         told: told.derived.values().map(|lines| lines.len() as u64).sum(),
         duplicates: world.metrics.deliveries.with_label_values(&["duplicate"]).get(),
         rekeyed: world.metrics.deliveries.with_label_values(&["rekeyed"]).get(),
+        erased: world.metrics.deliveries.with_label_values(&["erased"]).get(),
     }
 }
 
@@ -90,6 +91,7 @@ struct Reach {
     told: u64,
     duplicates: u64,
     rekeyed: u64,
+    erased: u64,
 }
 
 impl Reach {
@@ -102,11 +104,20 @@ impl Reach {
         self.told += other.told;
         self.duplicates += other.duplicates;
         self.rekeyed += other.rekeyed;
+        self.erased += other.erased;
     }
 
     fn check(&self, which: Plans) {
-        let reached =
-            [self.aborted, self.unknown, self.restored, self.written_back, self.told, self.duplicates, self.rekeyed];
+        let reached = [
+            self.aborted,
+            self.unknown,
+            self.restored,
+            self.written_back,
+            self.told,
+            self.duplicates,
+            self.rekeyed,
+            self.erased,
+        ];
         assert!(reached.iter().all(|count| *count > 10), "{self:?}");
         assert_eq!(self.timers > 10, which != Plans::Timeless, "{self:?}");
     }
@@ -114,7 +125,8 @@ impl Reach {
 
 /// Each delivery has one outcome; where no process died with what it had committed but not counted, the counters tell the input (L5).
 fn check_counters(world: &World, exactly: bool) {
-    let outcomes = ["applied", "unmatched", "duplicate", "suppressed", "too_late", "skipped", "rekeyed", "dead"];
+    let outcomes =
+        ["applied", "unmatched", "duplicate", "suppressed", "too_late", "erased", "skipped", "rekeyed", "dead"];
     let sum: u64 = outcomes.iter().map(|outcome| world.metrics.deliveries.with_label_values(&[outcome]).get()).sum();
     let records = world.metrics.records.get();
     assert_eq!(sum, records, "outcomes and records");

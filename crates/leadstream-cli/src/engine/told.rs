@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use leadstream_config::{Config, IdleClock, OutputFormat, Start, Workers};
-use leadstream_core::Span;
+use leadstream_core::{ErasureKey, Span};
 use leadstream_core::id::Hasher;
 use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
@@ -113,6 +113,7 @@ pub(super) fn worker_options(
     count: u32,
     topics: &DescribedTopics,
     stores: &StoreMemory,
+    erasure_key: &ErasureKey,
 ) -> WorkerOptions {
     let changelog = &topics.changelog;
     let names = config.topic_names();
@@ -172,6 +173,7 @@ pub(super) fn worker_options(
         trim_interval_ms: TRIM_INTERVAL_MS,
         transaction_timeout: config.kafka.transaction_timeout.as_duration(),
         stalled_after_ms: milliseconds(config.engine.stalled_after.as_ms()),
+        erasure_key: erasure_key.clone(),
         accept_lost_input: config.engine.accept_lost_input,
     }
 }

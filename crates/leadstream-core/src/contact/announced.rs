@@ -19,6 +19,9 @@ pub struct Announced {
     pub subjects: Vec<SubjectState>,
     /// The greatest number of a forgotten tag's announcements: a tag that is not known goes on behind it, so that no id comes twice (S54).
     pub forgotten_n: u64,
+    /// Numbers begin behind this: 0, or what a reinstated id has (S52). Never stored with the contact, since the record that blocks the id says it
+    /// also where there is no contact.
+    pub numbers_from: u64,
 }
 
 /// The most tags of which is known what was announced (S58): those that a contact carries, and as many others.
@@ -137,6 +140,12 @@ impl Level {
 }
 
 impl Announced {
+    /// Lets numbers begin behind one, as those of an id that was reinstated do (S52).
+    pub fn begin_behind(&mut self, number: u64) {
+        self.numbers_from = number;
+        self.seq = self.seq.max(number);
+    }
+
     /// What was announced of a subject.
     pub fn subject(&self, subject: &SubjectId) -> Option<&SubjectState> {
         self.subjects.iter().find(|state| state.subject == *subject)
@@ -150,6 +159,7 @@ impl Announced {
             Some(at) => at,
             None => {
                 let n = if subject.is_tag() { self.forgotten_n } else { 0 };
+                let n = n.max(self.numbers_from);
                 let blank = SubjectState { subject: subject.clone(), level: Level::None, n, last_id: Hash::default() };
                 if self.subjects.is_empty() {
                     self.subjects.reserve_exact(2);
@@ -163,8 +173,8 @@ impl Announced {
 
     /// Becomes a copy of another one in the memory that it has.
     pub(super) fn copy_from(&mut self, other: &Announced) {
-        let Announced { seq, time, subjects, forgotten_n } = other;
-        (self.seq, self.time, self.forgotten_n) = (*seq, *time, *forgotten_n);
+        let Announced { seq, time, subjects, forgotten_n, numbers_from } = other;
+        (self.seq, self.time, self.forgotten_n, self.numbers_from) = (*seq, *time, *forgotten_n, *numbers_from);
         self.subjects.clone_from(subjects);
     }
 

@@ -184,7 +184,10 @@ impl Restore {
         // Zeros name no plan sets.
         let plans = if swept { id } else { [0; 16] };
         let progress = Progress { changelog_position, written_at_ms: self.wall.millis(), plans, ..progress };
-        Ok(self.task.store.write(&Batch::new(), progress)?)
+        // Of contacts that are gone the index must not keep the ids.
+        let mut batch = Batch::new();
+        self.task.store.remove_due_of(&std::mem::take(&mut self.gone), &mut batch)?;
+        Ok(self.task.store.write(&batch, progress)?)
     }
 }
 
@@ -217,6 +220,10 @@ fn restore_epoch(
 ) -> Result<(), WorkerError> {
     let covered = number <= low;
     for change in epoch.entries.iter().filter(|_| !covered) {
+        // The epoch that erased a contact has an entry of it only where it is new since.
+        if task.blocks.of(&change.contact).is_some_and(|block| block.erased_in > number) {
+            continue;
+        }
         let slot = task.load(fold, &change.contact)?;
         restore_contact(task, fold, slot, number, change, now_ms)
             .map_err(|error| WorkerError::Stored { place: format!("{redo} epoch {number}"), error })?;
@@ -242,7 +249,9 @@ fn restore_contact(
     if change.is_change {
         apply_change(&mut entry.contact, &change.body, &change.words)?;
     } else {
+        let numbers_from = entry.contact.announced.numbers_from;
         entry.contact = read_image_with(&change.contact, &change.body, &change.words)?;
+        entry.contact.announced.numbers_from = numbers_from;
     }
     fold.refresh(&mut entry.contact);
     entry.changed_in = number;

@@ -8,12 +8,13 @@ mod redo;
 
 pub(crate) use self::finish::accept_lost;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Identity, OpenOptions, Progress, StoreError, TaskStore, wipe};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, PlansTag};
+use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, PlansTag, read_erased_key};
 
 use self::redo::RedoTail;
 use crate::error::WorkerError;
@@ -24,6 +25,7 @@ use crate::options::{InputKind, StartPosition, WorkerOptions};
 use crate::plans::{NumberedPlans, TaskPlans};
 use crate::status::RestoreProgress;
 use crate::task::clock::TaskClock;
+use crate::task::erasure::Blocks;
 use crate::task::metadata::CommitMetadata;
 use crate::task::{Lifecycle, Task};
 
@@ -73,6 +75,10 @@ pub(crate) struct Restore {
     /// The newest epoch of which the changelog and the store know; the redo log has been as far.
     changed_in: u64,
     batch: Batch,
+    /// Contacts that the changelog takes away, and the store may have had.
+    gone: BTreeSet<String>,
+    /// An id was hashed under another key.
+    other_key: bool,
     /// The store was empty, so that what it holds under which plans is known by what was read.
     rebuilds: bool,
     /// Under which plans the due instants of the records read were computed.
@@ -162,7 +168,9 @@ impl Restore {
         let changed_in = store.progress().epoch;
         // Which ones the task was under is read from the redo log.
         let plans = TaskPlans::begin(plans);
-        let mut task = Task::new(task, store, task_clock(options), plans, options.redo_part_bytes, now_ms);
+        let mut blocks = Blocks::new(options.erasure_key.clone());
+        blocks.load(task, &store)?;
+        let mut task = Task::new(task, store, task_clock(options), plans, blocks, options.redo_part_bytes, now_ms);
         task.become_state(Lifecycle::Restoring);
         Ok(Restore {
             task,
@@ -177,6 +185,8 @@ impl Restore {
             tail: RedoTail::default(),
             changed_in,
             batch: Batch::new(),
+            gone: BTreeSet::new(),
+            other_key: false,
             rebuilds,
             tags: Vec::new(),
             wall,
@@ -221,10 +231,22 @@ impl Restore {
     }
 
     fn visit_changelog(&mut self, record: &Record<'_>) -> Result<(), StoredError> {
-        let contact = std::str::from_utf8(record.key.unwrap_or_default())
-            .map_err(|_| StoredError::Malformed("a contact's id that is not UTF-8"))?;
+        let key = record.key.unwrap_or_default();
+        if read_erased_key(key)?.is_some() {
+            let (epoch, same_key) = self.task.blocks.read(key, record.value.unwrap_or_default())?;
+            self.changed_in = self.changed_in.max(epoch);
+            self.other_key |= !same_key;
+            self.batch.put_nameless(key, record.value.unwrap_or_default());
+            self.changelog_next = record.offset + 1;
+            return Ok(());
+        }
+        let contact =
+            std::str::from_utf8(key).map_err(|_| StoredError::Malformed("a contact's id that is not UTF-8"))?;
         match record.value {
-            None => self.batch.delete(contact),
+            None => {
+                self.batch.erase(contact);
+                self.gone.insert(contact.to_owned());
+            }
             Some(value) => {
                 let read = ChangelogRecord::read(value)?;
                 self.changed_in = self.changed_in.max(read.epoch);
@@ -236,6 +258,7 @@ impl Restore {
                         self.tags.push(plans);
                     }
                 }
+                self.gone.remove(contact);
                 self.batch.put(contact, value);
             }
         }
@@ -247,6 +270,9 @@ impl Restore {
     pub(crate) fn check(&mut self, positions: (u64, u64), now_ms: i64) -> Result<bool, WorkerError> {
         if let Some(error) = self.error.take() {
             return Err(error);
+        }
+        if self.other_key {
+            return Err(WorkerError::ErasureKeyDiffers { task: self.task.id });
         }
         if positions != self.seen {
             (self.seen, self.moved_ms) = (positions, now_ms);

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     /// What the budget is charged for it.
     bytes: usize,
     used: bool,
+    /// Erased by the open epoch, and out of reach: only an undo needs it.
+    aside: bool,
 }
 
 impl Entry {
@@ -46,12 +48,18 @@ impl Entry {
             stored,
             bytes: 0,
             used: true,
+            aside: false,
         }
     }
 
     /// What the contact held in memory when the budget was last charged for it: more than its image then.
     pub(crate) fn charged_bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether the open epoch has erased it.
+    pub(crate) fn is_aside(&self) -> bool {
+        self.aside
     }
 
     fn is_pinned(&self) -> bool {
@@ -151,6 +159,28 @@ impl ContactCache {
         }
         self.free.push(slot.0);
         Some(entry)
+    }
+
+    /// Puts a contact out of reach, in its slot, as if it had been removed.
+    pub(crate) fn detach(&mut self, slot: Slot) {
+        let Some(entry) = self.entries.place(slot.0 as usize).and_then(Option::as_mut) else { return };
+        entry.aside = true;
+        let hash = self.hasher.hash_one(&*entry.contact.id);
+        if let Ok(found) = self.table.find_entry(hash, |number| *number == slot.0) {
+            found.remove();
+        }
+    }
+
+    /// Puts a contact back into reach.
+    pub(crate) fn attach(&mut self, slot: Slot) {
+        let Some(entry) = self.entries.place(slot.0 as usize).and_then(Option::as_mut) else { return };
+        entry.aside = false;
+        let hash = self.hasher.hash_one(&*entry.contact.id);
+        let (entries, hasher) = (&self.entries, &self.hasher);
+        self.table.insert_unique(hash, slot.0, |slot| {
+            let id = entries.get(*slot as usize).map_or("", |entry| &*entry.contact.id);
+            hasher.hash_one(id)
+        });
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {

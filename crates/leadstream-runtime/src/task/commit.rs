@@ -5,11 +5,11 @@
 
 use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Progress};
-use leadstream_wire::stored::changelog::write_image_head;
+use leadstream_wire::stored::changelog::{ErasedKey, write_image_head};
 use leadstream_wire::stored::contact::{ImageWriter, put_change, put_image};
 use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker, redo_key};
 
-use super::cache::Slot;
+use super::cache::{Entry, Slot};
 use super::epoch::EpochCounts;
 use super::metadata::CommitMetadata;
 use super::undo::{Savepoints, Undo};
@@ -38,6 +38,8 @@ pub(crate) struct StateRecords {
     redo: RedoPacker,
     images: ImageWriter,
     changelog: Vec<StateRecord>,
+    /// Of erased ids.
+    pub(super) blocks: Vec<(ErasedKey, Vec<u8>)>,
     bytes: Vec<u8>,
     batch: Batch,
     /// How many of the longest waiting contacts are written back.
@@ -52,6 +54,7 @@ impl StateRecords {
             redo: RedoPacker::new(part_bytes),
             images: ImageWriter::default(),
             changelog: Vec::new(),
+            blocks: Vec::new(),
             bytes: Vec::new(),
             batch: Batch::new(),
             written_waiting: 0,
@@ -63,6 +66,7 @@ impl StateRecords {
     fn clear(&mut self) {
         self.redo.clear();
         self.changelog.clear();
+        self.blocks.clear();
         self.bytes.clear();
         self.written_waiting = 0;
     }
@@ -93,15 +97,18 @@ impl Task {
             self.write_state(tools, slot)?;
         }
         self.pack_redo(tools)?;
+        self.blocks.changed(&mut self.records.blocks);
         let epoch = self.epoch + 1;
         let leaves_dirty = !writes_all
             && self
                 .open
                 .touched
                 .iter()
-                .any(|slot| self.contacts.get(*slot).is_some_and(|entry| entry.dirty_since.is_none()));
+                .any(|slot| self.contacts.get(*slot).is_some_and(|entry| !entry.is_aside() && entry.dirty_since.is_none()));
         self.records.written_waiting = waiting;
-        self.records.low = self.write_back.low_after(waiting, epoch, leaves_dirty);
+        self.records.low = self.write_back.low_after(waiting, epoch, leaves_dirty, |slot| {
+            self.contacts.get(slot).is_some_and(Entry::is_aside)
+        });
         self.records.redo_bytes = self.records.redo.size_bytes() as u64;
         self.open.counts.written_back = self.records.changelog.len() as u64;
         Ok(())
@@ -109,6 +116,9 @@ impl Task {
 
     /// Encodes a contact's changelog record, and its scorecard.
     fn write_state(&mut self, tools: &mut Tools<'_>, slot: Slot) -> Result<(), WorkerError> {
+        if self.contacts.get(slot).is_none_or(Entry::is_aside) {
+            return Ok(());
+        }
         self.fit(tools, slot)?;
         // A contact may have been touched and left as it was, as by a duplicate, before the sweep of a plan change came to it.
         if self.sweep.is_pending()
@@ -153,6 +163,9 @@ impl Task {
     fn pack_redo(&mut self, tools: &mut Tools<'_>) -> Result<(), WorkerError> {
         for index in 0..self.open.touched.len() {
             let slot = self.open.touched[index];
+            if self.contacts.get(slot).is_some_and(Entry::is_aside) {
+                continue;
+            }
             self.fit(tools, slot)?;
             let Some(entry) = self.contacts.get(slot) else { continue };
             let contact = &entry.contact;
@@ -171,6 +184,7 @@ impl Task {
     /// Adds everything to the open transaction.
     pub(crate) fn produce<P: Producer>(&mut self, producer: &mut P, options: &WorkerOptions) -> Result<(), LogError> {
         self.open.outputs.produce(producer, COUNT)?;
+        self.produce_erased(producer)?;
         for record in &self.records.changelog {
             let Some(entry) = self.contacts.get(record.slot) else { continue };
             producer.produce(&OutputRecord {
@@ -211,6 +225,28 @@ impl Task {
         })
     }
 
+    /// The records of what the epoch erased: of the contact nothing, of its id a hash. They come before those of contacts, of which one may be new
+    /// under the id of one that was erased.
+    fn produce_erased<P: Producer>(&self, producer: &mut P) -> Result<(), LogError> {
+        let mut produce = |key: &[u8], value: Option<&[u8]>| {
+            producer.produce(&OutputRecord {
+                topic: TopicIndex(CHANGELOG),
+                destination: Destination::Partition(self.id),
+                key: Some(key),
+                value,
+                headers: &[],
+                timestamp_ms: None,
+            })
+        };
+        for entry in self.open.erased.iter().filter_map(|slot| self.contacts.get(*slot)) {
+            // Of a contact that was never written back the changelog knows nothing, and need not learn its id.
+            if entry.stored {
+                produce(entry.contact.id.as_bytes(), None)?;
+            }
+        }
+        self.records.blocks.iter().try_for_each(|(key, value)| produce(key, Some(value)))
+    }
+
     /// The offsets that commit with the epoch: of every input, changed or not.
     pub(crate) fn offsets(&self, options: &WorkerOptions) -> impl Iterator<Item = InputOffset> {
         self.inputs.iter().map(move |queue| InputOffset {
@@ -243,6 +279,7 @@ impl Task {
         let events = self.open.counts.folded() + self.open.counts.timers;
         let uncovered = UncoveredEpoch { epoch, events, bytes: self.records.redo_bytes, last_offset: redo_last };
         self.write_back.committed(self.records.written_waiting, self.records.low, uncovered);
+        self.forget_erased(tools);
         self.epoch = epoch;
         for queue in &mut self.inputs {
             queue.commit();
@@ -265,11 +302,12 @@ impl Task {
         epoch: u64,
         wall: Timestamp,
     ) -> Result<(), WorkerError> {
-        if self.records.changelog.is_empty() {
+        if self.records.changelog.is_empty() && self.records.blocks.is_empty() {
             return Ok(());
         }
-        let batch = &mut self.records.batch;
+        let mut batch = std::mem::take(&mut self.records.batch);
         batch.clear();
+        self.erase_stored(&mut batch)?;
         for record in &self.records.changelog {
             let Some(entry) = self.contacts.get(record.slot) else { continue };
             let id = &entry.contact.id;
@@ -300,7 +338,8 @@ impl Task {
             written_at_ms: wall.millis(),
             plans: before.plans,
         };
-        self.store.write(batch, progress)?;
+        self.store.write(&batch, progress)?;
+        self.records.batch = batch;
         Ok(())
     }
 
@@ -323,7 +362,7 @@ impl Task {
     }
 
     fn publish_contact(&mut self, slot: Slot, epoch: u64, tools: &mut Tools<'_>) {
-        let Some(entry) = self.contacts.get_mut(slot) else { return };
+        let Some(entry) = self.contacts.get_mut(slot).filter(|entry| !entry.is_aside()) else { return };
         // Taken already where the contact was written back.
         let Some(undo) = entry.undo.take() else { return };
         tools.savepoints.give_back(undo);

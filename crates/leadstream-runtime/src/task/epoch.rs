@@ -17,6 +17,8 @@ pub(crate) struct EpochCounts {
     pub(crate) duplicate: u64,
     pub(crate) suppressed: u64,
     pub(crate) too_late: u64,
+    /// Events of ids that were erased.
+    pub(crate) erased: u64,
     /// Records that configuration leaves out, and control records of the runtime itself.
     pub(crate) skipped: u64,
     /// Events written to the re-keyed topic.
@@ -71,6 +73,8 @@ fn count(counters: &mut Vec<(&'static str, u64)>, name: &'static str) {
 pub(crate) struct OpenEpoch {
     /// Contacts touched, in order of their first touch.
     pub(crate) touched: Vec<Slot>,
+    /// Contacts erased, out of reach in their slots.
+    pub(crate) erased: Vec<Slot>,
     /// What it will produce beside state.
     pub(crate) outputs: OutputBuffer,
     pub(crate) counts: EpochCounts,
@@ -103,6 +107,7 @@ impl OpenEpoch {
 
     pub(crate) fn clear(&mut self) {
         self.touched.clear();
+        self.erased.clear();
         self.outputs.clear();
         self.counts = EpochCounts::default();
         self.fired = 0;

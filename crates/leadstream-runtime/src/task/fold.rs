@@ -1,6 +1,6 @@
 //! Folding: records and timers into the contacts of the open epoch.
 
-use leadstream_core::{Event, Timestamp};
+use leadstream_core::{Event, EventKind, Timestamp};
 use leadstream_store::DueEntry;
 
 use super::cache::Slot;
@@ -93,6 +93,18 @@ impl Task {
     }
 
     fn apply(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
+        match event.kind {
+            EventKind::Erase => self.erase(tools, event)?,
+            EventKind::Reinstate => self.reinstate(event),
+            _ if self.refuse_erased(event) => {}
+            _ => self.take(tools, event)?,
+        }
+        self.clock.saw_event(event.time);
+        self.tell(tools);
+        Ok(())
+    }
+
+    fn take(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
         let slot = self.load(tools.fold, &event.contact)?;
         self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
@@ -104,8 +116,6 @@ impl Task {
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
         self.count_reached(tools);
-        self.clock.saw_event(event.time);
-        self.tell(tools);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod clock;
 pub(crate) mod commit;
 pub(crate) mod epoch;
+pub(crate) mod erasure;
 mod fold;
 pub(crate) mod inputs;
 mod lifecycle;
@@ -19,7 +20,7 @@ pub(crate) mod write_back;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use leadstream_core::{Contact, DerivedEvent, Fold, Timestamp};
+use leadstream_core::{Contact, DerivedEvent, Fold, Timestamp, numbers_behind};
 use leadstream_store::{Batch, Progress, TaskStore};
 use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord};
@@ -31,6 +32,7 @@ use self::cache::{ContactCache, Entry, Slot};
 use self::clock::TaskClock;
 use self::commit::StateRecords;
 use self::epoch::OpenEpoch;
+use self::erasure::Blocks;
 use self::inputs::{InputOrder, InputQueue};
 use self::plan_change::SweepState;
 use self::timers::Timers;
@@ -77,6 +79,10 @@ pub(crate) struct Task {
     /// The plan sets that the contacts are under, as of the last commit.
     pub(crate) plans: TaskPlans,
     pub(crate) sweep: SweepState,
+    /// The ids that were erased.
+    pub(crate) blocks: Blocks,
+    /// Since when erased contacts may lie in the files of the store, in monotonic milliseconds.
+    unpurged_since_ms: Option<i64>,
     /// The clock as of the last commit: an epoch that is undone takes back how far it had moved it.
     clock_committed: TaskClock,
     pub(crate) inputs: Vec<InputQueue>,
@@ -102,6 +108,7 @@ impl Task {
         store: TaskStore,
         clock: TaskClock,
         plans: TaskPlans,
+        blocks: Blocks,
         redo_part_bytes: usize,
         now_ms: i64,
     ) -> Task {
@@ -115,6 +122,8 @@ impl Task {
             clock,
             plans,
             sweep: SweepState::default(),
+            blocks,
+            unpurged_since_ms: None,
             inputs: Vec::new(),
             order: InputOrder::default(),
             chosen: Vec::new(),
@@ -150,12 +159,10 @@ impl Task {
         if let Some(slot) = self.contacts.find(contact) {
             return Ok(slot);
         }
-        let entry = match self.store.get(contact)? {
-            Some(value) => {
-                decode_entry(fold, contact, &value).map_err(|error| stored_error(&self.store, contact, error))?
-            }
-            None => Entry::new(Contact::new(contact), false, None, 0),
-        };
+        let value = self.store.get(contact)?;
+        let entry = self.entry(fold, contact, value.as_deref())?;
+        // The borrow of the store ends before memory changes.
+        drop(value);
         Ok(self.contacts.insert(entry))
     }
 
@@ -166,12 +173,7 @@ impl Task {
         let names: Vec<&str> = missing.iter().map(String::as_str).collect();
         let mut entries = Vec::with_capacity(names.len());
         for (contact, value) in names.iter().zip(self.store.multi_get(&names, true)?) {
-            entries.push(match value {
-                Some(value) => {
-                    decode_entry(fold, contact, &value).map_err(|error| stored_error(&self.store, contact, error))?
-                }
-                None => Entry::new(Contact::new(contact), false, None, 0),
-            });
+            entries.push(self.entry(fold, contact, value.as_deref())?);
         }
         for entry in entries {
             self.contacts.insert(entry);
@@ -179,10 +181,32 @@ impl Task {
         Ok(())
     }
 
+    /// A contact as it comes into memory, of its value in the store. One that the open epoch has erased is still there, and no more.
+    fn entry(&self, fold: &Fold, contact: &str, value: Option<&[u8]>) -> Result<Entry, WorkerError> {
+        let block = self.blocks.of(contact);
+        let value = value.filter(|_| block.is_none_or(|block| block.erased_in <= self.epoch));
+        let mut entry = match value {
+            Some(value) => {
+                decode_entry(fold, contact, value).map_err(|error| stored_error(&self.store, contact, error))?
+            }
+            None => Entry::new(Contact::new(contact), false, None, 0),
+        };
+        if let Some((block, from)) = block.and_then(|block| Some((block, block.from?))) {
+            entry.contact.announced.begin_behind(numbers_behind(from, block.numbers));
+        }
+        Ok(entry)
+    }
+
     /// A contact as of the last committed epoch, and the instant as of which that is everything: the clock, or, where the open epoch has
     /// changed the contact, the clock at the last commit.
     pub(crate) fn committed_contact(&self, fold: &Fold, contact: &str) -> Result<(Option<Contact>, Timestamp), String> {
         let now = self.clock.now();
+        let mut aside = self.open.erased.iter().filter_map(|slot| self.contacts.get(*slot));
+        if let Some(entry) = aside.find(|entry| *entry.contact.id == *contact) {
+            let committed = entry.undo.as_ref().map_or_else(|| Ok(None), |undo| undo.committed(&entry.contact));
+            let committed = committed.map_err(|_| "the contact is being changed".to_owned())?;
+            return Ok((committed, self.clock_committed.now()));
+        }
         if let Some(entry) = self.contacts.find(contact).and_then(|slot| self.contacts.get(slot)) {
             return match &entry.undo {
                 Some(undo) => {
@@ -196,7 +220,7 @@ impl Task {
         }
         let value = self.store.get(contact).map_err(|error| error.to_string())?;
         let contact = value
-            .map(|value| decode_entry(fold, contact, &value).map(|entry| entry.contact))
+            .map(|value| self.entry(fold, contact, Some(&value)).map(|entry| entry.contact))
             .transpose()
             .map_err(|error| error.to_string())?;
         Ok((contact, now))
@@ -232,6 +256,10 @@ impl Task {
     /// Takes everything of the open epoch back. False where that cannot be done in memory: the task has to be restored.
     pub(crate) fn undo(&mut self) -> bool {
         let mut reversible = true;
+        for slot in std::mem::take(&mut self.open.erased) {
+            self.reattach(slot);
+        }
+        self.blocks.undo();
         for slot in std::mem::take(&mut self.open.touched) {
             reversible &= self.undo_contact(slot);
         }
@@ -323,8 +351,8 @@ pub(crate) fn decode_entry(fold: &Fold, contact: &str, value: &[u8]) -> Result<E
             fold.refresh(&mut contact);
             Ok(Entry::new(contact, true, due, record.epoch))
         }
-        ChangelogContent::Deleted { .. } => {
-            Err(StoredError::Malformed("an erased contact, which this program cannot read"))
+        ChangelogContent::Deleted { .. } | ChangelogContent::Erased { .. } => {
+            Err(StoredError::Malformed("an erased contact under the id of one"))
         }
     }
 }

@@ -11,7 +11,7 @@ use leadstream_core::{Fold, Span, Timestamp};
 use leadstream_store::{Batch, Progress, StoreError};
 use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord};
 
-use super::{Task, Tools, decode_entry, stored_error};
+use super::{Task, Tools, stored_error};
 use crate::error::WorkerError;
 use crate::options::WorkerOptions;
 use crate::plans::{NumberedPlans, TaskPlans};
@@ -128,11 +128,13 @@ impl Task {
         let (page, last) = self.page_of_old_records(after.as_deref())?;
         let clock = self.clock.now();
         for (contact, value) in page {
+            if self.is_erased_now(&contact) {
+                continue;
+            }
             let slot = match self.contacts.find(&contact) {
                 Some(slot) => slot,
                 None => {
-                    let entry = decode_entry(tools.fold, &contact, &value)
-                        .map_err(|error| stored_error(&self.store, &contact, error))?;
+                    let entry = self.entry(tools.fold, &contact, Some(&value))?;
                     self.contacts.insert(entry)
                 }
             };
@@ -165,7 +167,6 @@ impl Task {
         let ended = self.store.for_each_behind(after, |contact, value| {
             match ChangelogRecord::read(value) {
                 Ok(ChangelogRecord { content: ChangelogContent::Image { plans, .. }, .. }) if plans == tag => {}
-                Ok(ChangelogRecord { content: ChangelogContent::Deleted { .. }, .. }) => {}
                 Ok(_) => page.push((contact.to_owned(), value.to_vec())),
                 Err(error) => unreadable = Some((contact.to_owned(), error)),
             }

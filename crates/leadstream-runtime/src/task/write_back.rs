@@ -92,13 +92,25 @@ impl WriteBack {
         self.waiting.iter().take(count).map(|waiting| waiting.slot)
     }
 
-    /// `low` after an epoch that writes back the first `count` contacts, where `leaves_dirty` says whether it makes others dirty.
-    pub(crate) fn low_after(&self, count: usize, epoch: u64, leaves_dirty: bool) -> u64 {
-        match self.waiting.get(count) {
+    /// `low` after an epoch that writes back the first `count` contacts, where `leaves_dirty` says whether it makes others dirty. Contacts that it erases
+    /// need no redo any more.
+    pub(crate) fn low_after(
+        &self,
+        count: usize,
+        epoch: u64,
+        leaves_dirty: bool,
+        is_erased: impl Fn(Slot) -> bool,
+    ) -> u64 {
+        match self.waiting.iter().skip(count).find(|waiting| !is_erased(waiting.slot)) {
             Some(waiting) => waiting.epoch - 1,
             None if leaves_dirty => epoch - 1,
             None => epoch,
         }
+    }
+
+    /// A contact was erased: it waits no more.
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        self.waiting.retain(|waiting| waiting.slot != slot);
     }
 
     /// An epoch was committed that wrote the first `count` contacts.
@@ -183,10 +195,13 @@ mod tests {
     #[test]
     fn low_is_behind_the_longest_dirty_contact_that_stays_dirty() {
         let back = three(1);
-        assert_eq!(back.low_after(0, 4, true), 0);
-        assert_eq!(back.low_after(2, 4, true), 2);
-        assert_eq!(back.low_after(3, 4, true), 3);
-        assert_eq!(back.low_after(3, 4, false), 4);
+        assert_eq!(back.low_after(0, 4, true, |_| false), 0);
+        assert_eq!(back.low_after(2, 4, true, |_| false), 2);
+        assert_eq!(back.low_after(3, 4, true, |_| false), 3);
+        assert_eq!(back.low_after(3, 4, false, |_| false), 4);
+        // An erased contact holds nothing up.
+        assert_eq!(back.low_after(0, 4, false, |slot| slot != Slot(2)), 1);
+        assert_eq!(back.low_after(0, 4, false, |_| true), 4);
     }
 
     #[test]

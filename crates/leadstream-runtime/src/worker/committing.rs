@@ -127,6 +127,7 @@ impl<L: Log> Worker<L> {
             ("duplicate", counts.duplicate),
             ("suppressed", counts.suppressed),
             ("too_late", counts.too_late),
+            ("erased", counts.erased),
             ("skipped", counts.skipped),
             ("rekeyed", counts.rekeyed),
         ] {

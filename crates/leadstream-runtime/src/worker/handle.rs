@@ -185,10 +185,12 @@ impl<L: Log> Worker<L> {
                 QueryRefusal::NotOwned { task: number }
             });
         };
+        let erased = task.is_blocked(contact);
         let (contact, clock) =
             task.committed_contact(&self.fold, contact).map_err(|reason| QueryRefusal::Unavailable { reason })?;
         Ok(QueryAnswer {
             contact: contact.map(Box::new),
+            erased,
             task: number,
             epoch: task.epoch,
             clock,

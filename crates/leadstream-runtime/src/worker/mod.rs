@@ -327,6 +327,7 @@ impl<L: Log> Worker<L> {
             worked |= task.fire_timers(&mut tools)? > 0;
             let pressed = task.is_pressed(budget);
             worked |= task.sweep(&mut tools, pressed)?;
+            worked |= task.purge(now_ms)?;
             task.write_watermarks(&mut tools, wall);
             let timers = &mut task.timers;
             task.contacts.shrink_to(budget, |slot, entry| timers.evicted(slot, entry));

@@ -32,9 +32,11 @@ pub fn topic_of(kind: DerivedKind) -> OutTopic {
         | DerivedKind::LeadRouted
         | DerivedKind::ActionRequested => OutTopic::Qualifications,
         DerivedKind::StageAdvanced | DerivedKind::StageRegressed => OutTopic::Stages,
-        DerivedKind::TagAdded | DerivedKind::TagRemoved | DerivedKind::BandChanged | DerivedKind::GradeChanged => {
-            OutTopic::Activity
-        }
+        DerivedKind::TagAdded
+        | DerivedKind::TagRemoved
+        | DerivedKind::BandChanged
+        | DerivedKind::GradeChanged
+        | DerivedKind::ContactErased => OutTopic::Activity,
     }
 }
 

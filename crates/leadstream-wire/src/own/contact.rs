@@ -1,6 +1,6 @@
-//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments, feedback, and verdicts on events.
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments, feedback, verdicts on events, and erasure.
 //!
-//! The commands that later versions carry out are known by name and refused, never skipped: a merge or an erasure that vanished
+//! The commands that later versions carry out are known by name and refused, never skipped: a merge that vanished
 //! would be worse than one that is told.
 
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
 
 /// Commands with a meaning that this version does not carry out.
-const LATER_COMMANDS: &[&str] = &["enrol", "erase", "merge", "reinstate", "split"];
+const LATER_COMMANDS: &[&str] = &["enrol", "merge", "split"];
 
 /// Decodes one source of commands.
 pub(crate) struct ContactDecoder {
@@ -45,6 +45,7 @@ struct Fields<'de> {
     id: Scalar<'de>,
     contact: Scalar<'de>,
     time: Scalar<'de>,
+    from: Scalar<'de>,
     consent: Scalar<'de>,
     crm: CrmFields<'de>,
     judgement: JudgementFields<'de>,
@@ -85,6 +86,24 @@ impl ContactDecoder {
             Some("adjust") => fields.crm.adjust(event)?,
             Some("feedback") => fields.crm.feedback(event)?,
             Some("verdict") => fields.judgement.judge(event)?,
+            Some("erase") => {
+                event.kind = EventKind::Erase;
+                event.event_type.set("erase");
+            }
+            Some("reinstate") => {
+                let from = self.clock.read("from", &fields.from)?;
+                let from = from.ok_or_else(|| {
+                    let reason = "the command names no instant in `from`";
+                    DeadLetter::new(DeadLetterCode::CommandIncomplete, reason)
+                })?;
+                if !from.is_plausible() {
+                    let reason = "`from` lies before 1900 or after 2200";
+                    return Err(DeadLetter::new(DeadLetterCode::TimeImplausible, reason));
+                }
+                event.kind = EventKind::Reinstate;
+                event.event_type.set("reinstate");
+                event.properties.set("from", Value::Number(from.millis() as f64));
+            }
             _ => return Err(refused_command(&fields.command)),
         }
         let time = self.clock.read("time", &fields.time)?;
@@ -97,7 +116,8 @@ impl ContactDecoder {
         // The key is part of the command where it names the contact.
         let prefix = |event: &Event| format!("{}:", event.contact);
         complete(event, own_id, prefix, &self.contacts, &mut self.reader, record)?;
-        let is_empty = event.properties.is_empty() && event.kind != EventKind::Snapshot;
+        let says_all = matches!(event.kind, EventKind::Snapshot | EventKind::Erase);
+        let is_empty = event.properties.is_empty() && !says_all;
         out.dropped.add(dropped);
         if is_empty {
             out.truncate(out.len() - 1);
@@ -115,7 +135,8 @@ fn refused_command(command: &Scalar<'_>) -> DeadLetter {
         }
         Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
         Scalar::Text(_) => {
-            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback, verdict";
+            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback, \
+                          verdict, erase, reinstate";
             DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
         }
         _ => DeadLetter::new(DeadLetterCode::WrongType, "`command` is not a text"),
@@ -160,6 +181,7 @@ impl<'de> Members<'de> for Reading<'_, 'de> {
             "id" => &mut self.fields.id,
             "contact" => &mut self.fields.contact,
             "time" => &mut self.fields.time,
+            "from" => &mut self.fields.from,
             "consent" => &mut self.fields.consent,
             "attributes" => {
                 let seed =
