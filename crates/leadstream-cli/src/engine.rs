@@ -28,7 +28,7 @@ use prometheus::{IntGauge, Registry};
 use self::peers::Peers;
 pub(crate) use self::pressure::Size;
 use self::pressure::contacts_share;
-use self::told::{DescribedTopics, encoders, input_codecs, worker_count, worker_options};
+use self::told::{DescribedTopics, encoders, erasure_key, input_codecs, worker_count, worker_options};
 use self::watch::{LOOK_EVERY, TopicWatch};
 use crate::codec::Decoders;
 use crate::failure::Failure;
@@ -86,8 +86,9 @@ impl Workforce {
             stalled: BTreeSet::new(),
             watch: None,
         };
+        let erasure_key = erasure_key(config)?;
         for number in 0..count {
-            let options = worker_options(config, number, count, topics, &workforce.stores);
+            let options = worker_options(config, number, count, topics, &workforce.stores, &erasure_key);
             let started = workforce.start_worker(log, config, options);
             if let Err(failure) = started {
                 workforce.stop();

@@ -20,7 +20,7 @@ use history::History;
 use kafka::Kafka;
 use log::Log;
 use memory::Memory;
-use service::{Http, Output, Storage};
+use service::{Http, Output, Privacy, Storage};
 use source::{Contacts, Source};
 use topics::{TopicNames, Topics};
 
@@ -55,6 +55,8 @@ section! {
         pub memory: Memory = Memory::default(),
         /// Local state.
         pub storage: Storage = Storage::default(),
+        /// Erased people.
+        pub privacy: Privacy = Privacy::default(),
         /// Health, metrics and queries.
         pub http: Http = Http::default(),
         /// Logging.

@@ -180,8 +180,14 @@ fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
     }
 }
 
+/// Said of an id that was erased, whatever it was and whenever that was.
+const ERASED: &str = "the contact was erased";
+
 fn explain(shared: &Shared, id: &str, asked: Option<Timestamp>, answer: QueryAnswer) -> Response {
-    let QueryAnswer { contact, clock, epoch, timeline, .. } = answer;
+    let QueryAnswer { contact, erased, clock, epoch, timeline, .. } = answer;
+    if erased {
+        return refuse(StatusCode::GONE, ERASED);
+    }
     let Some(contact) = contact else {
         return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
     };

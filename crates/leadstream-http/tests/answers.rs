@@ -91,7 +91,15 @@ impl Engine for Known {
             "soon" => return Err(QueryRefusal::Restoring { task: 2 }),
             _ => {}
         }
-        Ok(QueryAnswer { contact, task: 0, epoch: 7, clock: Timestamp::from_millis(5_000), timeline: timeline() })
+        let erased = id == "erased";
+        Ok(QueryAnswer {
+            contact,
+            erased,
+            task: 0,
+            epoch: 7,
+            clock: Timestamp::from_millis(5_000),
+            timeline: timeline(),
+        })
     }
 
     fn visit_all(&self, visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal> {

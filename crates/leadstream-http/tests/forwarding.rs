@@ -39,7 +39,7 @@ impl Engine for Instance {
         }
         let contact = (id == "c/1 ż").then(|| Box::new(Contact::new(id)));
         let timeline = Timeline::new(Arc::new(PlanSet::default()));
-        Ok(QueryAnswer { contact, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000), timeline })
+        Ok(QueryAnswer { contact, erased: false, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000), timeline })
     }
 
     fn visit_all(&self, _visitor: Arc<Mutex<dyn ContactVisitor>>) -> Result<AllAnswer, QueryRefusal> {

@@ -182,7 +182,14 @@ impl TaskStore {
         let mut write_options = WriteOptions::default();
         write_options.set_sync(false);
         let (db, scans) = (Arc::new(db), Scans::default());
-        let mut store = TaskStore { db, scans, folder: folder.clone(), progress: Progress::default(), write_options, unpurged: Unpurged::default() };
+        let mut store = TaskStore {
+            db,
+            scans,
+            folder: folder.clone(),
+            progress: Progress::default(),
+            write_options,
+            unpurged: Unpurged::default(),
+        };
         store.check_identity(&options.identity)?;
         store.progress = store.read_progress()?;
         store.unpurged = store.read_unpurged()?;

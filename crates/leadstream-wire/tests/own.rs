@@ -320,9 +320,26 @@ fn a_verdict_names_the_event_that_it_is_about_s56() {
 }
 
 #[test]
+fn people_are_erased_and_reinstated_by_command_s52() {
+    assert_eq!(command(r#"{"command":"erase"}"#), (EventKind::Erase, "erase".into(), String::new()));
+    for from in [r#""1970-01-01T00:00:05Z""#, "5000"] {
+        let json = format!(r#"{{"command":"reinstate","from":{from}}}"#);
+        assert_eq!(command(&json), (EventKind::Reinstate, "reinstate".into(), "from=Number(5000.0)".into()), "{json}");
+    }
+    for (rest, code) in [
+        ("", DeadLetterCode::CommandIncomplete),
+        (r#","from":"soon""#, DeadLetterCode::TimeUnreadable),
+        (r#","from":"1066-10-14T00:00:00Z""#, DeadLetterCode::TimeImplausible),
+    ] {
+        let json = format!(r#"{{"command":"reinstate","contact":"c1"{rest}}}"#);
+        assert_eq!(decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err().code, code, "{json}");
+    }
+}
+
+#[test]
 fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
     use DeadLetterCode as Code;
-    for word in ["merge", "split", "erase", "enrol", "reinstate"] {
+    for word in ["merge", "split", "enrol"] {
         let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
         let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
         assert_eq!(letter.code, Code::CommandUnsupported);

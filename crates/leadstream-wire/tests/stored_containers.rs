@@ -5,7 +5,9 @@
 
 use leadstream_core::{PlanVersion, Span, Timestamp};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::changelog::{ChangelogContent, ChangelogRecord, write_deleted, write_image_head};
+use leadstream_wire::stored::changelog::{
+    ChangelogContent, ChangelogRecord, erased_key, read_erased_key, write_deleted, write_erased, write_image_head,
+};
 use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
 use leadstream_wire::stored::redo::{
     PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord, read_redo_key, redo_key,
@@ -13,6 +15,8 @@ use leadstream_wire::stored::redo::{
 use proptest::prelude::*;
 
 const CHANGELOG_IMAGE: &[u8] = include_bytes!("golden/v1/changelog-image.bin");
+const CHANGELOG_ERASED: &[u8] = include_bytes!("golden/v1/changelog-erased.bin");
+const CHANGELOG_REINSTATED: &[u8] = include_bytes!("golden/v1/changelog-reinstated.bin");
 const CHANGELOG_DELETED: &[u8] = include_bytes!("golden/v1/changelog-deleted.bin");
 const REDO: &[u8] = include_bytes!("golden/v1/redo.bin");
 const PLAN_FILE: &[u8] = include_bytes!("golden/v1/plans-file.bin");
@@ -73,6 +77,13 @@ fn golden_records_of_version_1_are_read_and_written_to_the_byte() {
     let image = ChangelogContent::Image { plans: [1, 2, 3, 4], due, image: b"image" };
     assert_eq!(ChangelogRecord::read(CHANGELOG_IMAGE), Ok(ChangelogRecord { epoch: 1_000, content: image }));
 
+    for (bytes, from) in [(CHANGELOG_ERASED, None), (CHANGELOG_REINSTATED, Some(Timestamp::from_millis(-2)))] {
+        let mut erased = Vec::new();
+        write_erased(7, [4; 16], 300, from, &mut erased);
+        assert_eq!(erased, bytes);
+        let content = ChangelogContent::Erased { hash: [4; 16], numbers: 300, from };
+        assert_eq!(ChangelogRecord::read(bytes), Ok(ChangelogRecord { epoch: 7, content }));
+    }
     let mut deleted = Vec::new();
     write_deleted(5, [3; 16], &mut deleted);
     assert_eq!(deleted, CHANGELOG_DELETED);
@@ -210,4 +221,15 @@ proptest! {
         let content = ChangelogContent::Image { plans: [1, 2, 3, 4], due, image: &image };
         prop_assert_eq!(ChangelogRecord::read(&bytes), Ok(ChangelogRecord { epoch, content }));
     }
+}
+
+#[test]
+fn the_key_of_an_erased_contact_is_no_id_and_is_read_back() {
+    let key = erased_key([1, 2, 3, 4], [5; 16]);
+    assert!(std::str::from_utf8(&key).is_err());
+    assert_eq!(read_erased_key(&key), Ok(Some(([1, 2, 3, 4], [5; 16]))));
+    assert_eq!(read_erased_key("ż".as_bytes()), Ok(None));
+    assert_eq!(read_erased_key(b""), Ok(None));
+    assert!(read_erased_key(&key[..20]).is_err());
+    assert!(read_erased_key(&[&key[..], &[0]].concat()).is_err());
 }

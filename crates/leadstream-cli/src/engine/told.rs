@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use leadstream_config::{Config, IdleClock, OutputFormat, Start, Workers};
-use leadstream_core::{ErasureKey, Span};
 use leadstream_core::id::Hasher;
+use leadstream_core::{ErasureKey, Span};
 use leadstream_runtime::log::TopicDescription;
 use leadstream_runtime::{
     ClockMode, EpochLimits, InputKind, InputOptions, StartPosition, Topics, WorkerOptions, WriteBackLimits,
@@ -176,6 +176,29 @@ pub(super) fn worker_options(
         erasure_key: erasure_key.clone(),
         accept_lost_input: config.engine.accept_lost_input,
     }
+}
+
+/// The least secret that is one, in bytes.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// The key under which erased ids are remembered.
+///
+/// # Errors
+/// A file that cannot be read, or holds next to nothing.
+pub(crate) fn erasure_key(config: &Config) -> Result<ErasureKey, Failure> {
+    let Some(file) = &config.privacy.erasure_key_file else {
+        return Ok(ErasureKey::of(config.application.id.as_str().as_bytes()));
+    };
+    let secret = std::fs::read(file.as_path()).map_err(|error| Failure::file("read", file.as_path(), &error))?;
+    // Whoever made it with an editor left a line break.
+    let secret = secret.trim_ascii();
+    if secret.len() < SECRET_BYTES_MIN {
+        return Err(Failure::input(format!(
+            "privacy.erasure_key_file: {file} holds {} bytes, and a secret has {SECRET_BYTES_MIN} at least",
+            secret.len()
+        )));
+    }
+    Ok(ErasureKey::of(secret))
 }
 
 /// Where the stores of all tasks of an instance lie.

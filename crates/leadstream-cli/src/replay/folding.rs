@@ -1,13 +1,16 @@
 //! One folder: a share of the contacts, and what their events make of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use hashbrown::HashTable;
 use leadstream_core::contact::Dimension;
 use leadstream_core::derived::Mark;
-use leadstream_core::{Contact, DerivedEvent, Event, Fold, Name, Outcome, Points, Timeline, Timestamp, Word};
+use leadstream_core::{
+    Contact, DerivedEvent, Event, EventKind, Fold, Name, Outcome, Points, Timeline, Timestamp, Word, erased,
+    numbers_behind, reinstated_from,
+};
 
 use super::Options;
 use super::blocks::Slot;
@@ -35,6 +38,10 @@ pub(crate) struct Folder {
     found: Vec<(usize, DerivedEvent)>,
     /// In the order of contact and seq once [`Folder::finish`] has run.
     pub(crate) derived: Vec<DerivedEvent>,
+    /// Ids that were erased: the greatest number of their derived events, and since when they count again.
+    erased_ids: HashMap<String, (u64, Option<Timestamp>)>,
+    /// Events of ids that were erased.
+    pub(crate) erased: u64,
     /// Events by what became of them.
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
     /// By plan and rule; rules that booked before the horizon only are there with nothing.
@@ -51,6 +58,8 @@ impl Folder {
             fresh: Vec::new(),
             found: Vec::new(),
             derived: Vec::new(),
+            erased_ids: HashMap::new(),
+            erased: 0,
             outcomes: BTreeMap::new(),
             rules: BTreeMap::new(),
         }
@@ -88,10 +97,42 @@ impl Folder {
                 place
             }
         };
+        if self.is_about_erased(place, event) {
+            return;
+        }
         // No clock before the end: timers fire by the contact's own events, so one contact's result depends on no other contact.
-        let outcome = self.fold.apply(&mut contacts[place], event, Timestamp::MIN, &mut self.fresh);
+        let outcome = self.fold.apply(&mut self.contacts[place], event, Timestamp::MIN, &mut self.fresh);
         self.found.extend(self.fresh.drain(..).map(|derived| (place, derived)));
         *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    /// Carries out what concerns erased ids (S52). False where the event is to be folded.
+    fn is_about_erased(&mut self, place: usize, event: &Event) -> bool {
+        let block = self.erased_ids.get(&event.contact).copied();
+        let outcome = match (event.kind, block) {
+            (EventKind::Reinstate, Some((numbers, None))) => {
+                let from = reinstated_from(event);
+                self.contacts[place].announced.begin_behind(numbers_behind(from, numbers));
+                self.erased_ids.insert(event.contact.clone(), (numbers, Some(from)));
+                Outcome::Applied
+            }
+            (EventKind::Reinstate, _) => Outcome::Unmatched,
+            (EventKind::Erase, None | Some((_, Some(_)))) => {
+                let mut told = erased(&self.contacts[place], event);
+                told.marks.push(Mark::Replay);
+                self.erased_ids.insert(event.contact.clone(), (told.seq, None));
+                *self.contacts[place] = Contact::new(&event.contact);
+                self.found.push((place, told));
+                Outcome::Applied
+            }
+            (_, Some((_, from))) if from.is_none_or(|from| event.time < from) => {
+                self.erased += 1;
+                return true;
+            }
+            _ => return false,
+        };
+        *self.outcomes.entry(outcome).or_default() += 1;
+        true
     }
 
     /// Fires what is due until the final instant, brings everything in order and adds up.
@@ -138,5 +179,7 @@ impl Folder {
         found.sort_by_cached_key(|(place, derived)| (ranks[*place], derived.seq));
         self.derived = found.into_iter().map(|(_, derived)| derived).collect();
         self.contacts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        let erased = &self.erased_ids;
+        self.contacts.retain(|contact| !(contact.is_blank() && erased.contains_key(&*contact.id)));
     }
 }

@@ -67,6 +67,9 @@ impl Summary<'_> {
         for (name, outcome) in outcomes {
             line(text, "events", name, tally.outcomes.get(&outcome).copied().unwrap_or(0), "")?;
         }
+        if tally.erased > 0 {
+            line(text, "events", "erased", tally.erased, "")?;
+        }
         for (reason, count) in &tally.skipped {
             line(text, "records", &format!("skipped ({reason})"), *count, "")?;
         }

@@ -45,6 +45,8 @@ pub(crate) struct Tally {
     pub(crate) newest: Option<Timestamp>,
     /// Events by what became of them.
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
+    /// Events of ids that were erased.
+    pub(crate) erased: u64,
     /// Contacts.
     pub(crate) contacts: u64,
     /// By plan and rule.
@@ -102,6 +104,7 @@ impl Tally {
     /// Adds what a folder counted.
     pub(super) fn count(&mut self, folder: &Folder) {
         folder.outcomes.iter().for_each(|(outcome, count)| *self.outcomes.entry(*outcome).or_default() += count);
+        self.erased += folder.erased;
         self.contacts += folder.contacts.len() as u64;
         for (rule, total) in &folder.rules {
             let sum = self.rules.entry(*rule).or_default();
@@ -117,7 +120,7 @@ impl Tally {
 
     /// Where the first record that could not be read is, and why, if none became an event and some should have.
     pub(crate) fn nothing_but_dead(&self) -> Option<String> {
-        let events: u64 = self.outcomes.values().sum();
+        let events = self.outcomes.values().sum::<u64>() + self.erased;
         let first = self.dead_records.first().filter(|_| events == 0)?;
         Some(format!("{}:{}: {}: {}", first.file, first.line, first.letter.code, first.letter.reason))
     }

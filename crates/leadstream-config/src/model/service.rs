@@ -36,6 +36,14 @@ section! {
 }
 
 section! {
+    /// Erased people.
+    pub struct Privacy {
+        /// File with the secret under which erased ids are remembered, as hashes. The same for all instances, and never another one once somebody was erased. Without it the secret is the application's id, and whoever reads the topics can try out whether an id was erased.
+        pub erasure_key_file: Option<FilePath> = None,
+    }
+}
+
+section! {
     /// Health, metrics and queries.
     pub struct Http {
         /// Address and port to listen at. There is no authentication: beyond this machine, put a proxy in front.

@@ -186,7 +186,13 @@ impl Restore {
         let progress = Progress { changelog_position, written_at_ms: self.wall.millis(), plans, ..progress };
         // Of contacts that are gone the index must not keep the ids.
         let mut batch = Batch::new();
-        self.task.store.remove_due_of(&std::mem::take(&mut self.gone), &mut batch)?;
+        let mut gone = std::mem::take(&mut self.gone);
+        if self.saw_erased {
+            // A store from before may have missed null records that were compacted away; the records of erased ids are there for ever.
+            gone.extend(self.task.erased_in_store()?);
+        }
+        gone.iter().for_each(|contact| batch.erase(contact));
+        self.task.store.remove_due_of(&gone, &mut batch)?;
         Ok(self.task.store.write(&batch, progress)?)
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Restore {
     batch: Batch,
     /// Contacts that the changelog takes away, and the store may have had.
     gone: BTreeSet<String>,
+    /// The changelog told of erased ids.
+    saw_erased: bool,
     /// An id was hashed under another key.
     other_key: bool,
     /// The store was empty, so that what it holds under which plans is known by what was read.
@@ -186,6 +188,7 @@ impl Restore {
             changed_in,
             batch: Batch::new(),
             gone: BTreeSet::new(),
+            saw_erased: false,
             other_key: false,
             rebuilds,
             tags: Vec::new(),
@@ -235,6 +238,7 @@ impl Restore {
         if read_erased_key(key)?.is_some() {
             let (epoch, same_key) = self.task.blocks.read(key, record.value.unwrap_or_default())?;
             self.changed_in = self.changed_in.max(epoch);
+            self.saw_erased = true;
             self.other_key |= !same_key;
             self.batch.put_nameless(key, record.value.unwrap_or_default());
             self.changelog_next = record.offset + 1;

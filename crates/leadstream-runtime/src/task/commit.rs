@@ -100,15 +100,13 @@ impl Task {
         self.blocks.changed(&mut self.records.blocks);
         let epoch = self.epoch + 1;
         let leaves_dirty = !writes_all
-            && self
-                .open
-                .touched
-                .iter()
-                .any(|slot| self.contacts.get(*slot).is_some_and(|entry| !entry.is_aside() && entry.dirty_since.is_none()));
+            && self.open.touched.iter().any(|slot| {
+                self.contacts.get(*slot).is_some_and(|entry| !entry.is_aside() && entry.dirty_since.is_none())
+            });
         self.records.written_waiting = waiting;
-        self.records.low = self.write_back.low_after(waiting, epoch, leaves_dirty, |slot| {
-            self.contacts.get(slot).is_some_and(Entry::is_aside)
-        });
+        self.records.low = self
+            .write_back
+            .low_after(waiting, epoch, leaves_dirty, |slot| self.contacts.get(slot).is_some_and(Entry::is_aside));
         self.records.redo_bytes = self.records.redo.size_bytes() as u64;
         self.open.counts.written_back = self.records.changelog.len() as u64;
         Ok(())

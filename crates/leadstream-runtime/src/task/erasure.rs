@@ -15,7 +15,7 @@ use leadstream_wire::stored::changelog::{
 };
 
 use super::cache::Slot;
-use super::{Task, Tools};
+use super::{Task, Tools, stored_error};
 use crate::error::WorkerError;
 
 /// How long what was erased may lie in the files of the store before they are written anew, in milliseconds: many that are erased one after the other
@@ -192,6 +192,23 @@ impl Task {
             }
             _ => self.open.counts.unmatched += 1,
         }
+    }
+
+    /// The contacts of the store that were erased after they were written there.
+    pub(crate) fn erased_in_store(&self) -> Result<Vec<String>, WorkerError> {
+        let mut found = Vec::new();
+        let mut failed = None;
+        self.store.for_each_behind(None, |contact, value| {
+            match ChangelogRecord::read(value) {
+                Ok(record) if self.blocks.of(contact).is_some_and(|block| block.erased_in > record.epoch) => {
+                    found.push(contact.to_owned());
+                }
+                Ok(_) => {}
+                Err(error) => failed = Some(stored_error(&self.store, contact, error)),
+            }
+            failed.is_none()
+        })?;
+        failed.map_or(Ok(found), Err)
     }
 
     /// Gives a contact back that the open epoch had erased, in place of what memory took for it since.
