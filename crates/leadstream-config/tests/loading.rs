@@ -161,7 +161,7 @@ c.yaml:12:3: error: sources[1]: format json needs a mapping
 c.yaml:13:3: error: sources[1].keyd: unknown key
   hint: did you mean sources[1].keyed?
 c.yaml:14:1: error: bogus: unknown key
-  hint: known here: application, kafka, sources, contacts, topics, plans, event_types, output, engine, clock, history, memory, storage, http, log
+  hint: known here: application, kafka, sources, contacts, topics, plans, event_types, output, engine, clock, history, memory, storage, privacy, http, log
 environment LEADSTREAM_HISTORY__ROWS: error: history.rows: \"-1\" is not allowed; allowed is a whole number from 0 to 4294967295
 environment LEADSTREAM_KAFAK__BOOTSTRAP: error: kafak: unknown key
   hint: did you mean kafka?

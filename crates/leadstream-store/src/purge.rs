@@ -68,6 +68,8 @@ impl TaskStore {
     /// # Errors
     /// See [`StoreError`]. What is not purged yet is so the next time.
     pub fn purge(&mut self) -> Result<(), StoreError> {
+        // What a scan still sees would be kept.
+        self.scans.end();
         let erased = std::mem::take(&mut self.unpurged);
         let purged = self.purge_of(&erased);
         if purged.is_err() {

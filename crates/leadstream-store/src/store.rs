@@ -155,7 +155,7 @@ const WRITE_BYTES: usize = 16;
 /// An open store of one task, used by one thread. [`Scan`]s of it may be read by others.
 pub struct TaskStore {
     pub(crate) db: Arc<DB>,
-    scans: Scans,
+    pub(crate) scans: Scans,
     folder: PathBuf,
     progress: Progress,
     write_options: WriteOptions,

@@ -190,6 +190,7 @@ pub fn derived_of(event: &DerivedEvent) -> leadstream_oracle::DerivedEvent {
             DerivedKind::BandChanged => DerivedType::BandChanged,
             DerivedKind::GradeChanged => DerivedType::GradeChanged,
             DerivedKind::ActionRequested => DerivedType::ActionRequested,
+            DerivedKind::ContactErased => DerivedType::ContactErased,
         },
         contact: event.contact.to_string(),
         plan: event.plan.as_ref().map(|plan| plan.to_string()),

@@ -143,7 +143,7 @@ fn the_null_records_are_there_where_something_was_and_only_there_l6() {
         go_quiet(&mut world);
         let last = |topic: &str| {
             let records = (0..2).flat_map(|task| world.read_from(&TopicPartition::new(topic, task), 0));
-            records.filter(|(key, _)| key == ERIKA.as_bytes()).map(|(_, value)| value).last()
+            records.filter(|(key, _)| key == ERIKA.as_bytes()).map(|(_, value)| value).next_back()
         };
         assert_eq!(last("changelog"), written_back.then(Vec::new), "a record of its own for somebody who had none");
         assert_eq!(last("scores"), Some(Vec::new()));

@@ -21,6 +21,9 @@ const KIND_ERASED: u8 = 3;
 /// In front of the keys of records that name nobody.
 const NAMELESS: u8 = 0xff;
 
+/// What the key of the record of an erased contact says: the tag of the key of the hashes, and the hash of the id.
+pub type ErasedName = ([u8; 4], [u8; 16]);
+
 /// The key of the record of an erased contact.
 pub type ErasedKey = [u8; 21];
 
@@ -115,7 +118,7 @@ pub fn erased_key(tag: [u8; 4], hash: [u8; 16]) -> ErasedKey {
 ///
 /// # Errors
 /// [`StoredError`] for a key that names nobody and is of no known form.
-pub fn read_erased_key(key: &[u8]) -> Result<Option<([u8; 4], [u8; 16])>, StoredError> {
+pub fn read_erased_key(key: &[u8]) -> Result<Option<ErasedName>, StoredError> {
     if key.first() != Some(&NAMELESS) {
         return Ok(None);
     }
