@@ -55,7 +55,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TopicsCommand,
     },
-    /// Look at one contact
+    /// Look at one contact, erase it, or take it up again
     Contact {
         #[command(subcommand)]
         command: ContactCommand,
@@ -118,6 +118,34 @@ pub(crate) enum ContactCommand {
         /// The answer as JSON
         #[arg(long)]
         json: bool,
+        /// Where the service listens; without it http.listen of the configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Erase a person: say what goes, ask, write the command into the topic of contacts and wait until the service has done it
+    Erase {
+        /// The contact's id
+        id: String,
+        /// Do not ask
+        #[arg(long, conflicts_with = "verify")]
+        yes: bool,
+        /// Erase nothing: look for the id in all topics and in the local state of this machine, and say where it is left; ends with code 1 if it is
+        #[arg(long)]
+        verify: bool,
+        /// Where the service listens; without it http.listen of the configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Let an erased id count again, for what happens from an instant on
+    Reinstate {
+        /// The contact's id
+        id: String,
+        /// What happened before this instant is not taken
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        from: Timestamp,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
         /// Where the service listens; without it http.listen of the configuration
         #[arg(long, value_name = "URL")]
         url: Option<String>,

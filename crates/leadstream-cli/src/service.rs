@@ -44,3 +44,14 @@ pub(crate) fn ask(base: &str, address: &str, timeout: Duration) -> Result<String
         .map_or_else(|_| format!("{base} answered {status}"), |refusal| refusal.error);
     Err(Failure::NotDone(reason))
 }
+
+/// The status of its answer alone.
+///
+/// # Errors
+/// Why nobody answers in time.
+pub(crate) fn status(address: &str, timeout: Duration) -> Result<u16, String> {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).build().into();
+    let response = agent.get(address).call().map_err(|error| error.to_string())?;
+    Ok(response.status().as_u16())
+}

@@ -1,4 +1,4 @@
-//! `leadstream contact show`: asks the running service and tells a person what a contact's scores are made of.
+//! `leadstream contact`. `show` asks the running service and tells a person what a contact's scores are made of.
 
 mod waiting;
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 use leadstream_http::segment;
 use leadstream_http::view::{ContactView, LineView, MissingView, PlanView};
 
+use super::{erasure, traces};
 use crate::arguments::{ConfigurationArguments, ContactCommand};
 use crate::failure::Failure;
 use crate::{service, terminal};
@@ -20,7 +21,14 @@ const HISTORY_SHOWN: usize = 20;
 
 /// Runs it.
 pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> Result<(), Failure> {
-    let ContactCommand::Show { id, at, json, url } = command;
+    let (id, at, json, url) = match command {
+        ContactCommand::Show { id, at, json, url } => (id, at, json, url),
+        ContactCommand::Erase { id, verify: true, .. } => return traces::run(given, id),
+        ContactCommand::Erase { id, yes, url, .. } => return erasure::erase(given, id, *yes, url.as_deref()),
+        ContactCommand::Reinstate { id, from, yes, url } => {
+            return erasure::reinstate(given, id, *from, *yes, url.as_deref());
+        }
+    };
     let base = service::base(given, url.as_deref())?;
     let mut address = format!("{base}/v1/contacts/{}", segment(id));
     if let Some(at) = at {

@@ -167,7 +167,7 @@ mod tests {
     fn three(events: u64) -> WriteBack {
         let mut back = WriteBack::default();
         for number in 1..=3 {
-            let low = back.low_after(0, number, true);
+            let low = back.low_after(0, number, true, |_| false);
             back.committed(0, low, epoch(number, events));
             back.dirtied(Slot(number as u32), number, (number as i64 - 1) * 100);
         }

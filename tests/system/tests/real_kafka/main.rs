@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod end_to_end;
+mod erasure;
 mod forwarding;
 mod killed;
 mod large_records;

@@ -1,0 +1,109 @@
+//! A person is erased by the binary alone, who does not come back over a kill and a restore from nothing, and is left only where the documents say (L6).
+
+use std::time::{Duration, Instant};
+
+use leadstream_system::{Application, Figures, Input};
+use leadstream_test_support::Broker;
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Where logs keep what was written until their retention ends, and tables until the broker compacts them.
+const LEFT: [&str; 8] =
+    ["events", "interactions", "contacts", "qualifications", "stages", "activity", "scores", "contacts-changelog"];
+
+/// Somebody with history whose id is part of no other one.
+fn somebody(input: &Input) -> String {
+    let records = input.all();
+    let mut ids: Vec<String> =
+        records.iter().filter_map(|record| String::from_utf8(record.key.clone()?).ok()).collect();
+    ids.sort();
+    let events = |id: &String| ids.iter().filter(|known| *known == id).count();
+    let distinct: Vec<&String> =
+        ids.iter().filter(|id| !ids.iter().any(|other| other != *id && other.contains(id.as_str()))).collect();
+    (*distinct.into_iter().max_by_key(|id| events(id)).unwrap()).clone()
+}
+
+fn await_read(address: &str) {
+    let began = Instant::now();
+    while Figures::read(address).sum("leadstream_lag_records") > 0 {
+        assert!(began.elapsed() < LIMIT, "the input is not read");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Waits until the id is left only where nobody but the operator can take it away.
+fn await_gone(application: &Application, id: &str) {
+    let began = Instant::now();
+    loop {
+        let output = application.run(&["contact", "erase", id, "--verify"]);
+        let found = String::from_utf8_lossy(&output.stdout).into_owned();
+        // The source has it, so it is found: otherwise nothing was looked at.
+        assert_eq!(output.status.code(), Some(1), "{found}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(found.contains(&format!("{}[", application.source())), "{found}");
+        let is_allowed = |place: &str| {
+            let topic = place.split('[').next().unwrap_or_default();
+            topic == application.source() || LEFT.iter().any(|name| topic == application.topic(name))
+        };
+        if found.lines().all(is_allowed) {
+            return;
+        }
+        assert!(began.elapsed() < LIMIT, "{found}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn an_erased_person_does_not_come_back_and_is_left_only_where_it_is_said_l6() {
+    let application = Application::new(Broker::shared(), "e2e-erase", false);
+    let input = Input::generated(false, 2_000);
+    let id = somebody(&input);
+    let mut process = application.start();
+    let address = application.address(&mut process);
+    let url = format!("http://{address}");
+    application.write(&input.all());
+    std::thread::sleep(Duration::from_secs(2));
+    await_read(&address);
+    let shown = application.done(&["contact", "show", &id, "--url", &url]);
+    assert!(shown.contains(&id), "{shown}");
+
+    let refused = application.run(&["contact", "erase", &id, "--url", &url]);
+    assert_eq!(refused.status.code(), Some(2), "nobody was asked");
+    assert_eq!(application.done(&["contact", "erase", &id, "--yes", "--url", &url]), "erased\n");
+    let gone = application.run(&["contact", "show", &id, "--url", &url]);
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("the contact was erased"), "{gone:?}");
+    await_gone(&application, &id);
+    for topic in ["scores", "contacts-changelog"] {
+        let records = application.settled(topic);
+        let last = records.iter().rfind(|record| record.key.as_deref() == Some(id.as_bytes()));
+        assert!(last.is_none_or(|record| record.value.is_none()), "{topic}: {last:?}");
+    }
+    let told = application.settled("activity");
+    let erased = told.iter().filter(|record| {
+        record.headers.iter().any(|(name, value)| name == "ce_type" && value.as_deref() == Some(b"contact.erased"))
+    });
+    assert_eq!(erased.map(|record| record.key.clone()).collect::<Vec<_>>(), [Some(id.clone().into_bytes())]);
+
+    process.kill().unwrap();
+    std::fs::remove_dir_all(application.path("state")).unwrap();
+    let old: Vec<_> = input.all().into_iter().filter(|record| record.key.as_deref() == Some(id.as_bytes())).collect();
+    assert!(old.len() > 2, "{id}");
+    application.write(&old);
+    let mut process = application.start();
+    let address = application.address(&mut process);
+    let url = format!("http://{address}");
+    let began = Instant::now();
+    while Figures::read(&address).deliveries("erased") < old.len() as u64 {
+        assert!(began.elapsed() < LIMIT, "the events that came again were not refused");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let gone = application.run(&["contact", "show", &id, "--url", &url]);
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("the contact was erased"), "{gone:?}");
+    await_gone(&application, &id);
+    assert_eq!(application.settled("activity").len(), told.len(), "something was told of whoever was erased");
+
+    let from = ["--from", "2030-01-01T00:00:00Z", "--yes", "--url", &url];
+    assert_eq!(application.done(&[&["contact", "reinstate", &id], &from[..]].concat()), "reinstated\n");
+    let unknown = application.run(&["contact", "show", &id, "--url", &url]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("nothing is known"), "{unknown:?}");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
