@@ -469,7 +469,7 @@ fn deliveries_add_up_to_the_input() {
     }
     world.settle(0).unwrap();
     let outcome = |name: &str| world.metrics.deliveries.with_label_values(&[name]).get();
-    let outcomes = ["applied", "unmatched", "duplicate", "suppressed", "too_late", "dead", "skipped"];
+    let outcomes = ["applied", "unmatched", "duplicate", "suppressed", "too_late", "erased", "dead", "skipped"];
     let sum: u64 = outcomes.into_iter().map(outcome).sum();
     assert_eq!((sum, world.metrics.records.get()), (300, 300));
     for needed in ["applied", "unmatched", "duplicate", "dead", "skipped"] {
