@@ -240,7 +240,7 @@ fn commands_about_contacts_are_read_before_the_events() {
     place.write("plans/cars.yaml", PLAN.replace("plan: cars", "plan: cars\nmembers: '\"vip\" in contact.tags'"));
     place.write("events.jsonl", journey());
     let command = r#"{"command":"tags","contact":"c1","add":["vip"],"time":"2025-12-01T00:00:00Z"}"#;
-    place.write("contacts.jsonl", format!("{command}\n{{\"command\":\"erase\",\"contact\":\"c2\"}}\n"));
+    place.write("contacts.jsonl", format!("{command}\n{{\"command\":\"merge\",\"contact\":\"c2\"}}\n"));
     let arguments = ["replay", "events.jsonl", "--contacts", "contacts.jsonl", "--scorecards", "cards.jsonl"];
     let replayed = place.run(&arguments).code(0);
     let scores: Vec<serde_json::Value> = place
@@ -251,6 +251,35 @@ fn commands_about_contacts_are_read_before_the_events() {
     let score = |card: &serde_json::Value| card["plans"][0]["score"].as_f64();
     assert_eq!(scores.iter().map(score).collect::<Vec<_>>(), [Some(55.0), Some(0.0)]);
     assert!(replayed.out().contains("dead (command_unsupported)"), "{}", replayed.out());
+}
+
+#[test]
+fn erased_people_are_not_in_the_results_of_a_replay_until_they_are_reinstated_s52() {
+    let place = Place::new();
+    place.write("plans/cars.yaml", PLAN);
+    place.write("events.jsonl", journey());
+    let erase = r#"{"command":"erase","contact":"c1","time":"2025-12-01T00:00:00Z"}"#;
+    let reinstate =
+        r#"{"command":"reinstate","contact":"c1","from":"2025-12-01T00:00:00Z","time":"2025-12-02T00:00:00Z"}"#;
+    for (commands, contacts) in [(erase.to_owned(), vec!["c2"]), (format!("{erase}\n{reinstate}"), vec!["c1", "c2"])] {
+        place.write("contacts.jsonl", format!("{commands}\n"));
+        let arguments = [
+            "replay",
+            "events.jsonl",
+            "--contacts",
+            "contacts.jsonl",
+            "--scorecards",
+            "cards.csv",
+            "--derived",
+            "told.jsonl",
+        ];
+        let replayed = place.run(&arguments).code(0);
+        let cards = place.read("cards.csv");
+        let known: Vec<&str> = cards.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+        assert_eq!(known, contacts, "{}", replayed.out());
+        assert_eq!(place.read("told.jsonl").matches("contact.erased").count(), 1);
+        assert_eq!(replayed.out().contains("  events   erased "), contacts.len() == 1, "{}", replayed.out());
+    }
 }
 
 #[test]
