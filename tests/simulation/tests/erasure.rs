@@ -135,6 +135,19 @@ fn an_erased_contact_is_in_no_state_topic_and_in_no_file_l6() {
 }
 
 #[test]
+fn redo_of_an_erased_contact_goes_although_nothing_else_happens_l6() {
+    let mut world = world_with(|settings| settings.write_back_ms = 2_000);
+    produce(&mut world, ERIKA, "b1", "bought", 1_700_000_000_000);
+    world.settle(0).unwrap();
+    assert!(!seen_in(&world, "redo", ERIKA).is_empty(), "she was written back before she is erased");
+    produce(&mut world, ERIKA, "x1", "erase", 1_700_000_000_001);
+    world.settle(0).unwrap();
+    go_quiet(&mut world);
+    assert_eq!(seen_in(&world, "redo", ERIKA), Vec::<String>::new());
+    assert_eq!(seen_in(&world, "changelog", ERIKA), Vec::<String>::new());
+}
+
+#[test]
 fn the_null_records_are_there_where_something_was_and_only_there_l6() {
     for written_back in [false, true] {
         let mut world = world_with(|_| {});
