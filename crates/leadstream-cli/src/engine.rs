@@ -23,6 +23,7 @@ use leadstream_runtime::{
     WorkerError, WorkerHandle, WorkerOptions, WorkerStatus,
 };
 use leadstream_store::{StoreBudget, StoreMemory};
+use leadstream_wire::DeadLetterCode;
 use prometheus::{IntGauge, Registry};
 
 use self::peers::Peers;
@@ -67,6 +68,10 @@ impl Workforce {
     ) -> Result<Workforce, Failure> {
         let registry = Registry::new();
         let metrics = Metrics::register(&registry).map_err(|error| Failure::of("cannot register metrics", error))?;
+        // What is not there before it is counted for the first time has no increase that an alert could see.
+        for code in DeadLetterCode::ALL {
+            metrics.dead_letters.with_label_values(&[code.as_str()]);
+        }
         let parts = config.memory.parts();
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         let stores = StoreMemory::new(StoreBudget {

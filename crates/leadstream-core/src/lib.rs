@@ -3,6 +3,8 @@
 //! Nothing here does I/O, reads a clock, draws a random number or runs asynchronously; the state of a contact is a function of its set of
 //! events, the plans in force and the instants it is told (L1, L7).
 
+#![deny(clippy::iter_over_hash_type, reason = "its order is another one in each process, and results must not be")]
+
 pub mod canonical;
 pub mod contact;
 pub mod decay;

@@ -209,7 +209,7 @@ fn explain(shared: &Shared, id: &str, asked: Option<Timestamp>, answer: QueryAns
         return refuse(StatusCode::GONE, &reason);
     };
     let explanation = fold.explain(&shown, at.unwrap_or(newest));
-    let holds_for = at.or(shown.state.tau).unwrap_or(newest);
+    let holds_for = at.or(explanation.scorecard.at).unwrap_or(newest);
     let view = ContactView::of(&explanation, holds_for, epoch);
     Json(view.asked_beyond(asked.filter(|asked| *asked > newest))).into_response()
 }

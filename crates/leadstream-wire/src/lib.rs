@@ -3,6 +3,8 @@
 //! Nothing here does I/O, reads a clock or keeps state between records but caches and buffers: what a record becomes depends on the record
 //! and on its source's description alone. No input makes it panic; a record that cannot be taken is refused with a [`DeadLetter`].
 
+#![deny(clippy::iter_over_hash_type, reason = "its order is another one in each process, and results must not be")]
+
 mod agents;
 pub mod batch;
 pub mod canonical;

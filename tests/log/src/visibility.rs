@@ -60,7 +60,7 @@ pub fn an_open_transaction_holds_up_what_committed_behind_it(cluster: &impl Clus
     expect_values(cluster, &name, &["slow", "quick"]);
 }
 
-/// `Committed` names every partition written, sorted, with the offset of the last record there.
+/// `Committed` names every partition written, sorted, with the offsets of the first and the last record there.
 pub fn a_commit_names_the_last_offset_of_each_partition_written(cluster: &impl Cluster) {
     let (first, second) = (topic(cluster, "named-a", 3), topic(cluster, "named-b", 1));
     let mut producer = producer(cluster, cluster.log(), &cluster.name("named"), &[&first, &second]);
@@ -71,9 +71,14 @@ pub fn a_commit_names_the_last_offset_of_each_partition_written(cluster: &impl C
         producer.produce(&record(partition, value)).unwrap();
     }
     let committed = producer.commit_without_offsets().unwrap();
-    let at = |topic, partition, last_offset| ProducedOffset { topic: TopicIndex(topic), partition, last_offset };
+    let at = |topic, partition, first_offset, last_offset| ProducedOffset {
+        topic: TopicIndex(topic),
+        partition,
+        first_offset,
+        last_offset,
+    };
     // Offset 1 of partition 0 is the marker of the earlier transaction.
-    assert_eq!(committed.produced, [at(0, 0, 3), at(0, 2, 0), at(1, 0, 0)]);
+    assert_eq!(committed.produced, [at(0, 0, 2, 3), at(0, 2, 0, 0), at(1, 0, 0, 0)]);
     let seen = expect_values(cluster, &first, &["earlier", "a1", "a2", "c"]);
     let last: Vec<(u32, u64)> = seen.iter().map(|record| (record.partition, record.offset)).collect();
     assert!(last.contains(&(0, 3)) && last.contains(&(2, 0)), "{last:?}");

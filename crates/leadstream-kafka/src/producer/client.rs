@@ -27,11 +27,14 @@ pub(super) struct TransactionalClient {
     producer: ThreadedProducer<DeliveryContext>,
 }
 
-/// Records the last offset that was written in each partition.
+/// The first and the last offset of each partition of a topic, where anything was written.
+type Written = Vec<Option<(u64, u64)>>;
+
+/// Records the first and the last offset that was written in each partition.
 struct DeliveryContext {
     events: ClientEvents,
-    /// By topic number and partition.
-    last_offsets: Mutex<Vec<Vec<Option<u64>>>>,
+    /// By topic number.
+    written: Mutex<Vec<Written>>,
     /// A record was given up without an answer: it may still be written, by a request that is under way.
     unanswered: AtomicBool,
     /// The first record that was refused since the last look, by topic number: the transaction's own error does not say which.
@@ -72,13 +75,14 @@ impl ProducerContext for DeliveryContext {
         else {
             return;
         };
-        let mut last_offsets = self.last_offsets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(partitions) = last_offsets.get_mut(topic) else { return };
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(partitions) = written.get_mut(topic) else { return };
         if partitions.len() <= partition {
             partitions.resize(partition + 1, None);
         }
         // The answers of a partition come in the order of its records.
-        partitions[partition] = Some(offset);
+        let (first, _) = partitions[partition].unwrap_or((offset, offset));
+        partitions[partition] = Some((first, offset));
     }
 }
 
@@ -101,7 +105,7 @@ impl TransactionalClient {
             .set("queue.buffering.max.messages", options.queue_records.max(1).to_string());
         let context = DeliveryContext {
             events: ClientEvents::new(brokers),
-            last_offsets: Mutex::new(vec![Vec::new(); options.topics.len()]),
+            written: Mutex::new(vec![Vec::new(); options.topics.len()]),
             unanswered: AtomicBool::new(false),
             refused: Mutex::new(None),
         };
@@ -171,14 +175,14 @@ impl TransactionalClient {
         self.producer.context().refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The last offsets written since the last call, by topic and partition.
+    /// The first and last offsets written since the last call, by topic and partition.
     pub(super) fn take_produced(&self) -> Vec<ProducedOffset> {
-        let mut last_offsets = self.producer.context().last_offsets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.producer.context().written.lock().unwrap_or_else(PoisonError::into_inner);
         let mut produced = Vec::new();
-        for (topic, partitions) in (0..).zip(last_offsets.iter_mut()) {
-            for (partition, last) in (0..).zip(partitions.iter_mut()) {
-                if let Some(last_offset) = last.take() {
-                    produced.push(ProducedOffset { topic: TopicIndex(topic), partition, last_offset });
+        for (topic, partitions) in (0..).zip(written.iter_mut()) {
+            for (partition, written) in (0..).zip(partitions.iter_mut()) {
+                if let Some((first_offset, last_offset)) = written.take() {
+                    produced.push(ProducedOffset { topic: TopicIndex(topic), partition, first_offset, last_offset });
                 }
             }
         }

@@ -58,7 +58,7 @@ fn a_record_that_reached_the_broker_and_was_aborted_is_seen_by_uncommitted_reade
 }
 
 #[test]
-fn a_commit_names_the_last_offset_of_every_partition_it_wrote() {
+fn a_commit_names_the_first_and_last_offset_of_every_partition_it_wrote() {
     let world = World::shared();
     let (first, second) = (world.topic("first", 2), world.topic("second", 1));
     let mut producer = world.producer("p", &[&first, &second]);
@@ -73,15 +73,18 @@ fn a_commit_names_the_last_offset_of_every_partition_it_wrote() {
     assert_eq!(
         committed.produced,
         [
-            ProducedOffset { topic: TopicIndex(0), partition: 1, last_offset: 4 },
-            ProducedOffset { topic: TopicIndex(1), partition: 0, last_offset: 0 },
+            ProducedOffset { topic: TopicIndex(0), partition: 1, first_offset: 2, last_offset: 4 },
+            ProducedOffset { topic: TopicIndex(1), partition: 0, first_offset: 0, last_offset: 0 },
         ]
     );
     abort_values(&mut producer, 0, &["aborted"]);
     producer.begin().unwrap();
     producer.produce(&record(1, "e")).unwrap();
     let committed = producer.commit_without_offsets().unwrap();
-    assert_eq!(committed.produced, [ProducedOffset { topic: TopicIndex(0), partition: 1, last_offset: 6 }]);
+    assert_eq!(
+        committed.produced,
+        [ProducedOffset { topic: TopicIndex(0), partition: 1, first_offset: 6, last_offset: 6 }]
+    );
 }
 
 /// A member that owns all tasks of a topic, and its producer.

@@ -61,13 +61,15 @@ pub struct InputOffset {
     pub metadata: String,
 }
 
-/// The last offset that a committed transaction wrote in a partition.
+/// The first and the last offset that a committed transaction wrote in a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProducedOffset {
     /// Which of the producer's topics.
     pub topic: TopicIndex,
     /// Partition number.
     pub partition: u32,
+    /// Offset of the first record of the transaction there.
+    pub first_offset: u64,
     /// Offset of the last record of the transaction there. A reader that has everything up to it starts at `last_offset + 1`.
     pub last_offset: u64,
 }
@@ -83,12 +85,13 @@ impl Ends {
     /// [`LogError::Replaced`].
     pub fn follow(&mut self, produced: &[ProducedOffset], options: &ProducerOptions) -> Result<(), LogError> {
         let of_state = produced.iter().filter(|produced| produced.topic.0 < options.state_topics);
-        for &ProducedOffset { topic, partition, last_offset } in of_state {
+        for &ProducedOffset { topic, partition, first_offset, last_offset } in of_state {
             let before = self.0.insert((topic, partition), last_offset);
-            if let Some(before) = before.filter(|before| last_offset <= *before) {
+            // The first one: what is written into an empty partition may well end behind what was written into the one before.
+            if let Some(before) = before.filter(|before| first_offset <= *before) {
                 let name = options.topics.get(usize::from(topic.0)).map_or("", String::as_str);
                 let reason = format!(
-                    "a record came to lie at offset {last_offset} of {name}[{partition}], where one before it lay at {before}"
+                    "a record came to lie at offset {first_offset} of {name}[{partition}], where one before it lay at {before}"
                 );
                 let failure = Failure::new("commit transaction", reason);
                 return Err(LogError::Replaced { topic, partition, failure });
@@ -151,4 +154,36 @@ pub trait Producer: Send {
     /// # Errors
     /// [`LogError::Retry`] while the coordinator cannot be reached, [`LogError::Fatal`] where it refuses.
     fn reopen(&mut self) -> Result<(), LogError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_begins_anew_is_noticed_however_much_a_transaction_writes_into_it() {
+        let options = ProducerOptions {
+            transactional_id: "p".to_owned(),
+            topics: vec!["state".to_owned(), "told".to_owned()],
+            state_topics: 1,
+            transaction_timeout: std::time::Duration::from_secs(1),
+            queue_records: 1,
+        };
+        let wrote = |topic, first_offset, last_offset| {
+            [ProducedOffset { topic: TopicIndex(topic), partition: 0, first_offset, last_offset }]
+        };
+        let mut ends = Ends::default();
+        assert_eq!(ends.follow(&wrote(0, 0, 4), &options), Ok(()));
+        assert_eq!(ends.follow(&wrote(0, 6, 6), &options), Ok(()));
+        for (first, last) in [(0, 2), (0, 30), (6, 7)] {
+            let mut ends = Ends(ends.0.clone());
+            let replaced = ends.follow(&wrote(0, first, last), &options);
+            assert!(
+                matches!(replaced, Err(LogError::Replaced { partition: 0, .. })),
+                "{first} to {last}: {replaced:?}"
+            );
+        }
+        assert_eq!(ends.follow(&wrote(1, 6, 6), &options), Ok(()));
+        assert_eq!(ends.follow(&wrote(1, 0, 9), &options), Ok(()), "what is told may begin anew");
+    }
 }

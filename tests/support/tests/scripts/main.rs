@@ -324,6 +324,10 @@ fn a_demo_that_cannot_run_says_so_before_anything_is_installed_or_built() {
     assert_eq!(said, "demo: error: nothing answers at 127.0.0.1:1: is Kafka running there?\n");
     let said = machine.fails("demo", &["--bootstrap", "localhost"]);
     assert_eq!(said, "demo: error: --bootstrap wants HOST:PORT, not 'localhost'\n");
+    for port in ["abc", "0", "99999"] {
+        let said = machine.fails("demo", &["--port", port]);
+        assert_eq!(said, format!("demo: error: --port wants a number from 1 to 65534, not '{port}'\n"));
+    }
     let (code, said) = machine.run("demo", &["--speed", "9"]);
     assert_eq!(code, Some(2));
     assert!(said.starts_with("demo: error: unknown option --speed\nusage: scripts/demo"), "{said}");

@@ -185,11 +185,11 @@ impl ModelProducer {
         }
     }
 
-    fn committed(&self, written: &BTreeMap<TopicPartition, u64>) -> Committed {
+    fn committed(&self, written: &BTreeMap<TopicPartition, (u64, u64)>) -> Committed {
         let index = |topic: &String| self.options.topics.iter().position(|name| name == topic);
-        let produced = written.iter().filter_map(|(partition, last_offset)| {
+        let produced = written.iter().filter_map(|(partition, &(first_offset, last_offset))| {
             let topic = TopicIndex(u16::try_from(index(&partition.topic)?).ok()?);
-            Some(ProducedOffset { topic, partition: partition.partition, last_offset: *last_offset })
+            Some(ProducedOffset { topic, partition: partition.partition, first_offset, last_offset })
         });
         let mut produced: Vec<ProducedOffset> = produced.collect();
         produced.sort_by_key(|produced| (produced.topic, produced.partition));

@@ -32,8 +32,8 @@ pub(super) struct EndRequest {
 struct Transaction {
     number: TransactionNumber,
     started_ms: i64,
-    /// Partitions written, each with the offset of the last record.
-    partitions: BTreeMap<TopicPartition, u64>,
+    /// Partitions written, each with the offsets of the first and the last record.
+    partitions: BTreeMap<TopicPartition, (u64, u64)>,
     offsets: Vec<(String, InputOffset)>,
     decided: Option<bool>,
 }
@@ -121,7 +121,7 @@ impl Cluster {
             self.topics.get_mut(&partition.topic).and_then(|topic| topic.partition_mut(partition.partition))
         {
             let offset = log.append(record, Some(transaction.number));
-            transaction.partitions.insert(partition.clone(), offset);
+            transaction.partitions.entry(partition.clone()).or_insert((offset, offset)).1 = offset;
         }
         Ok(())
     }
@@ -140,8 +140,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// The last offset that the open transaction wrote in each partition.
-    pub(super) fn written(&mut self, id: &str, epoch: u64) -> Result<BTreeMap<TopicPartition, u64>, StaleEpoch> {
+    /// The first and the last offset that the open transaction wrote in each partition.
+    pub(super) fn written(&mut self, id: &str, epoch: u64) -> Result<BTreeMap<TopicPartition, (u64, u64)>, StaleEpoch> {
         let identity = self.transactions.current(id, epoch)?;
         Ok(identity.transaction.as_ref().map_or_else(BTreeMap::new, |transaction| transaction.partitions.clone()))
     }
