@@ -289,6 +289,11 @@ fn a_question_that_is_not_understood_is_refused_as_all_others_are() {
 fn what_cannot_be_answered_is_refused_in_words() {
     let server = serve(Vec::new());
     assert_eq!(error(get(&server, "/v1/contacts/nobody")), (404, "nothing is known of a contact nobody".to_owned()));
+    // Whenever it is asked about, and without a word of what it was (S52).
+    for asked in ["", "?at=1970-01-01T00:00:01Z"] {
+        let gone = error(get(&server, &format!("/v1/contacts/erased{asked}")));
+        assert_eq!(gone, (410, "the contact was erased".to_owned()));
+    }
     let elsewhere = (503, "no instance owns task 3 at present: ask again soon".to_owned());
     assert_eq!(error(get(&server, "/v1/contacts/elsewhere")), elsewhere);
     assert_eq!(error(get(&server, "/v1/contacts/soon")).0, 503);
