@@ -3,7 +3,7 @@
 //! Owns the translation between the two crates' types, and the form of a value that carries several watermarks. Decides nothing.
 
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
-use leadstream_runtime::log::{Header, Record};
+use leadstream_runtime::log::{Header, Record, partition_for_key};
 use leadstream_runtime::{
     DeadLetter, Decoded, EventBatch, InputDecoder, OutputBuffer, OutputEncoder, OutputTopic, Watermark,
 };
@@ -27,6 +27,9 @@ pub(crate) enum InputCodec {
         topic: String,
         /// Its decoder.
         decoder: Decoder,
+        /// How many partitions it has, where a record in another one than its contact's is a dead letter: people write commands by hand, and one
+        /// that is misplaced must not stop everything. A misplaced record of a source stops the worker, since then all of them are.
+        checked: Option<u32>,
     },
     /// The re-keyed topic.
     Rekeyed {
@@ -51,7 +54,9 @@ impl Decoders {
 impl InputDecoder for Decoders {
     fn decode(&mut self, input: usize, record: &Record<'_>, events: &mut EventBatch) -> Decoded {
         match &mut self.inputs[input] {
-            InputCodec::Source { topic, decoder } => decode_source(topic, decoder, &mut self.batch, record, events),
+            InputCodec::Source { topic, decoder, checked } => {
+                decode_source(topic, decoder, *checked, &mut self.batch, record, events)
+            }
             InputCodec::Rekeyed { topic } => decode_rekeyed(topic, record, events),
         }
     }
@@ -60,6 +65,7 @@ impl InputDecoder for Decoders {
 fn decode_source(
     topic: &str,
     decoder: &mut Decoder,
+    checked: Option<u32>,
     batch: &mut leadstream_wire::EventBatch,
     record: &Record<'_>,
     events: &mut EventBatch,
@@ -67,6 +73,14 @@ fn decode_source(
     batch.clear();
     let input = input_record(topic, record);
     match decoder.decode(&input, batch) {
+        Ok(leadstream_wire::Decoded::Events(_)) if checked.is_some_and(|count| is_misplaced(batch, record, count)) => {
+            let reason = format!(
+                "the contact belongs into another partition than {}: write it with the contact's id as key, placed by murmur2 as Java clients do",
+                record.partition
+            );
+            let letter = leadstream_wire::DeadLetter::new(leadstream_wire::DeadLetterCode::WrongPartition, reason);
+            dead_letter(&letter, &input, record)
+        }
         Ok(leadstream_wire::Decoded::Events(_)) => {
             for event in batch.events_mut() {
                 std::mem::swap(events.add(), event);
@@ -76,6 +90,12 @@ fn decode_source(
         Ok(leadstream_wire::Decoded::Skipped(_)) => Decoded::Skipped,
         Err(letter) => dead_letter(&letter, &input, record),
     }
+}
+
+/// Whether some contact of a record belongs into another partition of so many.
+fn is_misplaced(batch: &leadstream_wire::EventBatch, record: &Record<'_>, partitions: u32) -> bool {
+    let mut places = batch.events().iter().map(|event| partition_for_key(event.contact.as_bytes(), partitions));
+    places.any(|place| place != record.partition)
 }
 
 /// What decoders and dead letters say of a record; its headers are told by [`dead_letter`].

@@ -209,6 +209,8 @@ codes! {
     CommandIncomplete = "command_incomplete",
     /// A command that this version does not carry out.
     CommandUnsupported = "command_unsupported",
+    /// A command in another partition than that of its contact.
+    WrongPartition = "wrong_partition",
 }
 
 impl fmt::Display for DeadLetterCode {

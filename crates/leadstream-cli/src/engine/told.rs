@@ -53,10 +53,10 @@ pub(super) fn worker_count(config: &Config) -> u32 {
 pub(super) fn input_codecs(config: &Config) -> Result<Vec<InputCodec>, Failure> {
     let contacts = config.topic_names().contacts.to_string();
     let decoder = sources::decoder("contacts", &sources::contacts_format(config)?)?;
-    let mut codecs = vec![InputCodec::Source { topic: contacts, decoder }];
+    let mut codecs = vec![InputCodec::Source { topic: contacts, decoder, checked: Some(config.topics.partitions) }];
     for (place, source) in config.sources.iter().enumerate() {
         let decoder = sources::decoder(&format!("sources[{place}]"), &sources::format_of(source, config)?)?;
-        codecs.push(InputCodec::Source { topic: source.topic.to_string(), decoder });
+        codecs.push(InputCodec::Source { topic: source.topic.to_string(), decoder, checked: None });
     }
     if config.sources.iter().any(|source| !source.keyed) {
         codecs.push(InputCodec::Rekeyed { topic: config.topic_names().interactions.to_string() });

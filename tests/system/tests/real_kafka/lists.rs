@@ -1,10 +1,11 @@
-//! Lists of contacts by the binary alone: what is listed and exported is what a replay of the same events scores.
+//! Contacts by the binary alone: what is listed and exported is what a replay of the same events scores, and what a CRM writes of them is obeyed or
+//! told.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use leadstream_system::{Application, Figures, Input};
-use leadstream_test_support::Broker;
+use leadstream_test_support::{Broker, NewRecord, topics};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -74,5 +75,48 @@ fn contacts_are_listed_and_exported_as_a_replay_scores_them_s29() {
     assert_eq!(csv.lines().count(), 1 + qualified * plans);
     let shown = application.done(&["contacts", "--url", &url, "--sort", &format!("plan:{plan}"), "--limit", "3"]);
     assert!(shown.starts_with("contact") && shown.contains("3 of ") && shown.contains("more: --after '"), "{shown}");
+    assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+/// The commands that the documentation shows.
+fn documented_commands() -> Vec<String> {
+    let guide = include_str!("../../../../docs/consumers.md");
+    let section = guide.split("## What a CRM writes").nth(1).expect("the guide has the section");
+    let block = section.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it has examples");
+    block.lines().map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn commands_are_obeyed_as_documented_and_one_in_a_wrong_partition_is_a_dead_letter_l5() {
+    let application = Application::new(Broker::shared(), "e2e-commands", true);
+    let bootstrap = Broker::shared().bootstrap();
+    let contacts = application.topic("contacts");
+    let mut process = application.start();
+    application.await_restored(&mut process);
+    let commands = documented_commands();
+    assert!(commands.len() >= 8);
+    // The kind of partitioner that other libraries use by default may put a key anywhere.
+    let misplaced: Vec<NewRecord> = (0..4)
+        .map(|partition| NewRecord {
+            partition: Some(partition),
+            ..NewRecord::keyed("c7", commands[0].replace("c1", "c7"))
+        })
+        .collect();
+    topics::produce(&bootstrap, &contacts, &misplaced).expect("the broker takes them");
+    let commands: Vec<NewRecord> = commands.iter().map(|command| NewRecord::keyed("c1", command.clone())).collect();
+    topics::produce(&bootstrap, &contacts, &commands).expect("the broker takes them");
+    let letters = application.dead_letters(3);
+    let codes: Vec<Option<&str>> = letters.iter().map(|letter| letter.header("x-leadstream-code")).collect();
+    assert_eq!(codes, [Some("wrong_partition"); 3], "{letters:#?}");
+    let address = application.address(&mut process);
+    let began = Instant::now();
+    while Figures::read(&address).sum("leadstream_lag_records") > 0 {
+        assert!(began.elapsed() < LIMIT, "{}", process.output());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let shown = application.done(&["contact", "show", "c7", "--json", "--url", &format!("http://{address}")]);
+    let shown: Value = serde_json::from_str(&shown).expect("an answer is JSON");
+    assert!(shown["attributes"].to_string().contains("Warszawa"), "the one in its place is obeyed: {shown}");
+    assert_eq!(application.dead_letters(3).len(), 3, "nothing else is refused");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
 }
