@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "All conditions must hold. A list is exact for the tasks of the instance that is asked, each as of its last commit, and reads all of \
-                  their contacts: seconds for a million of them."
+                  their contacts."
 )]
 pub(crate) struct ContactsArguments {
     /// The score: global, plan:ID, engagement:ID, fit:ID, stage:ID or tag:NAME
