@@ -10,7 +10,8 @@ use indicatif::ProgressBar;
 use leadstream_config::Config;
 use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{
-    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, Record, TopicIndex, TopicPartition,
+    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, Record, RecordProblem, TopicIndex,
+    TopicPartition,
 };
 
 use super::topics::patiently;
@@ -37,6 +38,14 @@ struct Found {
     records: u64,
     first_offset: u64,
     last_offset: u64,
+}
+
+/// What came of a look into one partition.
+enum Looked {
+    /// It was seen to its end.
+    Through(Option<Found>),
+    /// Its beginning was deleted meanwhile: look again.
+    Trimmed,
 }
 
 /// Runs it.
@@ -92,18 +101,26 @@ fn look_into_topic(log: &KafkaLog, topic: &str, id: &[u8], places: &mut Vec<Stri
     let bounds = patiently(log, || log.bounds(&asked))?;
     let total = bounds.iter().map(|bounds| bounds.end_offset - bounds.start_offset).sum();
     let bar = terminal::progress(Some(total), topic, false);
-    for (partition, bounds) in (0..).zip(bounds) {
-        if bounds.start_offset >= bounds.end_offset {
-            continue;
-        }
-        let partition = ReaderPartition { topic: TopicIndex(0), partition };
-        reader.start(&[ReadStart { partition, offset: bounds.start_offset }]).map_err(failed)?;
-        let found = look_into_partition(&mut reader, partition, bounds.end_offset, id, &bar)
-            .map_err(|reason| Failure::NotDone(format!("cannot read {topic}[{}]: {reason}", partition.partition)))?;
-        reader.stop(&[partition]).map_err(failed)?;
-        if let Some(Found { records, first_offset, last_offset }) = found {
-            let number = partition.partition;
-            places.push(format!("{topic}[{number}]: {records} records, offsets {first_offset} to {last_offset}"));
+    for (asked, bounds) in asked.iter().zip(bounds) {
+        let partition = ReaderPartition { topic: TopicIndex(0), partition: asked.partition };
+        let (mut start, end) = (bounds.start_offset, bounds.end_offset);
+        while start < end {
+            reader.start(&[ReadStart { partition, offset: start }]).map_err(failed)?;
+            let looked = look_into_partition(&mut reader, partition, end, id, &bar)
+                .map_err(|reason| Failure::NotDone(format!("cannot read {asked}: {reason}")))?;
+            reader.stop(&[partition]).map_err(failed)?;
+            match looked {
+                Looked::Through(None) => break,
+                Looked::Through(Some(Found { records, first_offset, last_offset })) => {
+                    places.push(format!("{asked}: {records} records, offsets {first_offset} to {last_offset}"));
+                    break;
+                }
+                // A running service trims its redo: what is gone holds nothing.
+                Looked::Trimmed => {
+                    let bounds = patiently(log, || log.bounds(std::slice::from_ref(asked)))?;
+                    start = bounds.first().map_or(end, |bounds| bounds.start_offset);
+                }
+            }
         }
     }
     bar.finish_and_clear();
@@ -117,7 +134,7 @@ fn look_into_partition<R: Reader>(
     end: u64,
     id: &[u8],
     bar: &ProgressBar,
-) -> Result<Option<Found>, String> {
+) -> Result<Looked, String> {
     let mut found: Option<Found> = None;
     let mut moved = Instant::now();
     loop {
@@ -131,11 +148,13 @@ fn look_into_partition<R: Reader>(
             found.last_offset = record.offset;
         });
         let read = read.map_err(|error| error.to_string())?;
-        if let Some(problem) = read.problems.first() {
-            return Err(problem.reason.to_string());
+        match read.problems.first() {
+            None => {}
+            Some(problem) if problem.problem == RecordProblem::OutOfRange => return Ok(Looked::Trimmed),
+            Some(problem) => return Err(problem.reason.clone()),
         }
         if reader.progress(partition).is_some_and(|progress| progress.position >= end || progress.caught_up) {
-            return Ok(found);
+            return Ok(Looked::Through(found));
         }
         if read.records > 0 {
             moved = Instant::now();

@@ -39,7 +39,8 @@ fn await_gone(application: &Application, id: &str) {
         let found = String::from_utf8_lossy(&output.stdout).into_owned();
         // The source has it, so it is found: otherwise nothing was looked at.
         assert_eq!(output.status.code(), Some(1), "{found}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(found.contains(&format!("{}[", application.source())), "{found}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(found.contains(&format!("{}[", application.source())), "{found}{said}");
         let is_allowed = |place: &str| {
             let topic = place.split('[').next().unwrap_or_default();
             topic == application.source() || LEFT.iter().any(|name| topic == application.topic(name))
