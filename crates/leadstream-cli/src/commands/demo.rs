@@ -283,7 +283,8 @@ fn sentence(event: &Told) -> String {
         match rules.iter_mut().find(|(rule, ..)| *rule == contribution.rule) {
             Some((_, count, sum)) => {
                 *count += 1;
-                *sum += contribution.value;
+                // Points have three decimals, sums of binary fractions more.
+                *sum = ((*sum + contribution.value) * 1000.0).round() / 1000.0;
             }
             None => rules.push((&contribution.rule, 1, contribution.value)),
         }
@@ -323,11 +324,11 @@ mod tests {
     fn a_qualification_is_told_with_its_reasons() {
         let told = serde_json::from_str::<Told>(
             r#"{"type":"lead.qualified","contact":"c1042","plan":"spring-offer","old":null,"new":"on","score":104.0,"threshold":100.0,
-                "reason":"score","contributions":[{"rule":"pricing","value":15},{"rule":"download","value":30},{"rule":"pricing","value":15}]}"#,
+                "reason":"score","contributions":[{"rule":"pricing","value":0.1},{"rule":"download","value":30},{"rule":"pricing","value":0.2}]}"#,
         );
         assert_eq!(
             sentence(&told.unwrap()),
-            "c1042 qualified for spring-offer: 104 points, over 100: 2 x pricing +30, download +30, ..."
+            "c1042 qualified for spring-offer: 104 points, over 100: 2 x pricing +0.3, download +30, ..."
         );
     }
 }
