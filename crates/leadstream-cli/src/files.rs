@@ -12,6 +12,8 @@ use crate::failure::Failure;
 
 /// Bytes of a buffer.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes that most lines of CSV fit into.
+const CSV_LINE_BYTES: usize = 512;
 
 /// Whether a path means a standard stream.
 pub(crate) fn is_standard(path: &Path) -> bool {
@@ -125,6 +127,14 @@ impl Output {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.writer.write_all(bytes);
         written.map_err(|error| self.failure(&error))
+    }
+
+    /// Writes a line of CSV.
+    pub(crate) fn write_csv(&mut self, fields: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<(), Failure> {
+        let mut line = csv::WriterBuilder::new().buffer_capacity(CSV_LINE_BYTES).from_writer(Vec::new());
+        let written = line.write_record(fields).map_err(|error| error.to_string());
+        let line = written.and_then(|()| line.into_inner().map_err(|error| error.to_string()));
+        self.write(&line.map_err(|error| Failure::of("cannot write a line", error))?)
     }
 
     /// Writes what is buffered.

@@ -4,7 +4,6 @@
 //! declared event types, goes on: the configuration of whoever types the command may be another.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, IsTerminal};
 use std::sync::Arc;
 
 use leadstream_config::Config;
@@ -15,7 +14,7 @@ use leadstream_runtime::{PlansError, PlansTopic, Registrant};
 use leadstream_wire::stored::plans::PlanFile;
 
 use crate::arguments::Asking;
-use crate::commands::topics::patiently;
+use crate::commands::topics::{existing, patiently};
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::{plans, terminal};
@@ -41,10 +40,7 @@ impl Publication {
         let log = Arc::new(connect(config)?);
         let name = config.topic_names().plans.to_string();
         // Found out first, so that a cluster that is away is told as such.
-        let found = patiently(&log, || leadstream_runtime::log::Log::describe(&*log, &[&name]))?;
-        if found.first().is_none_or(Option::is_none) {
-            return Err(Failure::NotDone(format!("there is no topic {name}: `leadstream topics create` makes it")));
-        }
+        existing(&log, &name)?;
         let registrar = format!("{}-plans", config.application.id);
         let mut topic = patiently(&log, || log_error(PlansTopic::open(Arc::clone(&log), &name, &registrar)))?;
         patiently(&log, || log_error(topic.read_to_end()))?;
@@ -200,11 +196,9 @@ fn log_error<T>(result: Result<T, PlansError>) -> Result<T, LogError> {
 }
 
 fn confirm() -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::input("nobody can be asked here: give --yes to change the plans without being asked"));
+    terminal::require_somebody("change the plans")?;
+    match terminal::ask("\ntype yes to put this in force:")?.trim() {
+        "yes" => Ok(()),
+        _ => Err(Failure::NotDone("nothing was changed".to_owned())),
     }
-    terminal::note("\ntype yes to put this in force:");
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed).map_err(|error| Failure::of("cannot read the answer", error))?;
-    if typed.trim() == "yes" { Ok(()) } else { Err(Failure::NotDone("nothing was changed".to_owned())) }
 }

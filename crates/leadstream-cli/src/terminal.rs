@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "this is the border to the terminal")]
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -27,6 +27,22 @@ pub(crate) fn complain(failure: &Failure) {
 /// A line that is not a result.
 pub(crate) fn note(text: impl std::fmt::Display) {
     eprintln!("{text}");
+}
+
+/// Refuses where nobody sits at standard input. `doing` says what `--yes` is given for.
+pub(crate) fn require_somebody(doing: &str) -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::input(format!("nobody can be asked here: give --yes to {doing} without being asked")))
+}
+
+/// Asks, and gives what was typed, without the end of its line.
+pub(crate) fn ask(question: &str) -> Result<String, Failure> {
+    note(question);
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).map_err(|error| Failure::of("cannot read the answer", error))?;
+    Ok(typed.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A result. A reader that went away, as `head` does, is no failure: the program ends quietly.

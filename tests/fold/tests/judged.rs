@@ -38,10 +38,9 @@ fn run(case: &Case) -> (Subject, Vec<usize>) {
         let (outcome, derived) = subject.command(command);
         let expected = oracle.command_of(command).unwrap();
         assert_eq!(outcome.map(outcome_of), expected.outcome, "{command:?}");
-        let marks = |marks: Vec<Vec<String>>| marks;
         assert_eq!(
-            marks(derived.iter().map(|event| derived_of(event).marks).collect()),
-            marks(expected.derived.iter().map(|event| event.marks.clone()).collect()),
+            derived.iter().map(|event| derived_of(event).marks).collect::<Vec<_>>(),
+            expected.derived.iter().map(|event| event.marks.clone()).collect::<Vec<_>>(),
             "{command:?}"
         );
         told.push(derived.len());

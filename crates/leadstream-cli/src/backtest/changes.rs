@@ -47,16 +47,15 @@ const COLUMNS: [&str; 13] = [
 
 /// Writes those who differ, by plan and contact: JSON lines, or CSV with the first qualification only.
 pub(crate) fn write_changes(comparisons: &[Comparison<'_>], as_csv: bool, output: &mut Output) -> Result<(), Failure> {
-    let failed = |error: csv::Error| Failure::of("cannot write a change", error);
     let mut line = Vec::new();
     if as_csv {
-        output.write(&csv_line(&COLUMNS).map_err(failed)?)?;
+        output.write_csv(COLUMNS)?;
     }
     for comparison in comparisons {
         let plan: &str = &comparison.plan.id;
         for pair in comparison.pairs.iter().filter(|pair| pair.differs()) {
             if as_csv {
-                output.write(&csv_line(&fields(plan, pair)).map_err(failed)?)?;
+                output.write_csv(fields(plan, pair))?;
                 continue;
             }
             line.clear();
@@ -117,10 +116,4 @@ fn fields(plan: &str, pair: &Pair<'_>) -> [String; 13] {
         of(new, stage),
         outcome(pair).unwrap_or_default().to_owned(),
     ]
-}
-
-fn csv_line(fields: &[impl AsRef<[u8]>]) -> Result<Vec<u8>, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields)?;
-    writer.into_inner().map_err(|error| error.into_error().into())
 }

@@ -48,7 +48,7 @@ fn export(base: &str, arguments: &ContactsArguments, path: &Path) -> Result<(), 
     let mut output = Output::create(path)?;
     let as_csv = is_csv(path);
     if as_csv {
-        output.write(&csv_line(SCORECARD_COLUMNS.iter().map(|column| (*column).to_owned()))?)?;
+        output.write_csv(SCORECARD_COLUMNS)?;
     }
     let bar = terminal::progress(None, "contacts", false);
     let (mut after, mut written) = (None, 0);
@@ -99,16 +99,9 @@ fn write_csv(card: &RawValue, output: &mut Output) -> Result<(), Failure> {
             }
             column => text(if place < OF_CONTACT { &card[column] } else { &plan[column] }),
         });
-        output.write(&csv_line(fields)?)?;
+        output.write_csv(fields)?;
     }
     Ok(())
-}
-
-fn csv_line(fields: impl Iterator<Item = String>) -> Result<Vec<u8>, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(fields.collect::<Vec<_>>()).map_err(|error| error.to_string());
-    let line = written.and_then(|()| writer.into_inner().map_err(|error| error.to_string()));
-    line.map_err(|error| Failure::of("cannot write a scorecard", error))
 }
 
 fn text(value: &Value) -> String {

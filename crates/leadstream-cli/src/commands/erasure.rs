@@ -3,7 +3,6 @@
 //! Invariant: nothing is written before whoever typed it was told what goes and has agreed. The service alone erases: the command works as well where no
 //! service runs, and is carried out when one does.
 
-use std::io::{BufRead, IsTerminal};
 use std::time::{Duration, Instant};
 
 use leadstream_config::{Config, ContactsFormat};
@@ -15,7 +14,7 @@ use leadstream_runtime::log::{
 };
 use serde_json::{Value, json};
 
-use super::topics::patiently;
+use super::topics::{existing, patiently};
 use crate::arguments::ConfigurationArguments;
 use crate::connection::connect;
 use crate::failure::Failure;
@@ -87,13 +86,8 @@ fn confirm(id: &str, yes: bool) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::input("nobody can be asked here: give --yes to do it without being asked"));
-    }
-    terminal::note("type the id to go on:");
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed).map_err(|error| Failure::of("cannot read the answer", error))?;
-    if typed.trim_end_matches(['\r', '\n']) == id {
+    terminal::require_somebody("do it")?;
+    if terminal::ask("type the id to go on:")? == id {
         Ok(())
     } else {
         Err(Failure::NotDone("that was not the id; nothing was changed".to_owned()))
@@ -121,11 +115,7 @@ fn carry_out(
 /// Writes the command where the task of the contact reads it.
 fn write(log: &KafkaLog, config: &Config, id: &str, command: &Value) -> Result<(), Failure> {
     let topic = config.topic_names().contacts.to_string();
-    let found = patiently(log, || log.describe(&[&topic]))?;
-    let Some(Some(described)) = found.into_iter().next() else {
-        return Err(Failure::NotDone(format!("there is no topic {topic}: `leadstream topics create` makes it")));
-    };
-    let partition = partition_for_key(id.as_bytes(), described.partitions);
+    let partition = partition_for_key(id.as_bytes(), existing(log, &topic)?.partitions);
     let value = command.to_string();
     patiently(log, || {
         let mut producer = log.open_producer(&ProducerOptions {

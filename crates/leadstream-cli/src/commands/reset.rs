@@ -4,7 +4,6 @@
 //! is in its way any more: nobody has the local state, and nobody is in the group. It may be cut off at any moment: what is deleted first is what no
 //! start goes on without, and what is left then is taken by running it again.
 
-use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -32,9 +31,8 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     let config = configuration(given)?.config;
     let log = connect(&config)?;
     let (group, state) = (config.application.id.to_string(), state_folder(&config));
-    if !arguments.yes && !std::io::stdin().is_terminal() {
-        announce(&config, &state);
-        return Err(Failure::input("nobody can be asked here: give --yes to reset without being asked"));
+    if !arguments.yes {
+        terminal::require_somebody("reset").inspect_err(|_| announce(&config, &state))?;
     }
     let claim = claim_what_exists(&config, &state)?;
     await_nobody(&log, &group)?;
@@ -140,9 +138,7 @@ fn names(members: &[GroupMember]) -> String {
 }
 
 fn confirm(application: &str) -> Result<(), Failure> {
-    terminal::note(format!("type the name of the application, {application}, to go on:"));
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed).map_err(|error| Failure::of("cannot read the answer", error))?;
+    let typed = terminal::ask(&format!("type the name of the application, {application}, to go on:"))?;
     if typed.trim() == application {
         Ok(())
     } else {

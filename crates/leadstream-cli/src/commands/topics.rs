@@ -252,6 +252,19 @@ pub(crate) fn patiently<T>(log: &KafkaLog, mut question: impl FnMut() -> Result<
     })
 }
 
+/// What there is under the name of one of Leadstream's own topics.
+///
+/// # Errors
+/// A topic that is not there, and a cluster that does not answer.
+pub(crate) fn existing(log: &KafkaLog, topic: &str) -> Result<TopicDescription, Failure> {
+    let found = patiently(log, || log.describe(&[topic]))?;
+    found
+        .into_iter()
+        .next()
+        .flatten()
+        .ok_or_else(|| Failure::NotDone(format!("there is no topic {topic}: `leadstream topics create` makes it")))
+}
+
 /// Words for a cluster that could not be reached.
 fn unreachable_cluster(bootstrap: &str, waited: Duration, trouble: &str) -> Failure {
     let seconds = waited.as_secs();

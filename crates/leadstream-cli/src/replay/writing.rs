@@ -77,9 +77,7 @@ pub(crate) const SCORECARD_COLUMNS: [&str; 18] = [
 
 /// One line for each contact and plan; a contact without any plan has one line with the plan's columns empty.
 fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Result<(), Failure> {
-    let failed = |error: csv::Error| Failure::of("cannot write a scorecard", error);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(SCORECARD_COLUMNS).map_err(failed)?;
+    output.write_csv(SCORECARD_COLUMNS)?;
     for row in rows {
         let tags: Vec<&str> = row.tags.iter().map(|tag| &*tag.tag).collect();
         let contact = [
@@ -91,7 +89,7 @@ fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Resu
         ];
         if row.plans.is_empty() {
             let empty = std::iter::repeat_n(String::new(), SCORECARD_COLUMNS.len() - contact.len());
-            writer.write_record(contact.iter().cloned().chain(empty)).map_err(failed)?;
+            output.write_csv(contact.iter().cloned().chain(empty))?;
         }
         for plan in &row.plans {
             let fields = [
@@ -109,15 +107,10 @@ fn write_csv(rows: impl Iterator<Item = Scorecard>, output: &mut Output) -> Resu
                 plan.grade.map_or_else(String::new, |grade| grade.to_string()),
                 plan.owner.map_or_else(String::new, |owner| owner.to_string()),
             ];
-            writer.write_record(contact.iter().chain(&fields)).map_err(failed)?;
-        }
-        if writer.get_ref().len() > 64 * 1024 {
-            let full = std::mem::replace(&mut writer, csv::Writer::from_writer(Vec::new()));
-            output.write(&full.into_inner().map_err(|error| Failure::of("cannot write a scorecard", error))?)?;
+            output.write_csv(contact.iter().chain(&fields))?;
         }
     }
-    let rest = writer.into_inner().map_err(|error| Failure::of("cannot write a scorecard", error))?;
-    output.write(&rest)
+    Ok(())
 }
 
 /// A dead letter as a line of a file.

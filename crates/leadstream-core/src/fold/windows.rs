@@ -100,8 +100,8 @@ impl Stepper<'_> {
     fn policy_now(&self, pending: &Pending, verdict: Verdict) -> VerdictPolicy {
         let own = self.plans.rule(pending.award.rule.key).and_then(|(_, rule)| rule.verdicts);
         let of_plan = || {
-            let plan = self.plans.plans().iter().find(|plan| plan.id == pending.award.rule.plan);
-            plan.map(|plan| plan.verdicts).unwrap_or_default()
+            let plan = self.plans.position(&pending.award.rule.plan).map(usize::from);
+            plan.map(|plan| self.plans.plans()[plan].verdicts).unwrap_or_default()
         };
         own.unwrap_or_else(of_plan).of(verdict)
     }

@@ -1,6 +1,6 @@
 //! Looking at contacts one by one, and keeping those of the page.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
@@ -13,58 +13,8 @@ use serde_json::value::RawValue;
 
 use super::parameters::{Condition, Question, Score};
 
-/// A contact of the page. Greater ones come later in the list.
-struct Listed {
-    score: Points,
-    id: Arc<str>,
-    /// Its scorecard, as JSON.
-    card: Vec<u8>,
-}
-
-impl Listed {
-    fn place(&self) -> Place<'_> {
-        Place { score: self.score, id: &self.id }
-    }
-}
-
-/// Where a contact is in a list: scores down, then ids up by their bytes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Place<'a> {
-    score: Points,
-    id: &'a str,
-}
-
-impl Ord for Place<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.cmp(&self.score).then_with(|| self.id.cmp(other.id))
-    }
-}
-
-impl PartialOrd for Place<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Listed {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.place().cmp(&other.place())
-    }
-}
-
-impl PartialOrd for Listed {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Listed {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Listed {}
+/// A contact of the page: its place in the list, scores down and ids up by their bytes, and its scorecard as JSON.
+type Listed = (Reverse<Points>, Arc<str>, Vec<u8>);
 
 /// Looks at all contacts and keeps the first that fit.
 pub(crate) struct Collector {
@@ -98,21 +48,22 @@ impl Collector {
         }
         let page = std::mem::take(&mut self.page).into_sorted_vec();
         let last = page.last().filter(|_| self.is_more);
-        let next = last.map(|last| format!("{}:{}", last.score.thousandths(), last.id));
-        let cards = page.into_iter().map(|listed| String::from_utf8(listed.card).map_err(|error| error.to_string()));
+        let next = last.map(|(Reverse(score), id, _)| format!("{}:{id}", score.thousandths()));
+        let cards = page.into_iter().map(|(_, _, card)| String::from_utf8(card).map_err(|error| error.to_string()));
         let cards = cards.map(|card| RawValue::from_string(card?).map_err(|error| error.to_string()));
         Ok((cards.collect::<Result<_, _>>()?, next))
     }
 
-    fn keep(&mut self, place: Place<'_>, card: &Scorecard, at: Timestamp) {
-        let is_behind = |last: &Listed| place > last.place();
+    fn keep(&mut self, place: (Reverse<Points>, &str), card: &Scorecard, at: Timestamp) {
+        let is_behind = |(score, id, _): &Listed| place > (*score, &**id);
         if self.page.len() == self.question.limit && self.page.peek().is_some_and(is_behind) {
             self.is_more = true;
             return;
         }
         match self.writer.write(&out::Scorecard::of(card, at), &mut self.record) {
             Ok(()) => {
-                self.page.push(Listed { score: place.score, id: place.id.into(), card: self.record.value.clone() });
+                let (score, id) = place;
+                self.page.push((score, id.into(), self.record.value.clone()));
             }
             Err(error) => self.failure = Some(error.to_string()),
         }
@@ -135,8 +86,8 @@ impl ContactVisitor for Collector {
             return;
         }
         self.matched += 1;
-        let place = Place { score, id: &contact.id };
-        let after = self.question.after.as_ref().map(|(score, id)| Place { score: *score, id });
+        let place = (Reverse(score), &*contact.id);
+        let after = self.question.after.as_ref().map(|(score, id)| (Reverse(*score), &**id));
         if after.is_none_or(|after| place > after) {
             self.keep(place, &card, at);
         }

@@ -96,29 +96,14 @@ impl Compiler<'_> {
         let at = self.points(at_node, "a threshold")?;
         let release = present(release)?.unwrap_or(at);
         if let Some(release_node) = release_node.filter(|_| release > at) {
-            self.sink
-                .report(
-                    Code::ReleaseAboveAt,
-                    release_node.span.clone(),
-                    format!("`release` {release} is above `at` {at}"),
-                )
-                .label("would be released here")
-                .related(at_node.span.clone(), "reached here")
-                .help("an action counts again after its score fell below `release`: write a number at most as large");
+            let help = "an action counts again after its score fell below `release`: write a number at most as large";
+            self.released_too_high(release, release_node.span.clone(), at, at_node, help);
             return None;
         }
         if let Some(score) = score {
             self.check_reach(score, at, at_node, reach);
         }
-        if at <= Points::ZERO {
-            self.sink
-                .report(
-                    Code::AlwaysReached,
-                    at_node.span.clone(),
-                    format!("everybody reaches {at} points with the first event"),
-                )
-                .help("scores begin at 0");
-        }
+        self.check_always(at, at_node);
         Some((at, release))
     }
 

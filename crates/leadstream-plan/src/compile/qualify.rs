@@ -11,7 +11,7 @@ use super::reach::Reach;
 use super::values::present;
 use crate::cel::Place;
 use crate::code::Code;
-use crate::yaml::Node;
+use crate::yaml::{Node, Span};
 
 /// What compiles to.
 pub(super) type Compiled = Qualify;
@@ -34,23 +34,12 @@ impl Compiler<'_> {
         let release = present(release)?.unwrap_or(at);
         let release_span = value(entries, "release").map(|node| node.span.clone());
         if release > at {
-            self.sink
-                .report(Code::ReleaseAboveAt, release_span.unwrap_or(0..0), format!("`release` {release} is above `at` {at}"))
-                .label("would be released here")
-                .related(at_node.span.clone(), "reached here")
-                .help("a lead qualifies at `at` and stays qualified until it falls below `release`: write a number at most as large");
+            let help = "a lead qualifies at `at` and stays qualified until it falls below `release`: write a number at most as large";
+            self.released_too_high(release, release_span.unwrap_or(0..0), at, at_node, help);
             return None;
         }
         self.check_reach(&score, at, at_node, reach);
-        if at <= Points::ZERO {
-            self.sink
-                .report(
-                    Code::AlwaysReached,
-                    at_node.span.clone(),
-                    format!("everybody reaches {at} points with the first event"),
-                )
-                .help("scores begin at 0");
-        }
+        self.check_always(at, at_node);
         if let Some(floor) = reach.floor
             && matches!(score, ScoreRef::Plan(None) | ScoreRef::Engagement)
             && release <= floor
@@ -97,6 +86,35 @@ impl Compiler<'_> {
             "stage" => ScoreRef::Stage(None),
             _ => ScoreRef::Plan(None),
         })
+    }
+
+    /// A threshold that would be released before it is reached.
+    pub(super) fn released_too_high(
+        &mut self,
+        release: Points,
+        span: Span,
+        at: Points,
+        at_node: &Node,
+        help: &'static str,
+    ) {
+        self.sink
+            .report(Code::ReleaseAboveAt, span, format!("`release` {release} is above `at` {at}"))
+            .label("would be released here")
+            .related(at_node.span.clone(), "reached here")
+            .help(help);
+    }
+
+    /// Warns of a threshold that every contact is over from its first event on.
+    pub(super) fn check_always(&mut self, at: Points, at_node: &Node) {
+        if at <= Points::ZERO {
+            self.sink
+                .report(
+                    Code::AlwaysReached,
+                    at_node.span.clone(),
+                    format!("everybody reaches {at} points with the first event"),
+                )
+                .help("scores begin at 0");
+        }
     }
 
     /// Reports a threshold above everything that the plan can give.
