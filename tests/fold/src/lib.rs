@@ -1,6 +1,6 @@
 //! Runs the oracle's cases through the real fold and puts its answers into the oracle's words, so that both can be compared.
 //!
-//! Owns the translation and nothing else: what is right is decided by the oracle, which was written from the semantics.
+//! Owns the translation, and what worked examples begin with; nothing else: what is right is decided by the oracle, which was written from the semantics.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use leadstream_core::{
     DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, Span, Timeline, Timestamp, Uid, Value, Verdict,
 };
 use leadstream_oracle::case::{Case, Command, plan_text};
-use leadstream_oracle::{Cut, Kind, OracleEvent, Row, Scalar};
+use leadstream_oracle::{Cut, DAY_MS, Kind, OracleEvent, Row, Scalar};
+use leadstream_wire::stored::contact::ImageWriter;
 
 /// The real fold over one contact, driven by the commands of a case.
 pub struct Subject {
@@ -338,4 +339,21 @@ fn cut_of(reason: LimitReason) -> Cut {
         LimitReason::Cap => Cut::Cap,
         LimitReason::Limit => Cut::Limit,
     }
+}
+
+/// So many days after the beginning of time, in milliseconds.
+pub fn day(days: f64) -> i64 {
+    (days * DAY_MS as f64) as i64
+}
+
+/// An event of a type, on a day.
+pub fn event(id: &str, days: f64, event_type: &str) -> OracleEvent {
+    OracleEvent::new(id, day(days), event_type)
+}
+
+/// The stored form of a contact.
+pub fn image_of(contact: &Contact) -> Vec<u8> {
+    let mut image = Vec::new();
+    ImageWriter::default().write(contact, &mut image);
+    image
 }

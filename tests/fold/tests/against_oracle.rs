@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use leadstream_core::Contact;
 use leadstream_core::explain::LedgerLine;
 use leadstream_fold_tests::{
-    Subject, compiles, contributions_of, derived_of, ledger_of, levels_of, looks_further_back, outcome_of, scorecard_of,
+    Subject, compiles, contributions_of, derived_of, image_of, ledger_of, levels_of, looks_further_back, outcome_of,
+    scorecard_of,
 };
 use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::generate::{Groups, Profile, case, shuffled};
 use leadstream_oracle::{LineKind, Oracle};
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
+use leadstream_wire::stored::contact::{apply_change, put_change, read_image};
 use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
 use proptest::prelude::*;
 
@@ -79,12 +80,6 @@ fn survives_storage(subject: &Subject, earlier: &Contact) -> Contact {
         assert_same(&undone, earlier);
     }
     read
-}
-
-fn image_of(contact: &Contact) -> Vec<u8> {
-    let mut image = Vec::new();
-    ImageWriter::default().write(contact, &mut image);
-    image
 }
 
 fn head() -> RedoHead<'static> {

@@ -12,7 +12,8 @@ use leadstream_core::{
     BOOKING_BYTES, Bound, DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, STATE_BYTES_MAX, Span,
     Timeline, Timestamp, Uid, Value,
 };
-use leadstream_wire::stored::contact::{ImageWriter, put_change};
+use leadstream_fold_tests::image_of;
+use leadstream_wire::stored::contact::put_change;
 use leadstream_wire::stored::redo::RedoPacker;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -31,12 +32,6 @@ fn event(event_type: &str, number: i64) -> Event {
     event.event_type.set(event_type);
     event.source.set("s");
     event
-}
-
-fn image_of(contact: &Contact) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ImageWriter::default().write(contact, &mut bytes);
-    bytes
 }
 
 struct Run {
@@ -348,8 +343,7 @@ fn announced_tags_are_bounded_and_no_id_comes_twice_s54_s58() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), run.told.len());
-    let mut image = Vec::new();
-    ImageWriter::default().write(&run.contact, &mut image);
+    let image = image_of(&run.contact);
     assert_eq!(leadstream_wire::stored::contact::read_image("c1", &image).unwrap().announced, run.contact.announced);
 }
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use leadstream_core::contact::{Cause, Contact, Level, Savepoint, SubjectId};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Event, EventKind, Fold, HistoryLimits, Past, Points, Timeline, Timestamp, Uid, Value, Verdict};
-use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
+use leadstream_fold_tests::image_of;
+use leadstream_wire::stored::contact::{apply_change, put_change, read_image};
 use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -138,12 +139,6 @@ fn history_with_commands() -> Vec<Event> {
     events.insert(at, command(EventKind::Adjust, "adjust", 500, &[plan, ("add", Value::Number(2.0))]));
     events.insert(at + 1, command(EventKind::Feedback, "feedback", 501, &[("outcome", Value::Text("won")), plan]));
     events
-}
-
-fn image_of(contact: &Contact) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ImageWriter::default().write(contact, &mut bytes);
-    bytes
 }
 
 /// The image before the last two events, the redo record of them, and the image after; then the redo record of a late event, and the image after that.

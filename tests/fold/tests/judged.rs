@@ -5,19 +5,11 @@
 
 use leadstream_core::contact::DEPARTED_VERDICTS_MAX;
 use leadstream_core::{Bound, Event, EventKind, Outcome, Past, Timestamp, Uid, Value};
-use leadstream_fold_tests::{Subject, derived_of, ledger_of, outcome_of, scorecard_of};
+use leadstream_fold_tests::{Subject, day, derived_of, event, image_of, ledger_of, outcome_of, scorecard_of};
 use leadstream_oracle::case::{Case, Command};
-use leadstream_oracle::{DAY_MS, Kind, Limits, OracleEvent, Verdict};
-use leadstream_wire::stored::contact::{ImageWriter, apply_change, put_change, read_image};
+use leadstream_oracle::{Kind, Limits, OracleEvent, Verdict};
+use leadstream_wire::stored::contact::{apply_change, put_change, read_image};
 use leadstream_wire::stored::redo::{RedoContent, RedoHead, RedoPacker, RedoRecord};
-
-fn day(days: f64) -> i64 {
-    (days * DAY_MS as f64) as i64
-}
-
-fn event(id: &str, days: f64, event_type: &str) -> OracleEvent {
-    OracleEvent::new(id, day(days), event_type)
-}
 
 fn verdict(id: &str, days: f64, of: &str, word: &str) -> OracleEvent {
     let judging = event(id, days, "verdict").with("source", "web").with("id", of).with("verdict", word);
@@ -134,8 +126,7 @@ fn what_has_left_keeps_its_verdict_and_a_verdict_that_has_left_is_remembered_s6_
     let early = vec![verdict("1", 0.0, "3", "machine"), worth("2", 1.0), worth("3", 2.0), worth("4", 3.0)];
     let (subject, _) = run(&case(&OPENED, limits, early));
     assert_eq!(subject.contact.state.plans[0].engagement.fixed.thousandths(), 120_000);
-    let mut image = Vec::new();
-    ImageWriter::default().write(&subject.contact, &mut image);
+    let image = image_of(&subject.contact);
     let read = read_image("c1", &image).unwrap();
     assert_eq!(read.base.as_ref().unwrap().verdicts, subject.contact.base.as_ref().unwrap().verdicts);
     assert!(!read.judged.is_empty());

@@ -6,19 +6,11 @@
 use leadstream_core::contact::{Contact, GATHERED_MAX, PART_INSTANTS_MAX, WINDOWS_MAX};
 use leadstream_core::explain::{Awaited, LedgerLine, LedgerOf};
 use leadstream_core::{Bound, Points, Timestamp};
-use leadstream_fold_tests::{Subject, ledger_of, scorecard_of};
+use leadstream_fold_tests::{Subject, day, event, image_of, ledger_of, scorecard_of};
 use leadstream_oracle::case::{Case, Command};
-use leadstream_oracle::{DAY_MS, Limits, OracleEvent, Verdict};
-use leadstream_wire::stored::contact::{ImageWriter, put_change, read_image};
+use leadstream_oracle::{DAY_MS, Limits, Verdict};
+use leadstream_wire::stored::contact::{put_change, read_image};
 use leadstream_wire::stored::redo::RedoPacker;
-
-fn day(days: f64) -> i64 {
-    (days * DAY_MS as f64) as i64
-}
-
-fn event(id: &str, days: f64, event_type: &str) -> OracleEvent {
-    OracleEvent::new(id, day(days), event_type)
-}
 
 /// An event of the type, on a day, for a mail.
 fn mail(id: &str, days: f64, event_type: &str, mail: &str) -> Command {
@@ -355,12 +347,6 @@ fn timers_of_one_instant_go_by_the_ids_of_their_rules_whatever_their_places_s5()
     let subject = run(&case(&windows, vec![plain("1", 0.0, "x"), clock(9.0)]));
     let booked = subject.contact.ledger.as_slice().iter().map(|booked| booked.applied);
     assert_eq!(booked.collect::<Vec<_>>(), [Points::whole(-5), Points::whole(-5)]);
-}
-
-fn image_of(contact: &Contact) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    ImageWriter::default().write(contact, &mut bytes);
-    bytes
 }
 
 #[test]
