@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use rocksdb::{BottommostLevelCompaction, CompactOptions, FlushOptions, IteratorMode};
+use rocksdb::{BottommostLevelCompaction, CompactOptions, FlushOptions, IteratorMode, WaitForCompactOptions};
 
 use crate::keys::{self, DUE_FAMILY, META_FAMILY, PURGE_KEY};
 use crate::{Batch, StoreError, TaskStore};
@@ -107,6 +107,7 @@ impl TaskStore {
         // A last change of the list of files, behind those that took the old files out of it.
         self.db.delete_cf(families[2], PURGE_KEY).map_err(&failed)?;
         self.db.flush_cfs_opt(&families, &flush).map_err(&failed)?;
-        Ok(())
+        // Jobs are told of as done before they have deleted the files that they replaced. Nobody writes meanwhile, so this ends.
+        self.db.wait_for_compact(&WaitForCompactOptions::default()).map_err(&failed)
     }
 }

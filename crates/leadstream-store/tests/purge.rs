@@ -29,7 +29,12 @@ fn files_with(folder: &Path, bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder.join("store")).unwrap() {
         let entry = entry.unwrap();
-        if std::fs::read(entry.path()).unwrap().windows(bytes.len()).any(|window| window == bytes) {
+        let content = match std::fs::read(entry.path()) {
+            // RocksDB deletes what flushes replaced at any time.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            content => content.unwrap(),
+        };
+        if content.windows(bytes.len()).any(|window| window == bytes) {
             found.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
