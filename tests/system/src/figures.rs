@@ -25,6 +25,11 @@ impl Figures {
         self.0.iter().filter(|(key, _)| of_name(key)).map(|(_, value)| *value as u64).sum()
     }
 
+    /// Whether so many records were read and taken care of, and none that is known of waits.
+    pub fn are_of_all(&self, records: usize) -> bool {
+        self.sum("leadstream_deliveries_total") >= records as u64 && self.sum("leadstream_lag_records") == 0
+    }
+
     /// Deliveries with an outcome.
     pub fn deliveries(&self, outcome: &str) -> u64 {
         let name = format!("leadstream_deliveries_total{{outcome=\"{outcome}\"}}");
