@@ -53,8 +53,8 @@ export_build_environment() {
 own_build_products() {
   local owner=$CARGO_TARGET_DIR/clone
   mkdir -p "$CARGO_TARGET_DIR"
-  if [ "$(cat "$owner" 2>/dev/null)" != "$LEADSTREAM_ROOT" ]; then
+  if [ -e "$owner" ] && [ "$(<"$owner")" != "$LEADSTREAM_ROOT" ]; then
     find "$LEADSTREAM_ROOT"/{crates,tests,benches} -name '*.rs' -exec touch {} +
-    printf '%s' "$LEADSTREAM_ROOT" >"$owner"
   fi
+  printf '%s' "$LEADSTREAM_ROOT" >"$owner"
 }

@@ -60,7 +60,7 @@ clock: {{ idle: events }}
 storage: {{ directory: state }}
 http: {{ listen: '127.0.0.1:0' }}
 log: {{ format: json }}
-engine: {{ write_back: {{ age: 1s }} }}
+engine: {{ workers: 2, write_back: {{ age: 1s }} }}
 ",
             broker.bootstrap(),
             setup.source,
@@ -205,6 +205,20 @@ engine: {{ write_back: {{ age: 1s }} }}
     /// Where it does not within a minute, or ends.
     pub fn await_restored(&self, process: &mut Process) {
         self.await_log(process, |log| restored(log) >= PARTITIONS as usize);
+    }
+
+    /// Waits until both workers of a process have been given tasks and run all of them: the second one to join takes some from the first.
+    ///
+    /// # Panics
+    /// Where that does not happen within a minute.
+    pub fn await_shared(&self, process: &mut Process) {
+        let has_been_given = |log: &str, worker: &str| {
+            log.lines().any(|line| {
+                line.contains(&format!("\"{worker}\"")) && line.contains("Assigned { tasks: [") && !line.contains("[]")
+            })
+        };
+        self.await_log(process, |log| ["worker-0", "worker-1"].iter().all(|worker| has_been_given(log, worker)));
+        self.await_tasks(process, PARTITIONS as u64);
     }
 
     /// Waits until a running process runs at least so many tasks.

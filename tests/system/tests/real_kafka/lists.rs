@@ -28,6 +28,7 @@ fn contacts_are_listed_and_exported_as_a_replay_scores_them_s29() {
         cards.lines().map(|line| facts(&serde_json::from_str(line).expect("a scorecard is JSON"))).collect();
     let mut process = application.start();
     let url = format!("http://{}", application.address(&mut process));
+    application.await_shared(&mut process);
     application.write(&input.all());
     let began = Instant::now();
     let listed = |arguments: &[&str]| -> Value {
