@@ -100,20 +100,19 @@ impl Workforce {
                 return Err(failure);
             }
         }
-        workforce.watch = Some(workforce.watch(log, config, &topics.changelog)?);
+        workforce.watch = Some(workforce.watch(log, config, topics)?);
         Ok(workforce)
     }
 
-    /// Has every worker end when a topic of state is lost, without another commit.
-    fn watch(&self, log: &Arc<KafkaLog>, config: &Config, changelog: &TopicDescription) -> Result<TopicWatch, Failure> {
+    /// Has every worker end when a topic of state or of input is lost, without another commit.
+    fn watch(&self, log: &Arc<KafkaLog>, config: &Config, topics: &DescribedTopics) -> Result<TopicWatch, Failure> {
         let names = config.topic_names();
-        let topics = vec![
-            (changelog.name.clone(), changelog.id),
-            (names.redo.to_string(), None),
-            (names.plans.to_string(), None),
-        ];
+        let known = |topic: &TopicDescription| (topic.name.clone(), topic.id);
+        let mut watched = vec![(names.redo.to_string(), None), (names.plans.to_string(), None)];
+        watched.extend([&topics.changelog, &topics.contacts, &topics.interactions].map(known));
+        watched.extend(topics.sources.iter().map(known));
         let handles: Vec<WorkerHandle> = self.workers.iter().map(|(handle, _)| handle.clone()).collect();
-        TopicWatch::begin(Arc::clone(log), topics, LOOK_EVERY, move |lost| {
+        TopicWatch::begin(Arc::clone(log), watched, LOOK_EVERY, move |lost| {
             handles.iter().for_each(|handle| handle.lose_topic(lost.clone()));
         })
     }

@@ -85,6 +85,18 @@ pub enum WorkerError {
         /// Where the partition ends.
         end: u64,
     },
+    /// An input is not the topic that was read.
+    #[error(
+        "{partition}: the topic was deleted and created again since everything before offset {wanted} was read of it, so its records cannot be told \
+         from those read already; accept that what was not read of the old one is lost (engine.accept_lost_input: true for one start) to read the new \
+         one from its first record, or reset the application (leadstream reset)"
+    )]
+    InputReplaced {
+        /// Where.
+        partition: TopicPartition,
+        /// The next offset wanted of the topic that was read.
+        wanted: u64,
+    },
     /// Committed offsets and redo disagree.
     #[error(
         "task {task}: {partition} was committed up to offset {committed} by the group, but up to {redo} by the redo log (epoch {epoch}): \

@@ -2,7 +2,10 @@
 //!
 //! The deliveries of L5 add up: records = records skipped + records dead-lettered + records with events; events are counted by outcome.
 
-use leadstream_core::Bound;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use leadstream_core::{Bound, Word};
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// The runtime's figures. Cloning shares them.
@@ -26,6 +29,10 @@ pub struct Metrics {
     pub written_back: IntCounter,
     /// What contacts let go of because they may keep only so much, by the bound (S58).
     pub limits_reached: IntCounterVec,
+    /// Rules that did not fire because an expression of theirs had no value, by plan, rule and why (S9).
+    pub condition_errors: IntCounterVec,
+    /// The rules that `condition_errors` names.
+    faulty: Arc<Mutex<BTreeSet<(Word, Word)>>>,
     /// Events whose redo is not covered by the changelog, by task.
     pub uncovered_events: IntGaugeVec,
     /// Bytes of redo not covered by the changelog, by task.
@@ -57,6 +64,11 @@ pub struct Metrics {
     /// 1 for each plan of the newest set, with its version.
     pub plans_info: IntGaugeVec,
 }
+
+/// So many rules are named in the figure of errors at most; those beyond share one name.
+const FAULTY_RULES_MAX: usize = 500;
+/// Plan and rule of the errors of all others.
+const OTHERS: &str = "(others)";
 
 impl Metrics {
     /// Registers all figures.
@@ -97,6 +109,14 @@ impl Metrics {
         )?;
         // Each from the beginning, so that the first time is seen as a rise.
         Bound::ALL.iter().for_each(|bound| limits_reached.with_label_values(&[bound.as_str()]).inc_by(0));
+        let condition_errors = IntCounterVec::new(
+            Opts::new(
+                "leadstream_condition_errors_total",
+                "Conditions and computed points of rules that had no value, so that the rule did not fire",
+            ),
+            &["plan", "rule", "error"],
+        )?;
+        registry.register(Box::new(condition_errors.clone()))?;
         let running_tasks = IntGauge::new("leadstream_tasks_running", "Tasks running")?;
         registry.register(Box::new(running_tasks.clone()))?;
         let unreadable_plan_sets = IntGauge::new(
@@ -114,6 +134,8 @@ impl Metrics {
             commit_seconds,
             written_back: counter("leadstream_written_back_contacts_total", "Contacts written back")?,
             limits_reached,
+            condition_errors,
+            faulty: Arc::default(),
             uncovered_events: by_task(
                 "leadstream_redo_uncovered_events",
                 "Events whose redo the changelog does not cover",
@@ -150,6 +172,16 @@ impl Metrics {
         })
     }
 
+    /// Counts rules that did not fire because an expression had no value. Plans may have tens of thousands of rules, and a figure may not.
+    pub(crate) fn count_faults(&self, plan: Word, rule: Word, error: &str, times: u64) {
+        let mut faulty = self.faulty.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_named =
+            faulty.contains(&(plan, rule)) || (faulty.len() < FAULTY_RULES_MAX && faulty.insert((plan, rule)));
+        drop(faulty);
+        let labels = if is_named { [&*plan, &*rule, error] } else { [OTHERS, OTHERS, error] };
+        self.condition_errors.with_label_values(&labels).inc_by(times);
+    }
+
     pub(crate) fn forget_task(&self, task: u32) {
         let label = task.to_string();
         for gauges in [
@@ -181,5 +213,21 @@ mod tests {
         assert!(Metrics::register(&registry).is_err());
         let families = registry.gather();
         assert!(families.iter().all(|family| family.name().starts_with("leadstream_")));
+    }
+
+    #[test]
+    fn errors_are_counted_by_rule_and_however_many_rules_fail_the_figure_stays_bounded_l8() {
+        let metrics = Metrics::register(&Registry::new()).unwrap();
+        let plan = Word::of("cars");
+        let rule = |number: usize| Word::of(&format!("rule-{number}"));
+        for number in 0..FAULTY_RULES_MAX + 7 {
+            metrics.count_faults(plan, rule(number), "missing_field", 2);
+        }
+        metrics.count_faults(plan, rule(3), "wrong_type", 1);
+        let count = |labels: [&str; 3]| metrics.condition_errors.with_label_values(&labels).get();
+        assert_eq!((count(["cars", "rule-3", "missing_field"]), count(["cars", "rule-3", "wrong_type"])), (2, 1));
+        assert_eq!(count([OTHERS, OTHERS, "missing_field"]), 14);
+        let families = prometheus::core::Collector::collect(&metrics.condition_errors);
+        assert_eq!(families[0].get_metric().len(), FAULTY_RULES_MAX + 2);
     }
 }

@@ -37,6 +37,8 @@ pub enum InputKind {
 pub struct InputOptions {
     /// The topic.
     pub topic: String,
+    /// The cluster's id of it, where it can be had: a topic that was deleted and created again has another one.
+    pub topic_id: Option<u128>,
     /// What it is.
     pub kind: InputKind,
     /// Its partitions; for keyed ones the number of tasks.

@@ -10,7 +10,7 @@ use leadstream_wire::stored::changelog::{
 };
 use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
 use leadstream_wire::stored::redo::{
-    PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoOffset, RedoPacker, RedoRecord, read_redo_key, redo_key,
+    PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoKey, RedoOffset, RedoPacker, RedoRecord,
 };
 use proptest::prelude::*;
 
@@ -164,13 +164,28 @@ fn a_packer_starts_anew_after_clearing_and_an_empty_epoch_has_one_record() {
 }
 
 #[test]
-fn the_key_of_a_redo_record_names_a_changelog_and_other_keys_are_told() {
-    assert_eq!(redo_key(1 << 120 | 2), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
-    assert_eq!(read_redo_key(&redo_key(1 << 120 | 2)), Ok(1 << 120 | 2));
-    for key in [&b""[..], &[0; 15], &[0; 17]] {
+fn the_key_of_a_redo_record_names_the_topics_it_counts_on_and_other_keys_are_told() {
+    let written = |key: &RedoKey| {
+        let mut bytes = Vec::new();
+        key.write(&mut bytes);
+        bytes
+    };
+    // As programs wrote it that knew of the changelog only.
+    let alone = RedoKey { changelog: 1 << 120 | 2, inputs: Vec::new() };
+    assert_eq!(written(&alone), [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    let whole = RedoKey { changelog: alone.changelog, inputs: vec![Some(3), None, Some(u128::MAX)] };
+    let bytes = written(&whole);
+    assert_eq!(
+        (bytes.len(), &bytes[15..=32], &bytes[32..48]),
+        (64, &[&[2][..], &[0; 15], &[3, 0]].concat()[..], &[0; 16][..])
+    );
+    for key in [alone, whole] {
+        assert_eq!(RedoKey::read(&written(&key)), Ok(key));
+    }
+    for key in [&b""[..], &[0; 15], &[0; 17], &[0; 47]] {
         assert_eq!(
-            read_redo_key(key),
-            Err(StoredError::Malformed("a key of a redo record that has not 16 bytes")),
+            RedoKey::read(key),
+            Err(StoredError::Malformed("a key of a redo record that is not made of ids of 16 bytes")),
             "{key:?}"
         );
     }

@@ -82,13 +82,14 @@ impl Settings {
 pub(crate) fn options(
     settings: &Settings,
     memory: StoreMemory,
-    changelog_id: Option<u128>,
+    topic_id: impl Fn(&str) -> Option<u128>,
     number: usize,
     start: u64,
     folder: PathBuf,
 ) -> WorkerOptions {
     let input = |topic: &str, kind, partitions| InputOptions {
         topic: topic.to_owned(),
+        topic_id: topic_id(topic),
         kind,
         partitions,
         start: if ["events", "raw"].contains(&topic) { settings.start } else { StartPosition::Earliest },
@@ -111,7 +112,7 @@ pub(crate) fn options(
         topics: Topics {
             membership: "contacts".to_owned(),
             changelog: "changelog".to_owned(),
-            changelog_id,
+            changelog_id: topic_id("changelog"),
             changelog_delete_retention_ms: 86_400_000,
             redo: "redo".to_owned(),
             rekeyed: settings.rekeyed.then(|| "interactions".to_owned()),

@@ -272,10 +272,10 @@ impl World {
         self.instances[number].crash.never();
         let crash = self.instances[number].crash.clone();
         let log = Arc::new(CrashLog::new(self.log.clone(), self.clock.clone(), crash));
-        let changelog_id = self.log.topic_id("changelog");
+        let topic_id = |topic: &str| self.log.topic_id(topic);
         let worker = Worker::new(
             log,
-            options(&self.settings, self.store_memory.clone(), changelog_id, number, self.starts, folder),
+            options(&self.settings, self.store_memory.clone(), topic_id, number, self.starts, folder),
             self.settings.plans.clone(),
             Box::new(TinyDecoder),
             Box::new(TinyEncoder),

@@ -113,6 +113,35 @@ fn an_input_that_ends_before_what_was_read_is_an_error() {
 }
 
 #[test]
+fn a_source_that_was_made_anew_with_more_records_is_told_by_its_id_and_can_be_accepted_l5() {
+    let mut world = world();
+    world.produce_events(0, 20);
+    world.settle(0).unwrap();
+    world.kill(0);
+    let wanted = world.log.committed("scoring", &[events(0)]).unwrap()[0].clone().unwrap().next_offset;
+    assert!(world.log.recreate_topic("events"));
+    world.produce_events(20, 80);
+    let bounds = world.log.bounds(&[events(0)]).unwrap()[0];
+    assert!(bounds.start_offset == 0 && bounds.end_offset > wanted, "by its offsets it could be the one that was read");
+    world.start(0, true).unwrap();
+    let error = world.failure();
+    assert_eq!(error, WorkerError::InputReplaced { partition: events(0), wanted });
+    assert!(error.to_string().contains("events[0]: the topic was deleted and created again"), "{error}");
+    world.settings_mut().accept_lost_input = true;
+    world.kill(0);
+    world.start(0, true).unwrap();
+    world.settle(0).unwrap();
+    // From now on it is this one that was read.
+    world.settings_mut().accept_lost_input = false;
+    world.kill(0);
+    world.start(0, true).unwrap();
+    world.settle(0).unwrap();
+    let end = world.log.committed("scoring", &[events(0)]).unwrap()[0].clone().unwrap().next_offset;
+    assert_eq!(end, bounds.end_offset, "all of the new one was read");
+    assert_eq!(world.metrics.records.get(), 20 + 80, "each record of both counts once");
+}
+
+#[test]
 fn a_source_that_is_not_keyed_by_the_contact_is_told_to_be_re_keyed() {
     let mut world = world();
     let expected = partition_for_key(b"anna", 2);

@@ -5,7 +5,6 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic as AdminTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -13,6 +12,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, TopicPartitionList};
 
 use crate::error::SupportError;
 
@@ -250,6 +250,32 @@ impl OpenRecords {
         }
         Ok(count)
     }
+}
+
+/// How many offsets of a topic a group has not committed, an open transaction's with them. Exact while nobody commits; a partition of which it has
+/// committed nothing counts whole.
+///
+/// # Errors
+/// When there is no such topic or the broker does not answer.
+pub fn uncommitted_input(bootstrap: &str, group: &str, topic: &str) -> Result<i64, SupportError> {
+    // Without a stable offset to wait for, offsets of an open transaction are not committed yet.
+    let looking: BaseConsumer = config(bootstrap)
+        .set("group.id", group)
+        .set("isolation.level", "read_uncommitted")
+        .create()
+        .map_err(SupportError::kafka("connecting to look"))?;
+    let mut asked = TopicPartitionList::new();
+    for (partition, _) in partitions_of(&looking, topic)? {
+        asked.add_partition(topic, partition);
+    }
+    let looked = |error| SupportError::kafka(format!("looking at {topic}"))(error);
+    let committed = looking.committed_offsets(asked, REQUEST_LIMIT).map_err(looked)?;
+    let mut behind = 0;
+    for partition in committed.elements() {
+        let (start, end) = looking.fetch_watermarks(topic, partition.partition(), REQUEST_LIMIT).map_err(looked)?;
+        behind += end - partition.offset().to_raw().filter(|offset| *offset >= 0).unwrap_or(start);
+    }
+    Ok(behind)
 }
 
 /// A client configuration for a broker of a test, to build one's own clients from.

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::figures::Figures;
 use crate::input::{Input, Setup, segment_record};
+use crate::scorecards::REPLAYED;
 
 /// Partitions of Leadstream's topics, and so the number of tasks.
 pub const PARTITIONS: i32 = 4;
@@ -233,6 +234,18 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
         }
     }
 
+    /// Waits until the figures of a running process are as they should be.
+    ///
+    /// # Panics
+    /// Where they are not within a minute.
+    pub fn await_figures(&self, process: &Process, address: &str, are_so: impl Fn(&Figures) -> bool) {
+        let began = Instant::now();
+        while !are_so(&Figures::read(address)) {
+            assert!(began.elapsed() < SAYING_LIMIT, "{:#?}\n{}", Figures::read(address), process.output());
+            std::thread::sleep(2 * PAUSE);
+        }
+    }
+
     /// Writes lines of a file of events in the Segment shape into the source, each keyed by its contact.
     ///
     /// # Panics
@@ -356,7 +369,7 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
     }
 
     fn replay(&self, events: &str) -> Vec<Value> {
-        let summary = self.done(&["replay", events, "--derived", "derived.jsonl"]);
+        let summary = self.done(&["replay", events, "--derived", "derived.jsonl", "--scorecards", REPLAYED]);
         std::fs::write(self.path("summary"), summary).expect("a file can be written");
         let derived = std::fs::read_to_string(self.path("derived.jsonl")).expect("the result can be read");
         let mut derived: Vec<Value> =

@@ -14,6 +14,7 @@ mod chance;
 mod comparing;
 mod figures;
 mod input;
+mod scorecards;
 
 pub use application::{Application, PARTITIONS, restored};
 pub use chance::Chance;

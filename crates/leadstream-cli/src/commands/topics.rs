@@ -178,8 +178,11 @@ pub(crate) fn await_topics(
                 let missing = || Failure::NotDone("a topic was deleted in this moment".to_owned());
                 let dead_letters = described.pop().ok_or_else(missing)?;
                 let changelog = described.pop().ok_or_else(missing)?;
+                let interactions = described.pop().ok_or_else(missing)?;
+                let contacts = described.pop().ok_or_else(missing)?;
                 warn_of_retention(config, &described);
-                return Ok(Some(DescribedTopics { sources: described, changelog, dead_letters }));
+                let sources = described;
+                return Ok(Some(DescribedTopics { sources, contacts, interactions, changelog, dead_letters }));
             }
         }
     }
@@ -194,7 +197,9 @@ fn ask(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Option<Lo
     std::thread::spawn(move || {
         let own = config.topic_names();
         let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
-        names.extend([own.contacts_changelog.as_str(), own.dead_letters.as_str()]);
+        names.extend(
+            [&own.contacts, &own.interactions, &own.contacts_changelog, &own.dead_letters].map(|name| name.as_str()),
+        );
         let looked = compare(&log, &config).and_then(|differences| Ok((differences, log.describe(&names)?)));
         // Who asked may have been told to stop.
         let _ = sender

@@ -32,6 +32,10 @@ const TRIM_INTERVAL_MS: i64 = 10_000;
 pub(crate) struct DescribedTopics {
     /// Those of the sources, in their order.
     pub(crate) sources: Vec<TopicDescription>,
+    /// What is written about contacts.
+    pub(crate) contacts: TopicDescription,
+    /// What was re-keyed.
+    pub(crate) interactions: TopicDescription,
     /// The changelog.
     pub(crate) changelog: TopicDescription,
     /// The topic of dead letters.
@@ -64,22 +68,33 @@ pub(super) fn input_codecs(config: &Config) -> Result<Vec<InputCodec>, Failure> 
     Ok(codecs)
 }
 
-fn inputs(config: &Config, source_topics: &[TopicDescription]) -> Vec<InputOptions> {
-    let names = config.topic_names();
+fn inputs(config: &Config, topics: &DescribedTopics) -> Vec<InputOptions> {
     let tasks = config.topics.partitions;
-    let own = |topic: String, kind| InputOptions { topic, kind, partitions: tasks, start: StartPosition::Earliest };
-    let mut inputs = vec![own(names.contacts.to_string(), InputKind::Keyed)];
-    for (source, described) in config.sources.iter().zip(source_topics) {
+    let own = |topic: &TopicDescription, kind| InputOptions {
+        topic: topic.name.clone(),
+        topic_id: topic.id,
+        kind,
+        partitions: tasks,
+        start: StartPosition::Earliest,
+    };
+    let mut inputs = vec![own(&topics.contacts, InputKind::Keyed)];
+    for (source, described) in config.sources.iter().zip(&topics.sources) {
         let start = match source.start {
             Start::Earliest => StartPosition::Earliest,
             Start::Latest => StartPosition::Latest,
             Start::At { unix_ms } => StartPosition::At { instant_ms: unix_ms },
         };
         let kind = if source.keyed { InputKind::Keyed } else { InputKind::ToRekey };
-        inputs.push(InputOptions { topic: source.topic.to_string(), kind, partitions: described.partitions, start });
+        inputs.push(InputOptions {
+            topic: source.topic.to_string(),
+            topic_id: described.id,
+            kind,
+            partitions: described.partitions,
+            start,
+        });
     }
     if config.sources.iter().any(|source| !source.keyed) {
-        inputs.push(own(names.interactions.to_string(), InputKind::Rekeyed));
+        inputs.push(own(&topics.interactions, InputKind::Rekeyed));
     }
     inputs
 }
@@ -131,7 +146,7 @@ pub(super) fn worker_options(
         transactional_id: identity,
         writer: start_number(number),
         tasks: config.topics.partitions,
-        inputs: inputs(config, &topics.sources),
+        inputs: inputs(config, topics),
         topics: Topics {
             membership: names.contacts.to_string(),
             changelog: names.contacts_changelog.to_string(),

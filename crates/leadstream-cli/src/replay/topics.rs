@@ -61,7 +61,7 @@ impl Topics {
             let content = match format {
                 Some(format) => {
                     sources::decoder(&topic, &format)?;
-                    Content::Source(Box::new(format))
+                    Content::Source(format)
                 }
                 None => Content::Envelopes,
             };

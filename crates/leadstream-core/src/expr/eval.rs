@@ -36,6 +36,19 @@ pub enum EvalError {
     TooManyPoints,
 }
 
+impl EvalError {
+    /// A word for it, as figures have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EvalError::MissingField => "missing_field",
+            EvalError::WrongType => "wrong_type",
+            EvalError::NotFinite => "not_finite",
+            EvalError::NotConvertible => "not_convertible",
+            EvalError::TooManyPoints => "too_many_points",
+        }
+    }
+}
+
 /// What an expression evaluates to: a [`Value`] whose text may have been made on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evaluated<'a> {

@@ -15,7 +15,7 @@ impl Stepper<'_> {
     /// Takes an event as a part of a compound rule. Returns its key where all parts are there with it. The contact must be a member.
     pub(crate) fn gather(&mut self, plan: &Plan, rule: &Rule, compound: &Compound, event: &Event) -> Option<Key> {
         let key = key_of(event, compound.matching)?;
-        let met = self.parts_met(plan, compound, event);
+        let met = self.parts_met(plan, rule, compound, event);
         if met.is_empty() {
             return None;
         }
@@ -41,13 +41,13 @@ impl Stepper<'_> {
         is_complete.then_some(key)
     }
 
-    fn parts_met(&self, plan: &Plan, compound: &Compound, event: &Event) -> Vec<usize> {
+    fn parts_met(&self, plan: &Plan, rule: &Rule, compound: &Compound, event: &Event) -> Vec<usize> {
         let event_type = event.event_type.name();
         let scope = self.scope(plan, Some(event), event.time);
         let is_met = |at: &usize| {
             let part = &compound.parts[*at];
             part.types.iter().any(|known| known.name() == event_type)
-                && part.when.as_ref().is_none_or(|when| when.eval_bool(&scope).unwrap_or(false))
+                && self.passes(plan, rule, part.when.as_ref(), &scope)
         };
         (0..compound.parts.len()).filter(is_met).collect()
     }

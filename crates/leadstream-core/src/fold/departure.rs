@@ -88,7 +88,7 @@ impl Fold {
         let before = base.facts.clone();
         let caches = FactCaches::default();
         let mut row = std::mem::take(&mut self.row);
-        let reached = self.buffers.reached;
+        let (reached, told) = (self.buffers.reached, self.buffers.faults.len());
         for at in 0..count {
             contact.rows.load(at, &contact.id, &mut row);
             row.verdict = contact.judged.verdict(row.uid, row.verdict);
@@ -97,6 +97,7 @@ impl Fold {
         self.row = row;
         // These steps were taken, and counted, before.
         self.buffers.reached = reached;
+        self.buffers.faults.truncate(told);
         for at in 0..count {
             let time = contact.rows.as_slice()[at].time;
             let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());

@@ -13,6 +13,7 @@ mod compound;
 mod crossing;
 mod departure;
 mod facts;
+mod faults;
 mod feedback;
 mod levels;
 mod periods;
@@ -48,6 +49,7 @@ pub use announce::CONTRIBUTIONS_SHOWN;
 pub use checkpoints::Checkpoints;
 pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
+pub use faults::Fault;
 pub use reached::{Bound, Reached};
 pub use sight::{Past, Sight};
 
@@ -266,6 +268,13 @@ impl Fold {
     #[inline]
     pub fn take_reached(&mut self) -> Option<Reached> {
         (!self.buffers.reached.is_empty()).then(|| std::mem::take(&mut self.buffers.reached))
+    }
+
+    /// The rules that did not fire since the last time because an expression of theirs had no value (S9), in the order in which they were judged. What is
+    /// folded anew is not told twice.
+    #[inline]
+    pub fn take_faults(&mut self) -> impl Iterator<Item = Fault> {
+        self.buffers.faults.drain()
     }
 
     fn forget_tags(&mut self, contact: &mut Contact) {

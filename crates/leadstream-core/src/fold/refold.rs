@@ -68,12 +68,13 @@ impl Fold {
         self.resume(contact, from);
         let mut row = std::mem::take(&mut self.row);
         let mut watched_fired = 0;
-        let mut reached = self.buffers.reached;
+        let (mut reached, mut told) = (self.buffers.reached, self.buffers.faults.len());
         for at in from..contact.rows.len() {
             contact.rows.load(at, &contact.id, &mut row);
             row.verdict = contact.judged.verdict(row.uid, row.verdict);
             self.fire_silently(contact, row.time);
             self.buffers.reached = Reached::default();
+            self.buffers.faults.truncate(told);
             let in_force = Arc::clone(self.timeline.at(row.time));
             let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
             let fired = stepper.event(&row);
@@ -81,6 +82,7 @@ impl Fold {
             if watched == Some(row.uid) {
                 watched_fired = fired;
                 reached.merge(&self.buffers.reached);
+                told = self.buffers.faults.len();
             }
             self.keep_checkpoint(contact, at + 1);
         }
@@ -88,6 +90,7 @@ impl Fold {
         self.row = row;
         self.fire_silently(contact, until);
         self.buffers.reached = reached;
+        self.buffers.faults.truncate(told);
         watched_fired
     }
 

@@ -11,8 +11,10 @@ use crate::contact::{
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value};
+use crate::expr::{EvalError, Expr};
 use crate::fold::booking::{self, Books};
 use crate::fold::facts::{FactCaches, History, StepScope};
+use crate::fold::faults::Faults;
 use crate::fold::feedback::Heard;
 use crate::fold::levels::{Edge, PreLevels};
 use crate::fold::periods::Periods;
@@ -52,6 +54,8 @@ pub(crate) struct StepBuffers {
     pub(crate) heard: Heard,
     /// Bounds that were reached since somebody asked.
     pub(crate) reached: Reached,
+    /// Rules that did not fire for want of a value since somebody asked.
+    pub(crate) faults: Faults,
 }
 
 /// A rule that fires in this step, decided on the state before it.
@@ -340,32 +344,48 @@ impl Stepper<'_> {
     /// Whether a rule fires and for how much, before weight: `when`, `once_per`, points, in this order (S18).
     fn decide(&self, plan: &Plan, rule: &Rule, event: Option<&Event>, now: Timestamp) -> Option<Firing> {
         let scope = self.scope(plan, event, now);
-        if let Some(when) = &rule.when
-            && !when.eval_bool(&scope).unwrap_or(false)
-        {
+        if !self.passes(plan, rule, rule.when.as_ref(), &scope) {
             return None;
         }
-        let once_key = self.once_key_of(rule, &scope)?;
+        let once_key = self.once_key_of(plan, rule, &scope)?;
         if !self.once_allows(rule.key, Once::of(rule.once_per.as_ref()), once_key, now) {
             return None;
         }
-        let raw = self.points_of(rule, &scope)?;
+        let raw = self.points_of(plan, rule, &scope)?;
         let period_end = self.period_end(plan, rule.key, rule.cap, now);
         Some(Firing { plan: 0, rule: 0, raw, weight: None, once_key, period_end })
     }
 
-    /// The key of a keyed `once_per`, which the event must have; none where the rule asks for none (S11).
-    pub(crate) fn once_key_of(&self, rule: &Rule, scope: &StepScope<'_>) -> Option<Option<u64>> {
+    /// Whether a condition of a rule holds, if there is one; one that has no value does not, which is noted (S9).
+    pub(crate) fn passes(&self, plan: &Plan, rule: &Rule, when: Option<&Expr>, scope: &StepScope<'_>) -> bool {
+        let Some(when) = when else { return true };
+        when.eval_bool(scope).unwrap_or_else(|error| {
+            self.buffers.faults.add(plan.id, rule.id, error);
+            false
+        })
+    }
+
+    /// The key of a keyed `once_per`, which the event must have; none where the rule asks for none (S11). That there is no key is no fault.
+    pub(crate) fn once_key_of(&self, plan: &Plan, rule: &Rule, scope: &StepScope<'_>) -> Option<Option<u64>> {
         let Some(OncePer::Key(expression)) = &rule.once_per else { return Some(None) };
-        let value = expression.eval(scope).ok()?;
-        Some(Some(once_key(value.value())?))
+        match expression.eval(scope) {
+            Ok(value) => Some(Some(once_key(value.value())?)),
+            Err(EvalError::MissingField) => None,
+            Err(error) => {
+                self.buffers.faults.add(plan.id, rule.id, error);
+                None
+            }
+        }
     }
 
     /// What a rule says before weight, cap and limits (S8, S9).
-    pub(crate) fn points_of(&self, rule: &Rule, scope: &StepScope<'_>) -> Option<Points> {
+    pub(crate) fn points_of(&self, plan: &Plan, rule: &Rule, scope: &StepScope<'_>) -> Option<Points> {
         match &rule.points {
             PointsOf::Fixed(points) => Some(*points),
-            PointsOf::Computed(expression) => expression.eval_points(scope).ok(),
+            PointsOf::Computed(expression) => expression
+                .eval_points(scope)
+                .inspect_err(|error| self.buffers.faults.add(plan.id, rule.id, *error))
+                .ok(),
         }
     }
 

@@ -171,7 +171,7 @@ impl Stepper<'_> {
         let award: &Arc<Award> = self.plans.names(usize::from(at.plan), at.rule as usize).award.as_ref()?;
         let key = key_of(event, property)?;
         let scope = self.scope(plan, Some(event), event.time);
-        if !valid(rule, event.time) || !rule.when.as_ref().is_none_or(|when| when.eval_bool(&scope).unwrap_or(false)) {
+        if !valid(rule, event.time) || !self.passes(plan, rule, rule.when.as_ref(), &scope) {
             return None;
         }
         Some(Pending {
@@ -180,8 +180,8 @@ impl Stepper<'_> {
             property: property.unwrap_or(Word::EMPTY),
             cause: event.uid,
             verdict: event.verdict,
-            once_key: self.once_key_of(rule, &scope)?,
-            raw: self.points_of(rule, &scope)?,
+            once_key: self.once_key_of(plan, rule, &scope)?,
+            raw: self.points_of(plan, rule, &scope)?,
             award: Arc::clone(award),
         })
     }

@@ -137,6 +137,10 @@ impl Restore {
         let Some(wanted) = known else {
             return Ok(queue(input.first));
         };
+        if self.is_another_topic(input, options) {
+            accept_replaced(options, input.partition.clone(), wanted)?;
+            return Ok(queue(input.bounds.start_offset));
+        }
         if wanted > input.bounds.end_offset {
             let partition = input.partition.clone();
             return Err(WorkerError::InputTruncated { partition, wanted, end: input.bounds.end_offset });
@@ -146,6 +150,16 @@ impl Restore {
             accept_lost(options, metrics, input.partition.clone(), wanted, start)?;
         }
         Ok(queue(wanted.max(start)))
+    }
+
+    /// Whether an input's topic is not the one that was read: offsets of that one mean nothing in this one.
+    fn is_another_topic(&self, input: &InputPartition, options: &WorkerOptions) -> bool {
+        let Some((_, newest)) = self.tail.newest() else { return false };
+        let read = newest.offsets.iter().zip(&newest.input_ids).find(|((topic, partition, _), _)| {
+            *topic == input.partition.topic && *partition == input.partition.partition
+        });
+        let before = read.and_then(|(_, id)| *id);
+        before.zip(options.inputs[input.input].topic_id).is_some_and(|(before, now)| before != now)
     }
 
     /// A plan set that the task was under and that the book does not hold, as where another instance took it up just before.
@@ -211,6 +225,19 @@ pub(crate) fn accept_lost(
     }
     tracing::error!(%partition, records, "input was deleted before it was read, as accepted by configuration");
     metrics.lost_records.inc_by(records);
+    Ok(())
+}
+
+/// Goes on with the first record of a topic that stands where another one was read, where that is accepted.
+fn accept_replaced(options: &WorkerOptions, partition: TopicPartition, wanted: u64) -> Result<(), WorkerError> {
+    if !options.accept_lost_input {
+        return Err(WorkerError::InputReplaced { partition, wanted });
+    }
+    tracing::error!(
+        %partition,
+        read = wanted,
+        "the topic was deleted and created again, it is read from its first record, as accepted by configuration"
+    );
     Ok(())
 }
 

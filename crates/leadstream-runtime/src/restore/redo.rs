@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_core::Timestamp;
-use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoRecord, read_redo_key};
+use leadstream_wire::stored::redo::{PlanSetSince, RedoContent, RedoKey, RedoRecord};
 use leadstream_wire::stored::{StoredError, Vocabulary};
 
 /// An epoch of the redo log.
@@ -19,6 +19,8 @@ pub(super) struct RedoEpoch {
     pub(super) plans: [u8; 16],
     /// Topic, partition and next offset of each input.
     pub(super) offsets: Vec<(String, u32, u64)>,
+    /// The cluster's ids of those topics, in the same order, as far as they were known.
+    pub(super) input_ids: Vec<Option<u128>>,
     pub(super) entries: Vec<RedoChange>,
     pub(super) bytes: u64,
     pub(super) last_offset: u64,
@@ -47,7 +49,7 @@ impl RedoTail {
     /// Takes a record.
     pub(super) fn add(&mut self, offset: u64, key: Option<&[u8]>, value: &[u8]) -> Result<(), StoredError> {
         let record = RedoRecord::read(value)?;
-        let changelog_id = key.map(read_redo_key).transpose()?;
+        let key = key.map(RedoKey::read).transpose()?;
         let head = record.head;
         let epoch = self.epochs.entry(head.epoch).or_default();
         if record.part == 1 {
@@ -55,7 +57,8 @@ impl RedoTail {
                 head.offsets.iter().map(|offset| (offset.topic.to_owned(), offset.partition, offset.next_offset));
             *epoch = RedoEpoch {
                 low: head.low,
-                changelog_id,
+                changelog_id: key.as_ref().map(|key| key.changelog),
+                input_ids: key.map(|key| key.inputs).unwrap_or_default(),
                 clock: head.clock,
                 plan_sets: head.plan_sets,
                 plans: head.plans,

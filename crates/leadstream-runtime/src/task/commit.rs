@@ -7,7 +7,7 @@ use leadstream_core::Timestamp;
 use leadstream_store::{Batch, Progress};
 use leadstream_wire::stored::changelog::{ErasedKey, write_image_head};
 use leadstream_wire::stored::contact::{ImageWriter, put_change, put_image};
-use leadstream_wire::stored::redo::{RedoHead, RedoOffset, RedoPacker, redo_key};
+use leadstream_wire::stored::redo::{RedoHead, RedoKey, RedoOffset, RedoPacker};
 
 use super::cache::{Entry, Slot};
 use super::epoch::EpochCounts;
@@ -210,12 +210,17 @@ impl Task {
             offsets: offsets.collect(),
         };
         let task = self.id;
-        let key = options.topics.changelog_id.map(redo_key);
+        let key = options.topics.changelog_id.map(|changelog| {
+            let inputs = self.inputs.iter().map(|queue| options.inputs[queue.input].topic_id).collect();
+            let mut bytes = Vec::new();
+            RedoKey { changelog, inputs }.write(&mut bytes);
+            bytes
+        });
         self.records.redo.records(&head, |record| {
             producer.produce(&OutputRecord {
                 topic: TopicIndex(REDO),
                 destination: Destination::Partition(task),
-                key: key.as_ref().map(|key| &key[..]),
+                key: key.as_deref(),
                 value: Some(record),
                 headers: &[],
                 timestamp_ms: None,

@@ -1,6 +1,8 @@
 //! The open epoch of a task: what it touched, will produce and will count. Thrown away as a whole where its commit fails.
 
-use leadstream_core::{Outcome, Reached};
+use std::collections::BTreeMap;
+
+use leadstream_core::{Fault, Outcome, Reached, Word};
 
 use super::cache::Slot;
 use crate::options::EpochLimits;
@@ -33,6 +35,8 @@ pub(crate) struct EpochCounts {
     pub(crate) written_back: u64,
     /// What contacts let go of because they may keep only so much.
     pub(crate) reached: Reached,
+    /// Rules that did not fire because an expression of theirs had no value: plan, rule, and why.
+    pub(crate) faults: BTreeMap<(Word, Word, &'static str), u64>,
 }
 
 impl EpochCounts {
@@ -53,6 +57,10 @@ impl EpochCounts {
 
     pub(crate) fn derived(&mut self, kind: &'static str) {
         count(&mut self.derived, kind);
+    }
+
+    pub(crate) fn fault(&mut self, fault: &Fault) {
+        *self.faults.entry((fault.plan, fault.rule, fault.error.as_str())).or_default() += 1;
     }
 
     /// Events that reached the fold.

@@ -115,11 +115,12 @@ impl Task {
         let outcome = tools.fold.take(&mut entry.contact, event, sight, self.clock.now(), tools.derived);
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
-        self.count_reached(tools);
+        self.count_folded(tools);
         Ok(())
     }
 
-    fn count_reached(&mut self, tools: &mut Tools<'_>) {
+    fn count_folded(&mut self, tools: &mut Tools<'_>) {
+        tools.fold.take_faults().for_each(|fault| self.open.counts.fault(&fault));
         if let Some(reached) = tools.fold.take_reached() {
             self.open.counts.reached.merge(&reached);
         }
@@ -275,7 +276,7 @@ impl Task {
             self.open.counts.timers += 1;
         }
         self.timers.follow(slot, entry);
-        self.count_reached(tools);
+        self.count_folded(tools);
         self.tell(tools);
     }
 }

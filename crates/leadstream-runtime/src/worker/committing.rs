@@ -140,6 +140,9 @@ impl<L: Log> Worker<L> {
         for (kind, number) in &counts.derived {
             metrics.derived.with_label_values(&[kind]).inc_by(*number);
         }
+        for ((plan, rule, error), number) in &counts.faults {
+            metrics.count_faults(*plan, *rule, error, *number);
+        }
         metrics.timers.inc_by(counts.timers);
         metrics.written_back.inc_by(counts.written_back);
         for bound in Bound::ALL.into_iter().filter(|bound| counts.reached.of(*bound) > 0) {

@@ -5,7 +5,8 @@
 //! partition, next offset for each; the words that entries use: how many, then each text; the entries: how many, then kind (1 byte), contact, body
 //! for each. Each part repeats what stands before the words, so that any one of them tells where its epoch stands.
 //!
-//! The key names the changelog that the record counts on: the cluster's id of it (16 bytes), or no key where the cluster gives topics none.
+//! The key names the topics that the record counts on, by the ids that the cluster gave them (16 bytes each, zeros where it gave none): the
+//! changelog, and behind it, unless an older program wrote the record, the topic of each of the offsets. No key where the changelog has none.
 
 use std::sync::Arc;
 
@@ -19,19 +20,37 @@ const VERSION: u8 = 1;
 const KIND_IMAGE: u8 = 1;
 const KIND_CHANGE: u8 = 2;
 const KIND_DELETED: u8 = 3;
+const MALFORMED_KEY: StoredError = StoredError::Malformed("a key of a redo record that is not made of ids of 16 bytes");
 
-/// The key of a redo record, of the cluster's id of the changelog that its epoch counts on.
-pub fn redo_key(changelog_id: u128) -> [u8; 16] {
-    changelog_id.to_be_bytes()
+/// The topics that an epoch counts on, by the ids that the cluster gave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedoKey {
+    /// The changelog.
+    pub changelog: u128,
+    /// The topics of the offsets, in their order; none at all where an older program wrote the record.
+    pub inputs: Vec<Option<u128>>,
 }
 
-/// The cluster's id of the changelog, of the key of a redo record.
-///
-/// # Errors
-/// [`StoredError`] for a key that is none.
-pub fn read_redo_key(key: &[u8]) -> Result<u128, StoredError> {
-    let id = key.try_into().map_err(|_| StoredError::Malformed("a key of a redo record that has not 16 bytes"))?;
-    Ok(u128::from_be_bytes(id))
+impl RedoKey {
+    /// Appends the key.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.changelog.to_be_bytes());
+        self.inputs.iter().for_each(|id| bytes.extend_from_slice(&id.unwrap_or_default().to_be_bytes()));
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// [`StoredError`] for bytes that are none.
+    pub fn read(bytes: &[u8]) -> Result<RedoKey, StoredError> {
+        let (ids, rest) = bytes.as_chunks();
+        let [changelog, inputs @ ..] = ids else { return Err(MALFORMED_KEY) };
+        if !rest.is_empty() {
+            return Err(MALFORMED_KEY);
+        }
+        let id = |bytes: &[u8; 16]| Some(u128::from_be_bytes(*bytes)).filter(|id| *id != 0);
+        Ok(RedoKey { changelog: u128::from_be_bytes(*changelog), inputs: inputs.iter().map(id).collect() })
+    }
 }
 
 /// What an epoch says about itself and its task.

@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout, reason = "a test that fails is understood from what it printed")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod companies;
 mod end_to_end;
 mod erasure;
 mod forwarding;
@@ -16,4 +15,5 @@ mod lists;
 mod outages;
 mod plan_change;
 mod prometheus;
+mod recreated;
 mod retail;

@@ -99,6 +99,10 @@ fn every_query_of_rules_and_dashboard_runs_and_every_figure_exists() {
     for (number, part) in lines.lines().collect::<Vec<_>>().chunks(500).enumerate() {
         application.produce(&part.join("\n"));
         application.produce(&format!("{{ poison {number}"));
+        // An order that does not say what it is worth: a rule computes points of that.
+        application.produce(&format!(
+            r#"{{"type":"track","event":"Order Completed","messageId":"bare-{number}","userId":"bare","timestamp":"2026-01-02T00:00:00Z"}}"#
+        ));
         std::thread::sleep(Duration::from_millis(500));
     }
     let rules = std::fs::read_to_string(repository("deploy/prometheus/alerts.yaml")).expect("the rules can be read");

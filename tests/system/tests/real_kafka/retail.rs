@@ -53,8 +53,10 @@ fn what_run_derives_of_orders_is_what_replay_derives_and_poison_harms_nothing_l2
         assert_eq!(ended.code(), Some(0));
         // What was written until the very end counts: not one more.
         assert_same(&application.derived_now(), &expected);
+        application.assert_scores_are_replayed();
         assert_dead(&application, &poison);
         assert_same(&application.replayed_topics(), &expected);
+        application.assert_scores_are_replayed();
         // Poison is never re-keyed.
         let malformed = poison.iter().filter(|(_, code)| keyed && *code == "malformed").count();
         assert_eq!(application.replayed_count("dead (malformed)"), malformed as u64);
