@@ -5,7 +5,7 @@ use std::path::Path;
 
 use leadstream_config::{Avro, Config, ContactsFormat, Csv, Format, Framing, MappedKind, Mapping, Source, TimeFormat};
 use leadstream_core::Span;
-use leadstream_wire::{CsvFormat, Decoder, Encoding, FormatProblem, Shape, SourceFormat};
+use leadstream_wire::{COMPANY_PREFIX, CsvFormat, Decoder, Encoding, FormatProblem, Shape, SourceFormat};
 
 use crate::failure::Failure;
 
@@ -33,6 +33,8 @@ pub(crate) fn format_of(source: &Source, config: &Config) -> Result<SourceFormat
         time_zone: source.time_zone.as_ref().map(ToString::to_string),
         contact: source.contact.clone(),
         contact_prefix: source.contact_prefix.clone().unwrap_or_default(),
+        company: source.company.clone(),
+        company_prefix: source.company_prefix.clone().unwrap_or_else(|| COMPANY_PREFIX.to_owned()),
         max_ahead: max_ahead(config),
         aliases: source.aliases.iter().map(|(name, stands_for)| (name.clone(), stands_for.clone())).collect(),
         ..SourceFormat::new(source.name(), shape)

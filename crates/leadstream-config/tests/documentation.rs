@@ -29,8 +29,8 @@ fn assert_loads(text: &str) {
 #[test]
 fn the_sources_of_the_guide_to_ones_own_topic_load_without_a_warning() {
     let blocks = blocks("own-topic.md");
-    assert_eq!(blocks.len(), 3);
-    let (first, others) = blocks.split_first().expect("there are three");
+    assert_eq!(blocks.len(), 4);
+    let (first, others) = blocks.split_first().expect("there are four");
     assert_eq!(first.lines().count(), 10, "the ten lines are ten");
     assert_loads(first);
     for block in others {

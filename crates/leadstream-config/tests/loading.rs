@@ -317,6 +317,12 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
             "sources[0].keyed: with a prefix the contact id is no longer the key",
         ),
         (
+            "format: segment, keyed: true, company: record.context.groupId",
+            "sources[0].keyed: a company's events belong into another partition than those of its people",
+        ),
+        ("format: segment, company_prefix: 'c:'", "sources[0].company_prefix: no company is named"),
+        ("format: segment, company: c, company_prefix: 'c '", "sources[0].company_prefix: white space"),
+        (
             "format: segment, time_zone: Europe/Warsav",
             "\"Europe/Warsav\" is not a name of the IANA time zone database, as in Europe/Warsaw\n  hint: did you mean Europe/Warsaw?",
         ),
@@ -332,6 +338,7 @@ fn each_format_asks_for_the_details_it_needs_and_for_no_others() {
         "format: avro, contact: c, mapping: { type: t }, avro: { schema: a.avsc }",
         "format: leadstream-avro, avro: { framing: confluent, schemas: { 1: a.avsc, 4294967295: b.avsc } }",
         "format: json, keyed: true, contact: key, mapping: { type: t, time: x, time_format: '%Y-%m-%dT%H:%M:%S%:z' }",
+        "format: segment, company: record.context.groupId, company_prefix: firm/",
         "format: leadstream-json, name: shop, aliases: { Gekauft: order_completed }",
         "format: csv, csv: { columns: [a] }, contact: c, mapping: { kind: snapshot, all_properties: record }",
         "format: csv, csv: { columns: [a] }, contact: c, time_zone: UTC, mapping: { type: t, time: x, time_format: '%Y-%m-%d' }",

@@ -26,7 +26,7 @@ pub struct Dropped {
     pub names: u64,
     /// Numbers that are not finite.
     pub numbers: u64,
-    /// Mapped properties whose expression failed for another reason than a missing field.
+    /// Mapped properties, and companies, whose expression failed for another reason than a missing field.
     pub expressions: u64,
 }
 
@@ -92,6 +92,14 @@ impl EventBatch {
         self.used += 1;
         event.clear();
         event
+    }
+
+    /// Adds a copy of an event.
+    pub(crate) fn add_copy(&mut self, at: usize) -> &mut Event {
+        self.add();
+        let (before, added) = self.events.split_at_mut(self.used - 1);
+        added[0].clone_from(&before[at]);
+        &mut added[0]
     }
 }
 

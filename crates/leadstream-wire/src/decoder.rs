@@ -7,6 +7,7 @@ use leadstream_core::Term;
 
 use crate::batch::{Decoded, EventBatch};
 use crate::clock::Clock;
+use crate::company::Companies;
 use crate::contact_id::ContactIds;
 use crate::dead_letter::DeadLetter;
 use crate::encoding::RecordReader;
@@ -20,7 +21,10 @@ use crate::record::InputRecord;
 use crate::segment::SegmentDecoder;
 
 /// Decodes the records of one source.
-pub struct Decoder(Kind);
+pub struct Decoder {
+    kind: Kind,
+    companies: Option<Box<Companies>>,
+}
 
 enum Kind {
     Segment(Box<SegmentDecoder>),
@@ -75,8 +79,9 @@ impl Decoder {
                 mapped.map(|mapped| Kind::Mapped(Box::new(mapped)))
             }
         };
+        let companies = Companies::compile(format, &mut problems).map(Box::new);
         match kind {
-            Some(kind) if problems.is_empty() => Ok(Decoder(kind)),
+            Some(kind) if problems.is_empty() => Ok(Decoder { kind, companies }),
             _ => Err(problems),
         }
     }
@@ -87,17 +92,24 @@ impl Decoder {
     /// A [`DeadLetter`] says why the record was refused; the batch is then as it was.
     pub fn decode(&mut self, record: &InputRecord<'_>, out: &mut EventBatch) -> Result<Decoded, DeadLetter> {
         let (events, dropped) = (out.len(), out.dropped);
-        let decoded = match &mut self.0 {
+        let decoded = match &mut self.kind {
             Kind::Segment(decoder) => decoder.decode(record, out),
             Kind::Interactions(decoder) => decoder.decode(record, out),
             Kind::Contacts(decoder) => decoder.decode(record, out),
             Kind::Mapped(decoder) => decoder.decode(record, out),
         };
-        if decoded.is_err() {
-            out.truncate(events);
-            out.dropped = dropped;
+        match (decoded, &mut self.companies) {
+            (Ok(Decoded::Events(_)), Some(companies)) => {
+                companies.join(record, events, out);
+                Ok(Decoded::Events(out.len() - events))
+            }
+            (Err(letter), _) => {
+                out.truncate(events);
+                out.dropped = dropped;
+                Err(letter)
+            }
+            (decoded, _) => decoded,
         }
-        decoded
     }
 }
 

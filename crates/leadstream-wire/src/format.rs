@@ -10,6 +10,9 @@ use leadstream_core::Span;
 use crate::instant::TimeFormat;
 use crate::limits::MAX_AHEAD_DEFAULT;
 
+/// What is put before a company's id where a source does not say.
+pub const COMPANY_PREFIX: &str = "company:";
+
 /// One source of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFormat {
@@ -23,6 +26,10 @@ pub struct SourceFormat {
     pub contact: Option<String>,
     /// What is put before every contact's id.
     pub contact_prefix: String,
+    /// A CEL expression for the id of the company in whose name the contact acts; without it no event is a company's.
+    pub company: Option<String>,
+    /// What is put before every company's id.
+    pub company_prefix: String,
     /// How far in the future of its reception an event may lie (S4).
     pub max_ahead: Span,
     /// Names of events and the types they stand for, besides the published ones; any spelling.
@@ -38,6 +45,8 @@ impl SourceFormat {
             time_zone: None,
             contact: None,
             contact_prefix: String::new(),
+            company: None,
+            company_prefix: COMPANY_PREFIX.to_owned(),
             max_ahead: MAX_AHEAD_DEFAULT,
             aliases: Vec::new(),
         }

@@ -41,7 +41,7 @@ pub(super) struct InputFile {
 #[derive(Clone)]
 pub(super) enum Content {
     /// As a source writes them; for CSV with the columns of the first line, where that names them.
-    Source(SourceFormat),
+    Source(Box<SourceFormat>),
     /// As Leadstream writes them, keyed anew.
     Envelopes,
 }
@@ -50,7 +50,7 @@ impl InputFile {
     /// A file whose description has been compiled once, so that no decoder can fail at it: a block that went missing would stop all folders.
     fn new(place: usize, name: String, format: SourceFormat, layout: Layout) -> Result<Arc<InputFile>, Failure> {
         sources::decoder(&name, &format)?;
-        let (topic, decoder, content) = (name.clone(), place, Content::Source(format));
+        let (topic, decoder, content) = (name.clone(), place, Content::Source(Box::new(format)));
         Ok(Arc::new(InputFile { place, name, topic, decoder, content, layout }))
     }
 }

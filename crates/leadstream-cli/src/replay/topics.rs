@@ -61,7 +61,7 @@ impl Topics {
             let content = match format {
                 Some(format) => {
                     sources::decoder(&topic, &format)?;
-                    Content::Source(format)
+                    Content::Source(Box::new(format))
                 }
                 None => Content::Envelopes,
             };

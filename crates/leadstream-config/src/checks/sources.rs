@@ -22,23 +22,37 @@ impl Check<'_> {
             self.mapping(source, &path);
             self.avro(source, &path);
             self.csv(source, &path);
-            let prefix_is_blank =
-                source.contact_prefix.as_ref().is_some_and(|prefix| prefix.contains(char::is_whitespace));
-            if prefix_is_blank {
-                self.error(
-                    &format!("{path}.contact_prefix"),
-                    "white space in a contact id cannot be told apart by eye",
-                );
-            }
-            if source.keyed && source.contact_prefix.is_some() {
-                let message = "with a prefix the contact id is no longer the key that placed the record";
-                let hint = "leave contact_prefix out, or set keyed to false";
-                self.error_with_hint(&format!("{path}.keyed"), message, hint);
-            }
+            self.ids(source, &path);
         }
         self.avro_details(config.contacts.avro.as_ref(), "contacts.avro");
         if config.contacts.avro.is_some() && config.contacts.format == ContactsFormat::LeadstreamJson {
             self.error("contacts.avro", "format leadstream-json is not Avro");
+        }
+    }
+
+    fn ids(&mut self, source: &Source, path: &str) {
+        for (name, prefix) in [("contact_prefix", &source.contact_prefix), ("company_prefix", &source.company_prefix)] {
+            if prefix.as_ref().is_some_and(|prefix| prefix.contains(char::is_whitespace)) {
+                self.error(&format!("{path}.{name}"), "white space in a contact id cannot be told apart by eye");
+            }
+        }
+        if source.keyed && source.contact_prefix.is_some() {
+            let message = "with a prefix the contact id is no longer the key that placed the record";
+            let hint = "leave contact_prefix out, or set keyed to false";
+            self.error_with_hint(&format!("{path}.keyed"), message, hint);
+        }
+        if source.keyed && source.company.is_some() {
+            let message =
+                "a company's events belong into another partition than those of its people, who placed the records";
+            self.error_with_hint(&format!("{path}.keyed"), message, "set keyed to false, or leave company out");
+        }
+        if source.company_prefix.is_some() && source.company.is_none() && !self.is_set(&format!("{path}.company")) {
+            let hint = "add company, as in company: record.context.groupId";
+            self.error_with_hint(
+                &format!("{path}.company_prefix"),
+                "no company is named that it could stand before",
+                hint,
+            );
         }
     }
 

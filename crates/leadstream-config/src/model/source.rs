@@ -139,6 +139,11 @@ section! {
             pub contact: Option<String>,
             /// Text put in front of every contact id of this source, so that ids of two systems cannot meet.
             pub contact_prefix: Option<String>,
+            /// CEL for the company in whose name the contact acts, over `record`, `key` and `topic`: its interactions are scored for the company
+            /// too, as those of a contact of its own. A record that names none is the person's alone.
+            pub company: Option<String>,
+            /// Text put in front of every company's id, so that companies and people cannot meet. Default: `company:`.
+            pub company_prefix: Option<String>,
             /// IANA zone of times written without an offset.
             pub time_zone: Option<TimeZoneName>,
             /// Where to begin in a partition without a position: earliest, latest, or an instant.

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a test that fails is understood from what it printed")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod companies;
 mod end_to_end;
 mod erasure;
 mod forwarding;
