@@ -16,6 +16,11 @@ pub fn twenty_rules() -> &'static str {
     include_str!("../plans/twenty-rules.yaml")
 }
 
+/// The same with decay, bands and absence, as text.
+pub fn twenty_rules_in_time() -> &'static str {
+    include_str!("../plans/twenty-rules-in-time.yaml")
+}
+
 /// A plan of ten rules that events match, and so many that none matches, of the kinds of which large plans have many: a URL, a campaign, a
 /// product, a type of event that never comes.
 pub fn with_unmatched(unmatched: usize) -> String {
@@ -64,6 +69,8 @@ mod tests {
     fn the_plans_compile_and_have_their_rules() {
         let twenty = compile(twenty_rules()).expect("a sound plan");
         assert_eq!(twenty.plans()[0].rules.len() + twenty.plans()[0].fit.len(), 20);
+        let in_time = compile(twenty_rules_in_time()).expect("a sound plan");
+        assert_eq!(in_time.plans()[0].rules.len() + in_time.plans()[0].fit.len(), 22);
         let many = compile(&with_unmatched(40)).expect("a sound plan");
         assert_eq!(many.plans()[0].rules.len(), 50);
     }

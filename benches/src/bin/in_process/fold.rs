@@ -17,6 +17,8 @@ pub(crate) fn measure(size: Size) -> Result<(), Box<dyn Error>> {
     let near = Size { events: size.events / 20, contacts: size.contacts / 20 };
     let cost = run(near, plans::twenty_rules(), None)?;
     print_cost("fold alone, 20 rules, a twentieth of both", cost.events, cost.time);
+    let cost = run(near, plans::twenty_rules_in_time(), None)?;
+    print_cost("  the same with decay, bands and absence", cost.events, cost.time);
     Ok(())
 }
 

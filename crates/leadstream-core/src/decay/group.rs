@@ -45,8 +45,21 @@ pub struct Part {
 
 /// The frame and the place in it of an instant: `Q = floor(65536 t / h)`, `k = floor(Q / 65536)`, `m = Q mod 65536` (S20).
 pub(super) fn place(instant: Timestamp, half_life: Span) -> (i64, u32) {
-    let quotient = (i128::from(instant.millis()) << 16).div_euclid(i128::from(half_life.millis()));
-    ((quotient >> 16) as i64, (quotient & 0xffff) as u32)
+    split(quotient(instant, half_life))
+}
+
+/// `Q = floor(65536 t / h)` (S20).
+pub(super) fn quotient(instant: Timestamp, half_life: Span) -> i64 {
+    // Instants of this age fit 64 bits, which the processor divides by itself.
+    match instant.millis().checked_mul(1 << 16) {
+        Some(numerator) => numerator.div_euclid(half_life.millis()),
+        None => (i128::from(instant.millis()) << 16).div_euclid(i128::from(half_life.millis())) as i64,
+    }
+}
+
+/// `k = floor(Q / 65536)` and `m = Q mod 65536` (S20).
+pub(super) fn split(quotient: i64) -> (i64, u32) {
+    (quotient >> 16, (quotient & 0xffff) as u32)
 }
 
 /// `floor(x / 2^shift)`.
@@ -54,10 +67,14 @@ fn shifted(number: i128, shift: i64) -> i128 {
     number >> shift.clamp(0, 127)
 }
 
-/// `2 W G(m)` at an instant: the group's worth in thousandths times `2^80`.
-fn halving(frame: i64, weight: i128, half_life: Span, now: Timestamp) -> i128 {
-    let (now_frame, m) = place(now, half_life);
+/// `2 W G(m)` at a place: the group's worth in thousandths times `2^80`.
+pub(super) fn halving(frame: i64, weight: i128, (now_frame, m): (i64, u32)) -> i128 {
     2 * shifted(weight, now_frame - frame) * power(m)
+}
+
+/// Thousandths times `2^80`, rounded to thousandths.
+pub(super) fn rounded_halving(exact: i128) -> Points {
+    Points::from_thousandths(((exact + (1 << 79)) >> 80) as i64)
 }
 
 /// The most bookings that a group keeps; beyond them the oldest ends (S58).
@@ -108,8 +125,7 @@ impl Group {
     pub fn value_at(&self, now: Timestamp) -> Points {
         match (&self.worth, &self.decay) {
             (Worth::Halving { frame, weight }, Decay::HalfLife(half_life)) => {
-                let exact = halving(*frame, *weight, *half_life, now);
-                Points::from_thousandths(((exact + (1 << 79)) >> 80) as i64)
+                rounded_halving(halving(*frame, *weight, place(now, *half_life)))
             }
             (Worth::Parts(parts), decay) => {
                 let (sum, denominator) = decay.numerators(parts, |_| true, now);
@@ -123,7 +139,7 @@ impl Group {
     pub(super) fn exact_at(&self, now: Timestamp) -> Exact {
         match (&self.worth, &self.decay) {
             (Worth::Halving { frame, weight }, Decay::HalfLife(half_life)) => {
-                Exact::of_shifted(halving(*frame, *weight, *half_life, now), 80)
+                Exact::of_shifted(halving(*frame, *weight, place(now, *half_life)), 80)
             }
             (Worth::Parts(parts), decay) => {
                 let (sum, denominator) = decay.numerators(parts, |_| true, now);

@@ -3,6 +3,7 @@
 //! Only whole numbers: a score is the same on every machine (L9). A sum without decay is one number.
 
 mod group;
+mod reach;
 mod share;
 mod sum;
 mod tables;
