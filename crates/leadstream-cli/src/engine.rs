@@ -24,7 +24,7 @@ use leadstream_runtime::{
 };
 use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::DeadLetterCode;
-use prometheus::{IntGauge, Registry};
+use prometheus::IntGauge;
 
 use self::peers::Peers;
 pub(crate) use self::pressure::Size;
@@ -41,8 +41,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Workers at work.
 pub(crate) struct Workforce {
     workers: Vec<(WorkerHandle, JoinHandle<Result<(), WorkerError>>)>,
-    /// The figures of all of them.
-    pub(crate) registry: Registry,
     /// The plans in force.
     pub(crate) plans: PlansInForce,
     tasks: u32,
@@ -65,9 +63,8 @@ impl Workforce {
         config: &Config,
         plans: PlansInForce,
         topics: &DescribedTopics,
+        metrics: Metrics,
     ) -> Result<Workforce, Failure> {
-        let registry = Registry::new();
-        let metrics = Metrics::register(&registry).map_err(|error| Failure::of("cannot register metrics", error))?;
         // What is not there before it is counted for the first time has no increase that an alert could see.
         for code in DeadLetterCode::ALL {
             metrics.dead_letters.with_label_values(&[code.as_str()]);
@@ -82,7 +79,6 @@ impl Workforce {
         let peers = Arc::new(Peers::new(Arc::clone(log), config));
         let mut workforce = Workforce {
             workers: Vec::new(),
-            registry,
             plans,
             tasks: config.topics.partitions,
             peers,

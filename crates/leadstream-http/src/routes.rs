@@ -1,6 +1,6 @@
 //! The routes: what is asked, and how the answer is made.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Json;
 use axum::Router;
@@ -20,22 +20,48 @@ use crate::view::{ContactView, HealthView, Refusal};
 
 /// What the routes share.
 pub(crate) struct Shared {
-    engine: Arc<dyn Engine>,
-    plans: PlansInForce,
+    /// Empty while the process waits for what it cannot begin without.
+    behind: OnceLock<Behind>,
+    waits_for: Mutex<String>,
     registry: Registry,
     forwarder: Forwarder,
     /// Held by whoever makes a list: one at a time, since each reads everything.
     listing: Mutex<()>,
 }
 
+/// What is behind the routes once the process can score.
+struct Behind {
+    engine: Arc<dyn Engine>,
+    plans: PlansInForce,
+}
+
 impl Shared {
-    pub(crate) fn new(
-        application: String,
-        engine: Arc<dyn Engine>,
-        plans: PlansInForce,
-        registry: Registry,
-    ) -> Arc<Shared> {
-        Arc::new(Shared { engine, plans, registry, forwarder: Forwarder::new(application), listing: Mutex::default() })
+    pub(crate) fn new(application: String, waits_for: String, registry: Registry) -> Arc<Shared> {
+        Arc::new(Shared {
+            behind: OnceLock::new(),
+            waits_for: Mutex::new(waits_for),
+            registry,
+            forwarder: Forwarder::new(application),
+            listing: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn wait_for(&self, what: String) {
+        *self.waits_for.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    pub(crate) fn serve(&self, engine: Arc<dyn Engine>, plans: PlansInForce) {
+        // A second engine would be a mistake of the caller, and answers go on coming from the first.
+        let _ = self.behind.set(Behind { engine, plans });
+    }
+
+    fn waits_for(&self) -> String {
+        self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is behind the routes, or the answer that there is nothing yet.
+    fn behind(&self) -> Result<&Behind, Box<Response>> {
+        self.behind.get().ok_or_else(|| Box::new(later(&format!("waiting for {}: ask again soon", self.waits_for()))))
     }
 }
 
@@ -54,7 +80,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 
 /// A process of which a worker hangs is not alive, though it answers: nothing but a new start helps it.
 async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    let stalled = shared.engine.status().into_iter().enumerate();
+    let status = shared.behind.get().map(|behind| behind.engine.status()).unwrap_or_default();
+    let stalled = status.into_iter().enumerate();
     let stalled: Vec<String> = stalled
         .filter_map(|(number, worker)| Some((number, worker.stalled_ms?)))
         .map(|(number, ms)| {
@@ -69,12 +96,14 @@ async fn live(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    let status = shared.engine.status();
+    let Some(Behind { engine, plans }) = shared.behind.get() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(HealthView::waiting(shared.waits_for()))).into_response();
+    };
+    let status = engine.status();
     let works = |worker: &WorkerStatus| worker.readiness == Readiness::Ready && worker.stalled_ms.is_none();
     let is_ready = !status.is_empty() && status.iter().all(works);
     let code = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let plans = shared.plans.book.newest();
-    (code, Json(HealthView::of(is_ready, plans.as_ref(), &status))).into_response()
+    (code, Json(HealthView::of(is_ready, plans.book.newest().as_ref(), &status))).into_response()
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
@@ -99,6 +128,10 @@ async fn listed(State(shared): State<Arc<Shared>>, parameters: Result<Query<Para
         Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     let answered = tokio::task::spawn_blocking(move || {
+        let Behind { engine, plans } = match shared.behind() {
+            Ok(behind) => behind,
+            Err(answer) => return *answer,
+        };
         let Ok(_listing) = shared.listing.try_lock() else {
             return later("another list is being made: ask again soon");
         };
@@ -106,8 +139,8 @@ async fn listed(State(shared): State<Arc<Shared>>, parameters: Result<Query<Para
             Ok(collector) => Arc::new(Mutex::new(collector)),
             Err(error) => return refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         };
-        let rest = shared.engine.visit_all(Arc::clone(&collector) as Arc<Mutex<dyn ContactVisitor>>);
-        match rest.and_then(|rest| list::finish(&collector, rest, shared.engine.tasks(), shared.plans.history)) {
+        let rest = engine.visit_all(Arc::clone(&collector) as Arc<Mutex<dyn ContactVisitor>>);
+        match rest.and_then(|rest| list::finish(&collector, rest, engine.tasks(), plans.history)) {
             Ok(view) => Json(view).into_response(),
             Err(refusal) => refuse_query(&refusal),
         }
@@ -157,20 +190,27 @@ async fn contact(
         return refuse(StatusCode::MISDIRECTED_REQUEST, "the question is for another application");
     }
     // The engine answers within a step of a worker's loop, and folding the past anew takes as long as the history is long.
-    let answered = tokio::task::spawn_blocking(move || match shared.engine.contact(&id) {
-        Ok(answer) => explain(&shared, &id, at.map(|(_, at)| at), answer),
-        Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => {
-            forward(&shared, task, &id, at.as_ref().map(|(text, _)| text.as_str()))
+    let answered = tokio::task::spawn_blocking(move || {
+        let behind = match shared.behind() {
+            Ok(behind) => behind,
+            Err(answer) => return *answer,
+        };
+        match behind.engine.contact(&id) {
+            Ok(answer) => explain(behind, &id, at.map(|(_, at)| at), answer),
+            Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => {
+                let at = at.as_ref().map(|(text, _)| text.as_str());
+                forward(&shared.forwarder, behind, task, &id, at)
+            }
+            Err(refusal) => refuse_query(&refusal),
         }
-        Err(refusal) => refuse_query(&refusal),
     });
     let answered = answered.await;
     answered.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the contact could not be explained"))
 }
 
 /// What the instance answers that owns the contact.
-fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
-    match shared.forwarder.ask(shared.engine.as_ref(), task, id, at) {
+fn forward(forwarder: &Forwarder, behind: &Behind, task: u32, id: &str, at: Option<&str>) -> Response {
+    match forwarder.ask(behind.engine.as_ref(), task, id, at) {
         Ok((StatusCode::SERVICE_UNAVAILABLE, body)) => {
             let refusal = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error);
             later(&refusal.unwrap_or_default())
@@ -183,7 +223,7 @@ fn forward(shared: &Shared, task: u32, id: &str, at: Option<&str>) -> Response {
 /// Said of an id that was erased, whatever it was and whenever that was.
 const ERASED: &str = "the contact was erased";
 
-fn explain(shared: &Shared, id: &str, asked: Option<Timestamp>, answer: QueryAnswer) -> Response {
+fn explain(Behind { plans, .. }: &Behind, id: &str, asked: Option<Timestamp>, answer: QueryAnswer) -> Response {
     let QueryAnswer { contact, erased, clock, epoch, timeline, .. } = answer;
     if erased {
         return refuse(StatusCode::GONE, ERASED);
@@ -192,11 +232,11 @@ fn explain(shared: &Shared, id: &str, asked: Option<Timestamp>, answer: QueryAns
         return refuse(StatusCode::NOT_FOUND, &format!("nothing is known of a contact {id}"));
     };
     // The task's own plans over time: a past instant is read under those of its time.
-    let mut fold = Fold::new(timeline, shared.plans.history);
+    let mut fold = Fold::new(timeline, plans.history);
     // S5: nobody can be asked beyond the last step and the clock of the task.
     let newest = contact.state.tau.max(Some(clock)).unwrap_or(clock);
     let at = asked.map(|asked| asked.min(newest));
-    let earliest = known_since(&contact, shared.plans.history.horizon);
+    let earliest = known_since(&contact, plans.history.horizon);
     let shown = match at {
         None => Some(contact),
         Some(at) if earliest.is_some_and(|earliest| at < earliest) => None,

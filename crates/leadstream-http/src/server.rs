@@ -38,10 +38,8 @@ pub struct ServerOptions {
     pub listener: Listener,
     /// The application's id: questions go to and come from instances of the same one.
     pub application: String,
-    /// What is behind the routes.
-    pub engine: Arc<dyn Engine>,
-    /// The plans in force, to explain contacts by.
-    pub plans: PlansInForce,
+    /// What the process waits for before it can score; see [`Server::wait_for`].
+    pub waits_for: String,
     /// The figures to show.
     pub registry: Registry,
 }
@@ -66,20 +64,21 @@ impl std::error::Error for ServeError {
 }
 
 /// A server at work. Dropping it stops it.
-#[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Begins to answer, on a thread of its own.
+    /// Begins to answer, on a thread of its own: that the process lives, what it waits for, its figures. Of contacts there is nothing to say before
+    /// [`Server::serve`].
     ///
     /// # Errors
     /// [`ServeError`] where the system has no thread or no handles to give.
     pub fn start(options: ServerOptions) -> Result<Server, ServeError> {
-        let ServerOptions { listener: Listener { listener, address }, application, engine, plans, registry } = options;
+        let ServerOptions { listener: Listener { listener, address }, application, waits_for, registry } = options;
         let failed = |source| ServeError { listen: address, source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let listener = {
@@ -87,7 +86,8 @@ impl Server {
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = router(Shared::new(application, engine, plans, registry));
+        let shared = Shared::new(application, waits_for, registry);
+        let router = router(Arc::clone(&shared));
         let thread = std::thread::Builder::new()
             .name("http".to_owned())
             .spawn(move || {
@@ -104,7 +104,17 @@ impl Server {
                 runtime.shutdown_timeout(std::time::Duration::from_millis(100));
             })
             .map_err(failed)?;
-        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Server { address, shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Says what the process waits for, in words that follow "waiting for", until it scores.
+    pub fn wait_for(&self, what: String) {
+        self.shared.wait_for(what);
+    }
+
+    /// From now on there is an engine behind the routes, and the plans in force to explain contacts by. The first call counts.
+    pub fn serve(&self, engine: Arc<dyn Engine>, plans: PlansInForce) {
+        self.shared.serve(engine, plans);
     }
 
     /// Where it listens.

@@ -249,6 +249,9 @@ pub struct BookedView {
 pub struct HealthView {
     /// All workers score.
     pub ready: bool,
+    /// What the process waits for before it can begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
     /// The newest set of plans; its tasks take it up within moments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plans: Option<PlanSetView>,
@@ -333,7 +336,12 @@ impl HealthView {
                 .map(|plan| PlanVersionView { plan: plan.id.clone(), version: plan.version.to_string() })
                 .collect(),
         });
-        HealthView { ready, plans, workers: status.iter().map(worker).collect() }
+        HealthView { ready, waiting_for: None, plans, workers: status.iter().map(worker).collect() }
+    }
+
+    /// Of a process that has no workers yet.
+    pub fn waiting(what: String) -> HealthView {
+        HealthView { ready: false, waiting_for: Some(what), plans: None, workers: Vec::new() }
     }
 }
 

@@ -125,14 +125,40 @@ impl Engine for Known {
     }
 }
 
-fn serve(status: Vec<WorkerStatus>) -> Server {
+/// A server with nothing behind its routes.
+fn begin() -> Server {
     let registry = Registry::new();
     let counter = IntCounter::new("leadstream_input_records_total", "Input records").unwrap();
     counter.inc_by(3);
     registry.register(Box::new(counter)).unwrap();
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
-    let (application, engine) = ("scoring".to_owned(), Arc::new(Known { status }));
-    Server::start(ServerOptions { listener, application, engine, plans: plans(), registry }).unwrap()
+    let (application, waits_for) = ("scoring".to_owned(), "Kafka at somewhere:9092".to_owned());
+    Server::start(ServerOptions { listener, application, waits_for, registry }).unwrap()
+}
+
+fn serve(status: Vec<WorkerStatus>) -> Server {
+    let server = begin();
+    server.serve(Arc::new(Known { status }), plans());
+    server
+}
+
+#[test]
+fn a_process_that_cannot_begin_yet_lives_says_what_it_waits_for_and_shows_its_figures() {
+    let server = begin();
+    assert_eq!(get(&server, "/health/live"), (200, "live\n".to_owned()));
+    assert_eq!(
+        get(&server, "/health/ready"),
+        (503, r#"{"ready":false,"waiting_for":"Kafka at somewhere:9092","workers":[]}"#.to_owned())
+    );
+    assert!(get(&server, "/metrics").1.contains("leadstream_input_records_total 3"));
+    server.wait_for("agreement on plans".to_owned());
+    assert!(get(&server, "/health/ready").1.contains("agreement on plans"));
+    for path in ["/v1/contacts", "/v1/contacts/c1"] {
+        assert_eq!(error(get(&server, path)), (503, "waiting for agreement on plans: ask again soon".to_owned()));
+    }
+    server.serve(Arc::new(Known { status: Vec::new() }), plans());
+    assert_eq!(get(&server, "/v1/contacts/c%2F1%20%C5%BC").0, 200);
+    assert!(!get(&server, "/health/ready").1.contains("waiting_for"));
 }
 
 fn get(server: &Server, path: &str) -> (u16, String) {

@@ -63,14 +63,16 @@ impl Engine for Instance {
 }
 
 fn serve_as(application: &str, instance: &Arc<Instance>) -> Server {
-    Server::start(ServerOptions {
+    let server = Server::start(ServerOptions {
         listener: Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap(),
         application: application.to_owned(),
-        engine: Arc::clone(instance) as Arc<dyn Engine>,
-        plans: PlansInForce::only(Arc::new(PlanSet::default()), HistoryLimits::default()),
+        waits_for: "nothing".to_owned(),
         registry: Registry::new(),
     })
-    .unwrap()
+    .unwrap();
+    let plans = PlansInForce::only(Arc::new(PlanSet::default()), HistoryLimits::default());
+    server.serve(Arc::clone(instance) as Arc<dyn Engine>, plans);
+    server
 }
 
 fn serve(instance: &Arc<Instance>) -> Server {

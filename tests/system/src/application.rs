@@ -234,6 +234,16 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
         }
     }
 
+    /// What the running process answers to a question by HTTP: the status, and the text.
+    ///
+    /// # Panics
+    /// Where nobody answers.
+    pub fn ask(&self, address: &str, path: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut answer = agent.get(format!("http://{address}{path}")).call().expect("it answers");
+        (answer.status().as_u16(), answer.body_mut().read_to_string().expect("the answer is text"))
+    }
+
     /// Waits until the figures of a running process are as they should be.
     ///
     /// # Panics

@@ -19,6 +19,11 @@ impl Figures {
         Figures(pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
     }
 
+    /// Whether a figure is there at all, whatever its labels.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.keys().any(|key| key.split('{').next() == Some(name))
+    }
+
     /// The sum over a figure's labels; 0 where it was never counted.
     pub fn sum(&self, name: &str) -> u64 {
         let of_name = |key: &&String| key.split('{').next() == Some(name);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use leadstream_config::Config;
 use leadstream_http::{Listener, Server, ServerOptions};
+use leadstream_runtime::metrics::Metrics;
 use prometheus::{IntGauge, Registry};
 
 use crate::agreement::{Follower, agree};
@@ -33,7 +34,6 @@ pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
     logging::begin(&config.log)?;
     let log = Arc::new(connect(&config)?);
     let Some(mut service) = Service::start(&log, &config, &interrupt)? else { return Ok(()) };
-    tracing::info!(address = %service.server.address(), "health, metrics and contacts are served here");
     let ended = service.watch(&interrupt);
     service.stop()?;
     ended
@@ -80,29 +80,30 @@ impl Service {
         );
         // Before anything by which the cluster would take this process for the one that has the folder, and cut that one off.
         let folder = claim_state(config)?;
-        let Some(topics) = await_topics(log, config, interrupt)? else { return Ok(None) };
-        let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
-        // An address that cannot be had is found out before the workers take their places in the group.
+        // An address that cannot be had is found out before the workers take their places in the group; and whoever asks while the cluster is away is
+        // told so.
         let listener = Listener::bind(config.http.listen).map_err(|error| {
             Failure::NotDone(format!("{error}: choose another address with --set http.listen=127.0.0.1:PORT"))
         })?;
-        let workforce = Workforce::start(log, config, agreed.plans.clone(), &topics)?;
-        let follower = agreed.follow(workforce.unreadable_plan_sets())?;
-        let figures = ProcessFigures::register(&workforce.registry, config)?;
-        let server = Server::start(ServerOptions {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).map_err(|error| Failure::of("cannot register metrics", error))?;
+        let mut figures = ProcessFigures::register(&registry, config)?;
+        figures.measure(0);
+        let options = ServerOptions {
             listener,
             application: config.application.id.to_string(),
-            engine: Arc::new(workforce.directory()),
-            plans: workforce.plans.clone(),
-            registry: workforce.registry.clone(),
-        });
-        match server {
-            Ok(server) => Ok(Some(Service { workforce, _follower: follower, server, figures, _folder: folder })),
-            Err(error) => {
-                workforce.stop();
-                Err(Failure::NotDone(error.to_string()))
-            }
-        }
+            waits_for: format!("Kafka at {}", log.bootstrap()),
+            registry,
+        };
+        let server = Server::start(options).map_err(|error| Failure::NotDone(error.to_string()))?;
+        tracing::info!(address = %server.address(), "health, metrics and contacts are served here");
+        let Some(topics) = await_topics(log, config, interrupt, &server)? else { return Ok(None) };
+        server.wait_for("agreement on the plans in force".to_owned());
+        let Some(agreed) = agree(log, config, &report, interrupt)? else { return Ok(None) };
+        let workforce = Workforce::start(log, config, agreed.plans.clone(), &topics, metrics)?;
+        let follower = agreed.follow(workforce.unreadable_plan_sets())?;
+        server.serve(Arc::new(workforce.directory()), workforce.plans.clone());
+        Ok(Some(Service { workforce, _follower: follower, server, figures, _folder: folder }))
     }
 
     /// Waits for the end: an interrupt, or a worker that cannot go on.

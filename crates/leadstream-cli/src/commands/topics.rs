@@ -6,6 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use leadstream_config::{Config, Retention, Source, TimeSpan};
+use leadstream_http::Server;
 use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicDescription, TopicSpec};
 
@@ -157,6 +158,7 @@ pub(crate) fn await_topics(
     log: &Arc<KafkaLog>,
     config: &Config,
     interrupt: &Interrupt,
+    server: &Server,
 ) -> Result<Option<DescribedTopics>, Failure> {
     loop {
         let Some(looked) = ask(log, config, interrupt) else { return Ok(None) };
@@ -164,6 +166,8 @@ pub(crate) fn await_topics(
             Err(LogError::Retry(failure)) => {
                 // The clients have said already that the brokers are away, once.
                 tracing::debug!(reason = %failure, "the topics cannot be looked at yet");
+                let trouble = log.last_trouble().map_or_else(|| failure.to_string(), |trouble| in_brief(&trouble));
+                server.wait_for(format!("Kafka at {}, which does not answer: {trouble}", log.bootstrap()));
                 std::thread::sleep(RETRY_PAUSE);
             }
             Err(error) => return Err(refused(error)),
@@ -270,12 +274,16 @@ pub(crate) fn existing(log: &KafkaLog, topic: &str) -> Result<TopicDescription, 
         .ok_or_else(|| Failure::NotDone(format!("there is no topic {topic}: `leadstream topics create` makes it")))
 }
 
+/// What happened to a connection: librdkafka puts its name in front and its state behind.
+fn in_brief(trouble: &str) -> String {
+    let trouble = trouble.split_once("/bootstrap: ").map_or(trouble, |(_, trouble)| trouble);
+    trouble.split(" (after ").next().unwrap_or(trouble).replace("ipv4#", "").replace("ipv6#", "")
+}
+
 /// Words for a cluster that could not be reached.
 fn unreachable_cluster(bootstrap: &str, waited: Duration, trouble: &str) -> Failure {
     let seconds = waited.as_secs();
-    // librdkafka puts the connection in front and its state behind.
-    let trouble = trouble.split_once("/bootstrap: ").map_or(trouble, |(_, trouble)| trouble);
-    let trouble = trouble.split(" (after ").next().unwrap_or(trouble).replace("ipv4#", "").replace("ipv6#", "");
+    let trouble = in_brief(trouble);
     Failure::NotDone(format!(
         "Kafka at {bootstrap} did not answer for {seconds} seconds\n  the last attempt: {trouble}\n  is a broker running there? another \
          address is given by kafka.bootstrap of the configuration, LEADSTREAM_KAFKA__BOOTSTRAP or --set kafka.bootstrap=HOST:PORT; \

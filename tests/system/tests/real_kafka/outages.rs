@@ -54,6 +54,42 @@ fn goes_away(broker: &Broker) {
     assert_same(&application.derived_now(), &expected);
 }
 
+#[test]
+fn a_broker_that_is_away_at_the_start_is_waited_for_and_whoever_asks_is_told_l2() {
+    Broker::killed_in(away_at_the_start);
+}
+
+fn away_at_the_start(broker: &Broker) {
+    let (application, input, expected) = Application::for_orders(broker, "away", false);
+    application.write(&input.all());
+    broker.stop().unwrap();
+    let mut process = application.start();
+    let address = application.address(&mut process);
+    let gone = "the kafka brokers cannot be reached, waiting for them";
+    application.await_log(&mut process, |log| log.contains(gone));
+    assert_eq!(application.ask(&address, "/health/live"), (200, "live\n".to_owned()));
+    // What is wrong is known once a connection was refused.
+    let is_told = || application.ask(&address, "/health/ready").1.contains("which does not answer");
+    let began = std::time::Instant::now();
+    while !is_told() {
+        assert!(began.elapsed() < LIMIT, "{:?}", application.ask(&address, "/health/ready"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let (status, told) = application.ask(&address, "/health/ready");
+    let waits = format!("\"ready\":false,\"waiting_for\":\"Kafka at {}, which does not answer: ", broker.bootstrap());
+    assert!(status == 503 && told.contains(&waits) && told.contains("onnect"), "{told}");
+    assert!(Figures::read(&address).has("leadstream_memory_budget_bytes"));
+    assert_eq!(application.ask(&address, "/v1/contacts/c1").0, 503);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(said(&process, gone), 1, "{}", process.output());
+    broker.restart().unwrap();
+    application.await_restored(&mut process);
+    application.derived(expected.len(), LIMIT);
+    assert_eq!(application.ask(&address, "/health/ready").0, 200);
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+}
+
 /// The changelog and redo records that a start read, and the process.
 fn restart(application: &Application) -> (u64, Process) {
     let mut process = application.start();
