@@ -1,10 +1,15 @@
 //! The events that every candidate is fed with: Segment-shaped JSON of about 430 bytes, the same bytes for the same number.
 //!
 //! 200,000 contacts by default, some far more active than others (the busiest has about six hundred times the share of a quiet one); each
-//! contact's events come in order of time, with no repeats, over thirty days, so that every candidate can do the whole job. Late events have a
-//! measurement of their own.
+//! contact's events come in order of time, with no repeats, over thirty days, so that every candidate can do the whole job. [`Disorder`] makes some
+//! of them late or comes with them twice.
+
+mod disorder;
 
 use std::fmt::Write;
+
+pub use disorder::Disorder;
+use disorder::Disturbance;
 
 /// How many contacts there are unless told.
 pub const CONTACTS: u64 = 200_000;
@@ -30,6 +35,8 @@ pub struct Messages {
     next: u64,
     text: String,
     key: String,
+    /// None where everything comes in order and once.
+    disturbance: Option<Disturbance>,
 }
 
 /// One event, valid until the next is made.
@@ -53,7 +60,14 @@ impl Messages {
             next: 0,
             text: String::with_capacity(512),
             key: String::new(),
+            disturbance: None,
         }
+    }
+
+    /// The same with so many of them late or repeated; with none of either it is the same bytes as without.
+    pub fn disturbed(total: u64, contacts: u64, disorder: Disorder) -> Messages {
+        let disturbance = (disorder != Disorder::default()).then(|| Disturbance::new(disorder));
+        Messages { disturbance, ..Messages::new(total, contacts) }
     }
 
     /// The next event; none after the last.
@@ -63,12 +77,23 @@ impl Messages {
         }
         let number = self.next;
         self.next += 1;
-        let time_ms = START_MS + (u128::from(number) * u128::from(SPAN_MS) / u128::from(self.total)) as u64;
+        if let Some(disturbance) = &mut self.disturbance
+            && let Some(time_ms) = disturbance.repeat(&mut self.key, &mut self.text)
+        {
+            return Some(Message { key: &self.key, text: &self.text, time_ms });
+        }
+        let mut time_ms = START_MS + (u128::from(number) * u128::from(SPAN_MS) / u128::from(self.total)) as u64;
+        if let Some(disturbance) = &mut self.disturbance {
+            time_ms = disturbance.delay(time_ms).max(START_MS);
+        }
         // Whose it is: the density falls with the cube root of the contact's rank.
         let contact = (self.random.f64().powf(1.5) * self.contacts as f64) as u64;
         self.key.clear();
         let _ = write!(self.key, "c{contact:07}");
         self.write(number, contact, time_ms);
+        if let Some(disturbance) = &mut self.disturbance {
+            disturbance.remember(&self.key, &self.text, time_ms);
+        }
         Some(Message { key: &self.key, text: &self.text, time_ms })
     }
 

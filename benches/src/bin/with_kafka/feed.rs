@@ -1,10 +1,12 @@
-//! Filling the input topic.
+//! Filling the input topic, or a file with the same lines.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::time::Duration;
 
-use leadstream_benches::messages::Messages;
+use leadstream_benches::messages::{Disorder, Messages};
 use leadstream_kafka::{KafkaLog, KafkaSettings};
 use leadstream_runtime::log::{CleanupPolicy, Log, TopicSpec};
 use rdkafka::ClientConfig;
@@ -30,8 +32,31 @@ pub(crate) fn create(bootstrap: &str, topics: &[&str]) -> Result<(), Box<dyn Err
     Ok(KafkaLog::connect(KafkaSettings::new(bootstrap))?.create(&specs)?)
 }
 
+/// What to make.
+pub(crate) struct Load {
+    pub(crate) events: u64,
+    pub(crate) contacts: u64,
+    pub(crate) disorder: Disorder,
+}
+
+impl Load {
+    fn messages(&self) -> Messages {
+        Messages::disturbed(self.events, self.contacts, self.disorder)
+    }
+}
+
+/// Writes the events to a file, one a line.
+pub(crate) fn write(file: &str, load: &Load) -> Result<(), Box<dyn Error>> {
+    let mut out = BufWriter::new(File::create(file)?);
+    let mut messages = load.messages();
+    while let Some(message) = messages.make() {
+        writeln!(out, "{}", message.text)?;
+    }
+    Ok(out.flush()?)
+}
+
 /// Produces the events, keyed by contact.
-pub(crate) fn feed(bootstrap: &str, topic: &str, events: u64, contacts: u64) -> Result<(), Box<dyn Error>> {
+pub(crate) fn feed(bootstrap: &str, topic: &str, load: &Load) -> Result<(), Box<dyn Error>> {
     create(bootstrap, &[topic])?;
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
@@ -43,7 +68,7 @@ pub(crate) fn feed(bootstrap: &str, topic: &str, events: u64, contacts: u64) -> 
         .set("queue.buffering.max.messages", "500000")
         .set("enable.idempotence", "true")
         .create()?;
-    let mut messages = Messages::new(events, contacts);
+    let mut messages = load.messages();
     let mut sent = 0u64;
     while let Some(message) = messages.make() {
         let mut record = BaseRecord::to(topic).key(message.key).payload(message.text);
@@ -60,6 +85,6 @@ pub(crate) fn feed(bootstrap: &str, topic: &str, events: u64, contacts: u64) -> 
         }
     }
     producer.flush(Duration::from_secs(60))?;
-    println!("{events} events of {contacts} contacts in {topic}");
+    println!("{} events of {} contacts in {topic}", load.events, load.contacts);
     Ok(())
 }

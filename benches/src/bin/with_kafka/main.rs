@@ -1,6 +1,6 @@
 //! What is measured with a broker: feeding the events, a loop that only consumes and decodes, and any scorer from outside by its commits.
 //!
-//! `benches/run` calls it; every subcommand takes the broker's address first.
+//! `benches/run` calls it; every subcommand but `write` takes the broker's address first.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that measures and prints")]
 
 mod consume;
@@ -11,11 +11,15 @@ mod recover;
 use std::error::Error;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: with-kafka feed BOOTSTRAP TOPIC EVENTS CONTACTS
+use leadstream_benches::messages::Disorder;
+
+const USAGE: &str = "usage: with-kafka feed BOOTSTRAP TOPIC EVENTS CONTACTS [LATE REPEATED]
+       with-kafka write FILE EVENTS CONTACTS [LATE REPEATED]
        with-kafka create BOOTSTRAP TOPIC...
        with-kafka consume BOOTSTRAP TOPIC
        with-kafka recover BOOTSTRAP TOPIC GROUP LOG_FILE HTTP DATA CONTACTS COMMAND [ARGUMENT...]
-       with-kafka measure BOOTSTRAP TOPIC GROUP NAME LOG_FILE COMMAND [ARGUMENT...]";
+       with-kafka measure BOOTSTRAP TOPIC GROUP NAME LOG_FILE COMMAND [ARGUMENT...]
+LATE and REPEATED: how many of a thousand events come late or again (default 0)";
 
 /// Every topic has so many partitions.
 const PARTITIONS: u32 = 4;
@@ -34,9 +38,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
-        ["feed", bootstrap, topic, events, contacts] => {
-            feed::feed(bootstrap, topic, events.parse()?, contacts.parse()?)
-        }
+        ["feed", bootstrap, topic, load @ ..] => feed::feed(bootstrap, topic, &load_of(load)?),
+        ["write", file, load @ ..] => feed::write(file, &load_of(load)?),
         ["create", bootstrap, topics @ ..] => feed::create(bootstrap, topics),
         ["consume", bootstrap, topic] => consume::measure(bootstrap, topic),
         ["measure", bootstrap, topic, group, name, log_file, command, rest @ ..] => {
@@ -49,6 +52,17 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         _ => Err(USAGE.into()),
     }
+}
+
+/// EVENTS CONTACTS [LATE REPEATED]
+fn load_of(arguments: &[&str]) -> Result<feed::Load, Box<dyn Error>> {
+    let (events, contacts, late, repeated) = match arguments {
+        [events, contacts] => (events, contacts, &"0", &"0"),
+        [events, contacts, late, repeated] => (events, contacts, late, repeated),
+        _ => return Err(USAGE.into()),
+    };
+    let disorder = Disorder { late_per_mille: late.parse()?, repeated_per_mille: repeated.parse()? };
+    Ok(feed::Load { events: events.parse()?, contacts: contacts.parse()?, disorder })
 }
 
 /// The partitions of a topic.

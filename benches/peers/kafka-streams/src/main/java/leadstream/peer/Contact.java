@@ -8,13 +8,15 @@ import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** What the job keeps of a contact: sums, caps, once-keys and the few instants that counts need. No history, no ledger. */
+/** What both jobs keep of a contact: sums, caps, once-keys and the few instants that counts need. No history, no ledger. */
 final class Contact {
   static final int SPORT = 0;
   static final int BROCHURE = 1;
   static final int BIG_SPENDER = 2;
   static final int PAGES_COUNTED = 5;
   static final int CLICKS_COUNTED = 3;
+
+  private static final long[] NONE = {};
 
   /** Points are thousandths. */
   long engagement;
@@ -44,10 +46,129 @@ final class Contact {
   final long[] pages = filled(PAGES_COUNTED);
   final long[] clicks = filled(CLICKS_COUNTED);
   /** Instants and points of bookings inside the rolling cap of `pricing`. */
-  long[] rolling = new long[0];
+  long[] rolling = NONE;
   /** By rule: downloads, opens, clicks: hash of the value and instant, in turns. */
-  final long[][] once = {new long[0], new long[0], new long[0]};
+  final long[][] once = {NONE, NONE, NONE};
   long seq;
+
+  /** Makes it a contact of whom nothing is known. */
+  void clear() {
+    engagement = fit = stagePoints = stageEntered = seq = 0;
+    stage = tags = 0;
+    armed = resting = qualified = sawJackets = false;
+    lastOn = firstEvent = lastActivity = idleFired = Long.MIN_VALUE;
+    age = Double.NaN;
+    city = country = "";
+    Arrays.fill(tagPoints, 0);
+    Arrays.fill(periodEnd, Long.MIN_VALUE);
+    Arrays.fill(periodPoints, 0);
+    Arrays.fill(lastFired, Long.MIN_VALUE);
+    Arrays.fill(pages, Long.MIN_VALUE);
+    Arrays.fill(clicks, Long.MIN_VALUE);
+    rolling = NONE;
+    Arrays.fill(once, NONE);
+  }
+
+  /** The most bytes that it may take. */
+  int mostBytes() {
+    int onceLongs = once[0].length + once[1].length + once[2].length;
+    return 512 + 3 * (city.length() + country.length()) + 8 * (rolling.length + onceLongs);
+  }
+
+  void write(ByteBuffer out) {
+    out.put((byte) ((armed ? 1 : 0) | (resting ? 2 : 0) | (qualified ? 4 : 0) | (sawJackets ? 8 : 0)));
+    out.put((byte) stage);
+    out.put((byte) tags);
+    out.putLong(engagement).putLong(fit).putLong(stagePoints).putLong(stageEntered).putLong(lastOn).putLong(firstEvent);
+    out.putLong(lastActivity).putLong(idleFired).putLong(seq);
+    out.putDouble(age);
+    putAll(out, tagPoints);
+    putAll(out, periodEnd);
+    putAll(out, periodPoints);
+    putAll(out, lastFired);
+    putAll(out, pages);
+    putAll(out, clicks);
+    putText(out, city);
+    putText(out, country);
+    putCounted(out, rolling);
+    for (long[] keys : once) {
+      putCounted(out, keys);
+    }
+  }
+
+  void read(ByteBuffer in) {
+    byte flags = in.get();
+    armed = (flags & 1) != 0;
+    resting = (flags & 2) != 0;
+    qualified = (flags & 4) != 0;
+    sawJackets = (flags & 8) != 0;
+    stage = in.get();
+    tags = in.get();
+    engagement = in.getLong();
+    fit = in.getLong();
+    stagePoints = in.getLong();
+    stageEntered = in.getLong();
+    lastOn = in.getLong();
+    firstEvent = in.getLong();
+    lastActivity = in.getLong();
+    idleFired = in.getLong();
+    seq = in.getLong();
+    age = in.getDouble();
+    getAll(in, tagPoints);
+    getAll(in, periodEnd);
+    getAll(in, periodPoints);
+    getAll(in, lastFired);
+    getAll(in, pages);
+    getAll(in, clicks);
+    city = getText(in);
+    country = getText(in);
+    rolling = getCounted(in);
+    for (int at = 0; at < once.length; at++) {
+      once[at] = getCounted(in);
+    }
+  }
+
+  private static void putAll(ByteBuffer out, long[] numbers) {
+    for (long number : numbers) {
+      out.putLong(number);
+    }
+  }
+
+  private static void putCounted(ByteBuffer out, long[] numbers) {
+    out.putShort((short) numbers.length);
+    putAll(out, numbers);
+  }
+
+  private static void putText(ByteBuffer out, String text) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    out.putShort((short) bytes.length).put(bytes);
+  }
+
+  private static void getAll(ByteBuffer in, long[] numbers) {
+    for (int at = 0; at < numbers.length; at++) {
+      numbers[at] = in.getLong();
+    }
+  }
+
+  private static long[] getCounted(ByteBuffer in) {
+    int count = in.getShort();
+    if (count == 0) {
+      return NONE;
+    }
+    long[] numbers = new long[count];
+    getAll(in, numbers);
+    return numbers;
+  }
+
+  private static String getText(ByteBuffer in) {
+    int length = in.getShort();
+    if (length == 0) {
+      return "";
+    }
+    byte[] bytes = new byte[length];
+    in.get(bytes);
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
 
   private static long[] filled(int count) {
     long[] instants = new long[count];
@@ -68,44 +189,13 @@ final class Contact {
       if (contact == null) {
         return null;
       }
-      byte[] city = contact.city.getBytes(StandardCharsets.UTF_8);
-      byte[] country = contact.country.getBytes(StandardCharsets.UTF_8);
-      int onceLongs = contact.once[0].length + contact.once[1].length + contact.once[2].length;
-      int most = 512 + city.length + country.length + 8 * (contact.rolling.length + onceLongs);
+      int most = contact.mostBytes();
       if (buffer.capacity() < most) {
         buffer = ByteBuffer.allocate(most * 2);
       }
       ByteBuffer out = buffer.clear();
-      out.put((byte) ((contact.armed ? 1 : 0) | (contact.resting ? 2 : 0) | (contact.qualified ? 4 : 0) | (contact.sawJackets ? 8 : 0)));
-      out.put((byte) contact.stage);
-      out.put((byte) contact.tags);
-      putAll(out, contact.engagement, contact.fit, contact.stagePoints, contact.stageEntered, contact.lastOn, contact.firstEvent);
-      putAll(out, contact.lastActivity, contact.idleFired, contact.seq);
-      out.putDouble(contact.age);
-      putAll(out, contact.tagPoints);
-      putAll(out, contact.periodEnd);
-      putAll(out, contact.periodPoints);
-      putAll(out, contact.lastFired);
-      putAll(out, contact.pages);
-      putAll(out, contact.clicks);
-      out.putShort((short) city.length).put(city);
-      out.putShort((short) country.length).put(country);
-      putCounted(out, contact.rolling);
-      for (long[] keys : contact.once) {
-        putCounted(out, keys);
-      }
+      contact.write(out);
       return Arrays.copyOf(out.array(), out.position());
-    }
-
-    private static void putAll(ByteBuffer out, long... numbers) {
-      for (long number : numbers) {
-        out.putLong(number);
-      }
-    }
-
-    private static void putCounted(ByteBuffer out, long[] numbers) {
-      out.putShort((short) numbers.length);
-      putAll(out, numbers);
     }
   }
 
@@ -115,56 +205,9 @@ final class Contact {
       if (bytes == null) {
         return null;
       }
-      ByteBuffer in = ByteBuffer.wrap(bytes);
       Contact contact = new Contact();
-      byte flags = in.get();
-      contact.armed = (flags & 1) != 0;
-      contact.resting = (flags & 2) != 0;
-      contact.qualified = (flags & 4) != 0;
-      contact.sawJackets = (flags & 8) != 0;
-      contact.stage = in.get();
-      contact.tags = in.get();
-      contact.engagement = in.getLong();
-      contact.fit = in.getLong();
-      contact.stagePoints = in.getLong();
-      contact.stageEntered = in.getLong();
-      contact.lastOn = in.getLong();
-      contact.firstEvent = in.getLong();
-      contact.lastActivity = in.getLong();
-      contact.idleFired = in.getLong();
-      contact.seq = in.getLong();
-      contact.age = in.getDouble();
-      getAll(in, contact.tagPoints);
-      getAll(in, contact.periodEnd);
-      getAll(in, contact.periodPoints);
-      getAll(in, contact.lastFired);
-      getAll(in, contact.pages);
-      getAll(in, contact.clicks);
-      contact.city = getText(in);
-      contact.country = getText(in);
-      contact.rolling = getCounted(in);
-      for (int at = 0; at < contact.once.length; at++) {
-        contact.once[at] = getCounted(in);
-      }
+      contact.read(ByteBuffer.wrap(bytes));
       return contact;
-    }
-
-    private static void getAll(ByteBuffer in, long[] numbers) {
-      for (int at = 0; at < numbers.length; at++) {
-        numbers[at] = in.getLong();
-      }
-    }
-
-    private static long[] getCounted(ByteBuffer in) {
-      long[] numbers = new long[in.getShort()];
-      getAll(in, numbers);
-      return numbers;
-    }
-
-    private static String getText(ByteBuffer in) {
-      byte[] bytes = new byte[in.getShort()];
-      in.get(bytes);
-      return new String(bytes, StandardCharsets.UTF_8);
     }
   }
 }

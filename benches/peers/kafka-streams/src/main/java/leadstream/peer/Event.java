@@ -5,9 +5,26 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 
-/** The parts of a Segment message that the rules read, filled again for each record. */
+/** The parts of a Segment message that the rules read, filled again for each record; and, where asked for, all of its scalar properties. */
 final class Event {
-  enum Type { PAGE, OPENED, CLICKED, ADDED, FORM, DOWNLOAD, ORDER, UNSUBSCRIBED, IDENTIFY, OTHER }
+  enum Type {
+    PAGE("page_viewed"),
+    OPENED("email_opened"),
+    CLICKED("email_clicked"),
+    ADDED("product_added"),
+    FORM("form_submitted"),
+    DOWNLOAD("file_downloaded"),
+    ORDER("order_completed"),
+    UNSUBSCRIBED("unsubscribed"),
+    IDENTIFY("identify"),
+    OTHER("");
+
+    final String word;
+
+    Type(String word) {
+      this.word = word;
+    }
+  }
 
   private static final JsonFactory JSON = new JsonFactory();
 
@@ -23,14 +40,25 @@ final class Event {
   boolean hasAge;
   String city;
   String country;
+  /** What the message calls its event; empty where its type says all. */
+  String name;
+
+  /** Where the properties go; null where nobody keeps them. */
+  private final Kept kept;
+  /** The hash of its id, for whoever asks for it. */
+  long idHigh;
+  long idLow;
 
   private double revenue;
   private boolean hasRevenue;
 
+  Event(Kept kept) {
+    this.kept = kept;
+  }
+
   void read(byte[] json) throws IOException {
     clear();
     String messageType = "";
-    String name = "";
     try (JsonParser parser = JSON.createParser(json)) {
       if (parser.nextToken() != JsonToken.START_OBJECT) {
         throw new IOException("not an object");
@@ -48,14 +76,46 @@ final class Event {
         }
       }
     }
+    settle();
+    type = typeOf(messageType, name);
+  }
+
+  /** Takes a property that was kept, as {@link #read} does with those of a message; {@link #clear} comes before the first, {@link #settle} last. */
+  void take(String field, String text) {
+    switch (field) {
+      case "path" -> path = text;
+      case "email_id" -> emailId = text;
+      case "phone" -> hasPhone = true;
+      case "total" -> {
+        value = Double.parseDouble(text);
+        hasValue = true;
+      }
+      case "revenue" -> {
+        revenue = Double.parseDouble(text);
+        hasRevenue = true;
+      }
+      case "age" -> {
+        age = Double.parseDouble(text);
+        hasAge = true;
+      }
+      case "city" -> city = text;
+      case "country" -> country = text;
+      default -> { }
+    }
+  }
+
+  void settle() {
     if (!hasValue && hasRevenue) {
       value = revenue;
       hasValue = true;
     }
-    type = typeOf(messageType, name);
   }
 
-  private void clear() {
+  void clear() {
+    name = "";
+    if (kept != null) {
+      kept.clear();
+    }
     messageId = "";
     timeMs = 0;
     path = "";
@@ -76,6 +136,9 @@ final class Event {
     String field;
     while ((field = parser.nextFieldName()) != null) {
       JsonToken token = parser.nextToken();
+      if (kept != null) {
+        kept.add(field, token, parser);
+      }
       switch (field) {
         case "path" -> path = parser.getText();
         case "email_id" -> emailId = parser.getText();
@@ -101,6 +164,16 @@ final class Event {
         }
       }
     }
+  }
+
+  /** What the event is called where its type says no more than that it is another one. */
+  String word() {
+    return type == Type.OTHER ? snake(name) : type.word;
+  }
+
+  /** "Products Searched" as products_searched. */
+  static String snake(String name) {
+    return name.trim().toLowerCase(java.util.Locale.ROOT).replaceAll("[^\\p{L}\\p{N}]+", "_");
   }
 
   private static Type typeOf(String messageType, String name) {

@@ -1,6 +1,7 @@
 package leadstream.peer;
 
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -14,11 +15,15 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionInfo;
+import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.errors.StreamsUncaughtExceptionHandler.StreamThreadExceptionResponse;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.StoreBuilder;
 import org.apache.kafka.streams.state.Stores;
 
 /** Scores a topic up to the end it had at the start, and prints what that cost behind a warm-up of a quarter. */
@@ -26,13 +31,18 @@ public final class Job {
   private Job() {}
 
   public static void main(String[] arguments) throws Exception {
-    if (arguments.length != 6) {
-      System.err.println("usage: Job BOOTSTRAP IN OUT APPLICATION_ID STATE_DIR THREADS");
+    if (arguments.length == 2 && arguments[0].equals("replay")) {
+      Replay.run(Path.of(arguments[1]));
+      return;
+    }
+    boolean history = arguments.length == 7 && arguments[6].equals("--history");
+    if (arguments.length != 6 && !history) {
+      System.err.println("usage: Job BOOTSTRAP IN OUT APPLICATION_ID STATE_DIR THREADS [--history]\n       Job replay FILE");
       System.exit(2);
     }
     String bootstrap = arguments[0];
     long total = records(bootstrap, arguments[1]);
-    KafkaStreams streams = new KafkaStreams(topology(arguments[1], arguments[2]), settings(arguments));
+    KafkaStreams streams = new KafkaStreams(topology(arguments[1], arguments[2], history), settings(arguments));
     AtomicReference<Throwable> failure = new AtomicReference<>();
     streams.setUncaughtExceptionHandler(thrown -> {
       failure.set(thrown);
@@ -60,25 +70,33 @@ public final class Job {
     long ended = System.nanoTime();
     long events = total - warm;
     System.out.printf(
-        "kafka-streams events=%d cpu_ms=%d per_cpu_second=%.0f per_second=%.0f derived=%d whole_ms=%d%n",
-        events, cpu / 1_000_000, events * 1e9 / cpu, events * 1e9 / (ended - warmAt), Scorer.DERIVED.sum(), (ended - started) / 1_000_000);
+        "%s events=%d cpu_ms=%d per_cpu_second=%.0f per_second=%.0f derived=%d whole_ms=%d repeats=%d late=%d%n",
+        history ? "kafka-streams-history" : "kafka-streams", events, cpu / 1_000_000, events * 1e9 / cpu, events * 1e9 / (ended - warmAt), Scorer.DERIVED.sum(), (ended - started) / 1_000_000,
+        History.REPEATS.sum(), History.LATE.sum());
     // Whoever watches the committed offsets from outside sees the end before the process is gone.
     Thread.sleep(3000);
     streams.close(Duration.ofSeconds(20));
   }
 
-  private static Topology topology(String in, String out) {
+  static Topology topology(String in, String out, boolean history) {
     Topology topology = new Topology();
     var bytes = Serdes.ByteArray();
     topology.addSource("in", bytes.deserializer(), bytes.deserializer(), in);
-    topology.addProcessor("score", Scorer::new, "in");
-    topology.addStateStore(
-        Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(Scorer.STORE), Serdes.Bytes(), Contact.serde())
-            .withCachingEnabled()
-            .withLoggingEnabled(Map.of()),
-        "score");
+    if (history) {
+      topology.addProcessor("score", HistoryScorer::new, "in");
+      topology.addStateStore(store(bytes), "score");
+    } else {
+      topology.addProcessor("score", Scorer::new, "in");
+      topology.addStateStore(store(Contact.serde()), "score");
+    }
     topology.addSink("out", out, bytes.serializer(), bytes.serializer(), "score");
     return topology;
+  }
+
+  private static <T> StoreBuilder<KeyValueStore<Bytes, T>> store(Serde<T> values) {
+    return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(Scorer.STORE), Serdes.Bytes(), values)
+        .withCachingEnabled()
+        .withLoggingEnabled(Map.of());
   }
 
   private static Properties settings(String[] arguments) {

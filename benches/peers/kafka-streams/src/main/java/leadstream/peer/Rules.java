@@ -9,10 +9,27 @@ import java.util.Arrays;
 
 /** The rules of twenty-rules.yaml over one contact, written out by hand. Points are thousandths. */
 final class Rules {
+  /** Hears of each booking, of those too that a cap or the floor left nothing of. */
+  interface Bookings {
+    void booked(int rule, long raw, long applied, int tags);
+  }
+
+  /** The rules' names by number, fit rules last. */
+  static final String[] NAMES = {
+    "visit", "pricing", "offers", "sport", "keen", "brochure", "opened", "clicked", "returning", "form", "no-phone", "cart", "purchase", "by-value",
+    "big-order", "unsubscribe", "away", "age", "city", "far",
+  };
+  static final int AGE = 17;
+  static final int CITY = 18;
+  static final int FAR = 19;
+
   private static final long DAY_MS = 86_400_000L;
-  private static final long HORIZON_MS = 400 * DAY_MS;
+  static final long HORIZON_MS = 400 * DAY_MS;
+  private static final long IDLE_MS = 30 * DAY_MS;
+  private static final int IDLE_TIMES = 12;
   private static final ZoneId ZONE = ZoneId.of("Europe/Warsaw");
 
+  private static final int NO_TAG = -1;
   private static final int VISIT = 0;
   private static final int OFFERS = 1;
   private static final int CART = 2;
@@ -23,8 +40,13 @@ final class Rules {
   private static final int OPENS = 1;
   private static final int CLICKS = 2;
 
+  private final Bookings bookings;
   private Contact contact;
   private long now;
+
+  Rules(Bookings bookings) {
+    this.bookings = bookings;
+  }
 
   /** Books everything that the event is worth. */
   void apply(Contact subject, Event event) {
@@ -32,17 +54,17 @@ final class Rules {
     now = event.timeMs;
     switch (event.type) {
       case PAGE -> page(event);
-      case OPENED -> oncePer(OPENS, event.emailId, 2_000);
+      case OPENED -> oncePer(6, OPENS, event.emailId, 2_000);
       case CLICKED -> clicked(event);
-      case ADDED -> inPeriod(CART, 5_000, 20_000, false);
+      case ADDED -> inPeriod(11, CART, 5_000, 20_000, false);
       case FORM -> form(event);
       case DOWNLOAD -> {
         if (firstTime(DOWNLOADS, event.path)) {
-          tag(Contact.BROCHURE, book(30_000));
+          book(5, 30_000, 30_000, Contact.BROCHURE);
         }
       }
       case ORDER -> order(event);
-      case UNSUBSCRIBED -> book(-30_000);
+      case UNSUBSCRIBED -> book(15, -30_000);
       case IDENTIFY -> attributes(event);
       case OTHER -> { }
     }
@@ -52,54 +74,62 @@ final class Rules {
   void idle(Contact subject, long due) {
     contact = subject;
     now = due;
-    book(-10_000);
+    book(16, -10_000);
     contact.idleFired = due;
+  }
+
+  /** When the idle rule fires next if nothing else happens; the greatest number if never. */
+  static long idleDue(Contact contact) {
+    long quietSince = Math.max(contact.firstEvent, contact.lastActivity);
+    long fired = contact.idleFired > quietSince ? (contact.idleFired - quietSince) / IDLE_MS : 0;
+    return fired >= IDLE_TIMES ? Long.MAX_VALUE : quietSince + (fired + 1) * IDLE_MS;
   }
 
   private void page(Event event) {
     remember(contact.pages, now);
-    inPeriod(VISIT, 1_000, 5_000, false);
+    inPeriod(0, VISIT, 1_000, 5_000, false);
     String path = event.path;
     if (path.startsWith("/pricing")) {
       pricing();
     }
     if (path.startsWith("/offers/")) {
-      inPeriod(OFFERS, 5_000, 20_000, true);
+      inPeriod(2, OFFERS, 5_000, 20_000, true);
     }
     contact.sawJackets |= path.startsWith("/jackets/");
     if (path.startsWith("/shoes/") && !contact.sawJackets) {
-      tag(Contact.SPORT, book(2_000));
+      book(3, 2_000, 2_000, Contact.SPORT);
     }
     if (contact.pages[0] > now - 7 * DAY_MS && passed(KEEN, 7 * DAY_MS)) {
-      book(15_000);
+      book(4, 15_000);
     }
   }
 
   private void clicked(Event event) {
     remember(contact.clicks, now);
-    oncePer(CLICKS, event.emailId, 8_000);
+    oncePer(7, CLICKS, event.emailId, 8_000);
     if (contact.clicks[0] > now - 30 * DAY_MS && passed(RETURNING, 30 * DAY_MS)) {
-      book(10_000);
+      book(8, 10_000);
     }
   }
 
   private void form(Event event) {
     if (passed(FORM, DAY_MS)) {
-      book(20_000);
+      book(9, 20_000);
       contact.tags &= ~(1 << Contact.SPORT);
       contact.tagPoints[Contact.SPORT] = 0;
     }
     if (!event.hasPhone) {
-      book(-2_000);
+      book(10, -2_000);
     }
   }
 
   private void order(Event event) {
-    book(25_000);
+    book(12, 25_000);
     if (event.hasValue) {
-      book(Math.min(100_000, Math.round(event.value * 10)));
+      long points = Math.round(event.value * 10);
+      book(13, points, Math.min(100_000, points), NO_TAG);
       if (event.value > 1000) {
-        tag(Contact.BIG_SPENDER, book(50_000));
+        book(14, 50_000, 50_000, Contact.BIG_SPENDER);
       }
     }
   }
@@ -114,14 +144,19 @@ final class Rules {
     if (event.country != null) {
       contact.country = event.country;
     }
-    long fit = contact.age >= 30 && contact.age < 50 ? 10_000 : 0;
-    if (contact.city.equals("Kraków") || contact.city.equals("Warszawa")) {
-      fit += 5_000;
-    }
-    if (!contact.country.isEmpty() && !contact.country.equals("PL")) {
-      fit -= 10_000;
-    }
-    contact.fit = fit;
+    contact.fit = age(contact) + city(contact) + far(contact);
+  }
+
+  static long age(Contact contact) {
+    return contact.age >= 30 && contact.age < 50 ? 10_000 : 0;
+  }
+
+  static long city(Contact contact) {
+    return contact.city.equals("Kraków") || contact.city.equals("Warszawa") ? 5_000 : 0;
+  }
+
+  static long far(Contact contact) {
+    return !contact.country.isEmpty() && !contact.country.equals("PL") ? -10_000 : 0;
   }
 
   /** Three pricing pages count in seven days. */
@@ -135,7 +170,7 @@ final class Rules {
     for (int at = expired; at < rolling.length; at += 2) {
       already += rolling[at + 1];
     }
-    long applied = book(Math.max(0, Math.min(15_000, 45_000 - already)));
+    long applied = book(1, 15_000, Math.max(0, Math.min(15_000, 45_000 - already)), NO_TAG);
     long[] kept = Arrays.copyOfRange(rolling, expired, rolling.length + (applied == 0 ? 0 : 2));
     if (applied != 0) {
       kept[kept.length - 2] = now;
@@ -144,19 +179,19 @@ final class Rules {
     contact.rolling = kept;
   }
 
-  private void inPeriod(int rule, long points, long cap, boolean week) {
+  private void inPeriod(int number, int rule, long points, long cap, boolean week) {
     if (now >= contact.periodEnd[rule]) {
       LocalDate day = Instant.ofEpochMilli(now).atZone(ZONE).toLocalDate();
       LocalDate next = week ? day.with(TemporalAdjusters.next(DayOfWeek.MONDAY)) : day.plusDays(1);
       contact.periodEnd[rule] = next.atStartOfDay(ZONE).toInstant().toEpochMilli();
       contact.periodPoints[rule] = 0;
     }
-    contact.periodPoints[rule] += book(Math.min(points, cap - contact.periodPoints[rule]));
+    contact.periodPoints[rule] += book(number, points, Math.min(points, cap - contact.periodPoints[rule]), NO_TAG);
   }
 
-  private void oncePer(int rule, String value, long points) {
+  private void oncePer(int number, int rule, String value, long points) {
     if (firstTime(rule, value)) {
-      book(points);
+      book(number, points);
     }
   }
 
@@ -203,17 +238,23 @@ final class Rules {
     instants[instants.length - 1] = now;
   }
 
-  /** Books points and returns what the floor left of them. */
-  private long book(long points) {
+  private void book(int rule, long points) {
+    book(rule, points, points, NO_TAG);
+  }
+
+  /** Books what a cap left of points, sets the tag, and returns what the floor left too. */
+  private long book(int rule, long raw, long points, int tag) {
     long applied = Math.max(0, contact.engagement + points) - contact.engagement;
     contact.engagement += applied;
     contact.stagePoints += applied;
     contact.resting &= applied == 0;
+    int tags = 0;
+    if (tag != NO_TAG) {
+      tags = 1 << tag;
+      contact.tags |= tags;
+      contact.tagPoints[tag] += applied;
+    }
+    bookings.booked(rule, raw, applied, tags);
     return applied;
-  }
-
-  private void tag(int tag, long points) {
-    contact.tags |= 1 << tag;
-    contact.tagPoints[tag] += points;
   }
 }

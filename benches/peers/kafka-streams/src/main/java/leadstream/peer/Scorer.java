@@ -16,7 +16,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  * <p>It does less than Leadstream: it keeps no history and no ledger, so it neither recognises repeats, nor corrects for late events, nor explains a
  * score; silence is noticed with the contact's next event only.
  */
-final class Scorer implements Processor<byte[], byte[], byte[], byte[]> {
+final class Scorer implements Processor<byte[], byte[], byte[], byte[]>, Levels.Edges {
   static final String STORE = "contacts";
   /** Records scored in this process. */
   static final LongAdder SCORED = new LongAdder();
@@ -25,11 +25,11 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]> {
 
   private static final long DAY_MS = 86_400_000L;
   private static final String[] TAGS = {"sport", "brochure", "big-spender"};
-  private static final String[] STAGES = {"lead", "marketing-qualified", "sales-qualified"};
-  private static final long[] ENTER = {0, 50_000, 80_000};
 
-  private final Event event = new Event();
-  private final Rules rules = new Rules();
+  private final Event event = new Event(null);
+  private final Rules rules = new Rules((rule, raw, applied, tags) -> { });
+  private final Levels levels = new Levels(this);
+  private Contact contact;
   private final StringBuilder json = new StringBuilder(512);
   private ProcessorContext<byte[], byte[]> context;
   private KeyValueStore<Bytes, Contact> contacts;
@@ -50,25 +50,25 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]> {
     }
     record = input;
     Bytes key = Bytes.wrap(input.key());
-    Contact contact = contacts.get(key);
+    contact = contacts.get(key);
     if (contact == null) {
       contact = new Contact();
       contact.firstEvent = event.timeMs;
     }
-    timers(contact, event.timeMs);
+    timers(event.timeMs);
     int tagsBefore = contact.tags;
     rules.apply(contact, event);
     if (event.type != Event.Type.IDENTIFY) {
       contact.lastActivity = event.timeMs;
     }
-    tagChanges(contact, tagsBefore);
-    levels(contact, event.timeMs);
+    tagChanges(tagsBefore);
+    levels.settle(contact, event.timeMs);
     contacts.put(key, contact);
     SCORED.increment();
   }
 
   /** The idle rule and the stage left for silence, as far as they fell due since the contact was last seen. */
-  private void timers(Contact contact, long until) {
+  private void timers(long until) {
     long quietSince = Math.max(contact.firstEvent, contact.lastActivity);
     for (int time = 0; time < 12; time++) {
       long due = quietSince + (time + 1) * 30 * DAY_MS;
@@ -77,67 +77,33 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]> {
       }
       if (due > contact.idleFired) {
         rules.idle(contact, due);
-        levels(contact, due);
+        levels.settle(contact, due);
       }
     }
   }
 
-  private void tagChanges(Contact contact, int before) {
+  private void tagChanges(int before) {
     int changed = contact.tags ^ before;
     for (int tag = 0; changed != 0 && tag < TAGS.length; tag++) {
       if ((changed & 1 << tag) != 0) {
         boolean set = (contact.tags & 1 << tag) != 0;
-        derive(contact, set ? "tag.added" : "tag.removed", TAGS[tag], set ? "none" : "on", set ? "on" : "none", contact.tagPoints[tag], 0, event.timeMs);
+        derive(set ? "tag.added" : "tag.removed", TAGS[tag], set ? "none" : "on", set ? "on" : "none", contact.tagPoints[tag], 0, event.timeMs);
       }
     }
   }
 
-  private void levels(Contact contact, long now) {
-    boolean left = false;
-    while (contact.stage > 0 && leaves(contact, now)) {
-      move(contact, contact.stage - 1, now);
-      contact.resting = true;
-      left = true;
-    }
-    while (!left && contact.stage < 2 && !contact.resting && contact.stagePoints >= ENTER[contact.stage + 1]) {
-      move(contact, contact.stage + 1, now);
-    }
-    arm(contact);
-    long score = Math.max(0, contact.engagement + contact.fit);
-    if (contact.qualified && score < 80_000) {
-      contact.qualified = false;
-      derive(contact, "lead.released", "qualify", "on", "none", score, 80_000, now);
-    } else if (!contact.qualified && score >= 100_000 && (contact.lastOn == Long.MIN_VALUE || now >= contact.lastOn + 7 * DAY_MS)) {
-      contact.qualified = true;
-      contact.lastOn = now;
-      derive(contact, "lead.qualified", "qualify", "none", "on", score, 100_000, now);
-    }
+  @Override
+  public void moved(int before, int after, long score, long threshold, long now) {
+    String type = after > before ? "stage.advanced" : "stage.regressed";
+    derive(type, "stage", Levels.STAGES[before], Levels.STAGES[after], score, Math.max(0, threshold), now);
   }
 
-  private static void arm(Contact contact) {
-    contact.armed |= contact.stage == 1 && contact.stagePoints >= 30_000;
+  @Override
+  public void qualified(boolean on, long score, long now) {
+    derive(on ? "lead.qualified" : "lead.disqualified", "qualify", on ? "none" : "on", on ? "on" : "none", score, on ? Levels.AT : Levels.RELEASE, now);
   }
 
-  private static boolean leaves(Contact contact, long now) {
-    arm(contact);
-    if (contact.stage == 1) {
-      return contact.armed && contact.stagePoints < 30_000;
-    }
-    return now >= Math.max(contact.stageEntered, contact.lastActivity) + 90 * DAY_MS;
-  }
-
-  private void move(Contact contact, int stage, long now) {
-    boolean up = stage > contact.stage;
-    long threshold = up ? ENTER[stage] : 30_000;
-    derive(contact, up ? "stage.advanced" : "stage.regressed", "stage", STAGES[contact.stage], STAGES[stage], contact.stagePoints, threshold, now);
-    contact.stage = stage;
-    contact.stageEntered = now;
-    contact.stagePoints = 0;
-    contact.armed = false;
-    contact.resting = false;
-  }
-
-  private void derive(Contact contact, String type, String subject, String before, String after, long score, long threshold, long now) {
+  private void derive(String type, String subject, String before, String after, long score, long threshold, long now) {
     contact.seq++;
     String id = new String(record.key(), StandardCharsets.UTF_8);
     json.setLength(0);
