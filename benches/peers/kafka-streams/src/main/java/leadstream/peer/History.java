@@ -421,6 +421,8 @@ final class History implements Rules.Bookings, Levels.Edges {
   // ---- The value.
 
   private static final byte[] NOTHING = {};
+  /** Where the state lies in a value. */
+  private static final int STATE = 8 + 4 * State.SUBJECTS + 3 * 8 + 2 * 4;
 
   private void load(byte[] contactKey, byte[] value) {
     key = contactKey;
@@ -451,6 +453,11 @@ final class History implements Rules.Bookings, Levels.Edges {
     baseFrom = in.position();
     known = value;
     knownFrom = baseFrom + baseLength;
+  }
+
+  /** What the fold has left in a value. */
+  static void readState(byte[] value, State into) {
+    into.read(ByteBuffer.wrap(value, STATE, value.length - STATE));
   }
 
   private void save() {

@@ -19,7 +19,9 @@ final class HistoryScorer implements Processor<byte[], byte[], byte[], byte[]>, 
 
   private ProcessorContext<byte[], byte[]> context;
   private KeyValueStore<Bytes, byte[]> contacts;
+  private final Hot<byte[]> hot = new Hot<>(Hot.BYTES);
   private History history;
+  private int bytesBefore;
   private Record<byte[], byte[]> record;
 
   @Override
@@ -46,12 +48,17 @@ final class HistoryScorer implements Processor<byte[], byte[], byte[], byte[]>, 
 
   @Override
   public byte[] get(byte[] key) {
-    return contacts.get(Bytes.wrap(key));
+    Bytes wrapped = Bytes.wrap(key);
+    byte[] value = hot.get(wrapped);
+    bytesBefore = value == null ? 0 : value.length;
+    return value == null ? contacts.get(wrapped) : value;
   }
 
   @Override
   public void put(byte[] key, byte[] value) {
-    contacts.put(Bytes.wrap(key), value);
+    Bytes wrapped = Bytes.wrap(key);
+    contacts.put(wrapped, value);
+    hot.put(wrapped, value, value.length, bytesBefore);
   }
 
   @Override

@@ -95,7 +95,8 @@ public final class Job {
 
   private static <T> StoreBuilder<KeyValueStore<Bytes, T>> store(Serde<T> values) {
     return Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(Scorer.STORE), Serdes.Bytes(), values)
-        .withCachingEnabled()
+        // What is at hand the processors keep themselves: see Hot.
+        .withCachingDisabled()
         .withLoggingEnabled(Map.of());
   }
 
@@ -107,7 +108,6 @@ public final class Job {
     settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, arguments[5]);
     settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, 100);
-    settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 512L << 20);
     settings.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, RocksSettings.class);
     settings.put(StreamsConfig.METRICS_RECORDING_LEVEL_CONFIG, "INFO");
     settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);

@@ -12,8 +12,8 @@ import org.rocksdb.WriteBufferManager;
 
 /** RocksDB as its tuning guides advise: one block cache and one write budget for all stores, bloom filters, LZ4. */
 public final class RocksSettings implements RocksDBConfigSetter {
-  private static final Cache BLOCKS = new LRUCache(256L << 20);
-  private static final WriteBufferManager WRITES = new WriteBufferManager(128L << 20, BLOCKS);
+  private static final Cache BLOCKS = new LRUCache(512L << 20);
+  private static final WriteBufferManager WRITES = new WriteBufferManager(384L << 20, BLOCKS);
   private static final BloomFilter FILTER = new BloomFilter(10, false);
 
   @Override
@@ -26,7 +26,7 @@ public final class RocksSettings implements RocksDBConfigSetter {
     table.setBlockSize(16 << 10);
     options.setTableFormatConfig(table);
     options.setWriteBufferManager(WRITES);
-    options.setWriteBufferSize(32L << 20);
+    options.setWriteBufferSize(96L << 20);
     options.setMaxWriteBufferNumber(3);
     options.setCompressionType(CompressionType.LZ4_COMPRESSION);
   }

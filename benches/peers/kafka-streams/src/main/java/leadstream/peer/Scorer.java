@@ -23,6 +23,9 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]>, Levels.
   /** Derived events in this process. */
   static final LongAdder DERIVED = new LongAdder();
 
+  /** What a contact takes in memory, about: its fields and thirteen arrays. */
+  private static final int CONTACT_BYTES = 800;
+
   private static final long DAY_MS = 86_400_000L;
   private static final String[] TAGS = {"sport", "brochure", "big-spender"};
 
@@ -33,6 +36,7 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]>, Levels.
   private final StringBuilder json = new StringBuilder(512);
   private ProcessorContext<byte[], byte[]> context;
   private KeyValueStore<Bytes, Contact> contacts;
+  private final Hot<Contact> hot = new Hot<>(Hot.BYTES);
   private Record<byte[], byte[]> record;
 
   @Override
@@ -50,7 +54,11 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]>, Levels.
     }
     record = input;
     Bytes key = Bytes.wrap(input.key());
-    contact = contacts.get(key);
+    contact = hot.get(key);
+    boolean known = contact != null;
+    if (!known) {
+      contact = contacts.get(key);
+    }
     if (contact == null) {
       contact = new Contact();
       contact.firstEvent = event.timeMs;
@@ -64,6 +72,7 @@ final class Scorer implements Processor<byte[], byte[], byte[], byte[]>, Levels.
     tagChanges(tagsBefore);
     levels.settle(contact, event.timeMs);
     contacts.put(key, contact);
+    hot.put(key, contact, CONTACT_BYTES, known ? CONTACT_BYTES : 0);
     SCORED.increment();
   }
 
