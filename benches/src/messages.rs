@@ -84,7 +84,7 @@ impl Messages {
         }
         let mut time_ms = START_MS + (u128::from(number) * u128::from(SPAN_MS) / u128::from(self.total)) as u64;
         if let Some(disturbance) = &mut self.disturbance {
-            time_ms = disturbance.delay(time_ms).max(START_MS);
+            time_ms = START_MS + disturbance.delay(time_ms - START_MS);
         }
         // Whose it is: the density falls with the cube root of the contact's rank.
         let contact = (self.random.f64().powf(1.5) * self.contacts as f64) as u64;

@@ -40,12 +40,12 @@ impl Disturbance {
         Some(*time_ms)
     }
 
-    /// When the event happened that would have happened at this instant.
-    pub(super) fn delay(&mut self, time_ms: u64) -> u64 {
+    /// When the event happened that would have happened at this time since the start; none happens before it.
+    pub(super) fn delay(&mut self, since_ms: u64) -> u64 {
         if self.random.u32(..1000) >= self.disorder.late_per_mille {
-            return time_ms;
+            return since_ms;
         }
-        time_ms - self.random.u64(1..=LATEST_MS)
+        since_ms.checked_sub(self.random.u64(1..=LATEST_MS)).unwrap_or(since_ms)
     }
 
     /// Keeps an event that has been sent.
