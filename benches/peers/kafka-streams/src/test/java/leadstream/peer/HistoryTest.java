@@ -100,13 +100,14 @@ class HistoryTest {
     order("o2", 5 * DAY, 3000);
     List<String> first = told();
     assertEquals(2 + 1, first.size(), "big spender, one stage, qualified");
-    // -30 on the third day, which the floor lets take the 25 that there were: 105 + 0 stay, so nothing is different but what led there.
+    // Of these 30 less on the third day the floor lets 25 be taken: 105 stay, and no level is another.
     send("c1", "u1", 3 * DAY, "Unsubscribed", "");
     assertEquals(List.of(), told());
-    // On the sixth day 20 less to have: told once, at the last step, with its cause and what it corrects.
+    // 75 are left.
     send("c1", "u2", 5 * DAY + 1, "Unsubscribed", "");
     assertEquals(1, toldOf("qualify").size());
     send("c1", "p1", 5 * DAY + HOUR, "Products Searched", "\"query\":\"shoe\"");
+    // With 30 more before that, the contact would have stayed above 80.
     download("d1", 5 * DAY - HOUR, "/files/a.pdf");
     List<String> corrected = told();
     assertEquals(2, corrected.size(), corrected::toString);
@@ -142,7 +143,7 @@ class HistoryTest {
       send("c2", "s" + month, (30L * month + 2) * DAY, "Products Searched", "\"query\":\"shoe\"");
     }
     List<String> silence = toldOf("qualify");
-    // 95 + 30, and 10 less every thirty days: below 80 never in three months, but below 100 says nothing either.
+    // 125, and 10 less every thirty days: 95 on the 91st day are more than 80.
     assertEquals(List.of(), silence);
     send("c2", "s4", 155 * DAY, "Products Searched", "\"query\":\"shoe\"");
     silence = toldOf("qualify");
