@@ -44,8 +44,6 @@ pub enum Code {
     UnknownEventType,
     /// An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.
     UndeclaredEventType,
-    /// An event type that did not come once in the events given to `plan check --events`. What asks for it would never have happened.
-    UnseenEventType,
     /// A rule says none of `on`, `idle`, `after` and `all`, or more than one of them.
     RuleTrigger,
     /// A rule that gives no points and sets or removes no tag.
@@ -111,7 +109,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 50] = [
+const CODES: [(Code, &str, Severity, &str); 49] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -209,12 +207,6 @@ const CODES: [(Code, &str, Severity, &str); 50] = [
         "undeclared-event-type",
         Severity::Warning,
         "An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.",
-    ),
-    (
-        Code::UnseenEventType,
-        "unseen-event-type",
-        Severity::Warning,
-        "An event type that did not come once in the events given to `plan check --events`. What asks for it would never have happened.",
     ),
     (
         Code::RuleTrigger,

@@ -20,5 +20,5 @@ pub use plans::{Plans, later_set, plans};
 pub use random::Random;
 pub use reference::{Expected, expected, expected_under};
 pub use schedule::{Schedule, come_to_rest, go_quiet};
-pub use setup::Settings;
+pub use setup::{Codec, Formats, Settings};
 pub use world::{Told, World};

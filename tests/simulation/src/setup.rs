@@ -1,25 +1,57 @@
 //! What the worlds are made of: settings, the workers' options, topics, folders.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use leadstream_core::ErasureKey;
 use leadstream_runtime::log::{CleanupPolicy, TopicSpec};
 use leadstream_runtime::{
-    ClockMode, EpochLimits, InputKind, InputOptions, PlansInForce, StartPosition, Topics, WorkerOptions,
-    WriteBackLimits,
+    ClockMode, EpochLimits, InputDecoder, InputKind, InputOptions, OutputEncoder, PlansInForce, StartPosition, Topics,
+    WorkerOptions, WriteBackLimits,
 };
 use leadstream_store::StoreMemory;
+
+use crate::codec::{TinyDecoder, TinyEncoder};
 
 /// Tasks of the application.
 pub(crate) const TASKS: u32 = 2;
 /// Partitions of the source that is re-keyed.
 pub(crate) const RAW_PARTITIONS: u32 = 3;
 
+/// What reads and writes the records of a worker.
+pub type Codec = (Box<dyn InputDecoder>, Box<dyn OutputEncoder>);
+
+/// Makes the codec of each worker anew.
+#[derive(Clone)]
+pub struct Formats(Arc<dyn Fn() -> Codec>);
+
+impl Formats {
+    /// Made by a function.
+    pub fn new(make: impl Fn() -> Codec + 'static) -> Formats {
+        Formats(Arc::new(make))
+    }
+
+    pub(crate) fn make(&self) -> Codec {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Formats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Formats")
+    }
+}
+
 /// What differs between runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What the records look like: the simulation's own tiny formats unless somebody has others.
+    pub formats: Formats,
+    /// The wall clock in the beginning, in milliseconds since 1970.
+    pub start_ms: i64,
     /// The plans in force.
     pub plans: PlansInForce,
     /// Events come through the re-keyed topic instead of a keyed one.
@@ -58,6 +90,8 @@ impl Settings {
     /// Settings that let much happen within a short run.
     pub fn new(plans: PlansInForce) -> Settings {
         Settings {
+            formats: Formats::new(|| (Box::new(TinyDecoder), Box::new(TinyEncoder))),
+            start_ms: 1_700_000_000_000,
             plans,
             rekeyed: false,
             write_back_ms: 500,

@@ -18,12 +18,10 @@ use leadstream_runtime::{
 use leadstream_store::{StoreBudget, StoreMemory};
 use leadstream_wire::stored::redo::RedoRecord;
 
-use crate::codec::{TinyDecoder, TinyEncoder, event_line};
+use crate::codec::event_line;
 use crate::crash::{CrashLog, CrashPlan};
 use crate::random::Random;
 use crate::setup::{RAW_PARTITIONS, Settings, TASKS, copy_folder, options, temporary_folder, topics};
-
-const START_MS: i64 = 1_700_000_000_000;
 
 /// An instance: a process that may be dead.
 struct Instance {
@@ -90,7 +88,7 @@ impl World {
     /// # Panics
     /// Where the machine has no room for temporary files, or the model refuses the topics.
     pub fn new(seed: u64, settings: Settings, instances: usize) -> World {
-        let log = ModelLog::new(ModelOptions { start_ms: START_MS, ..ModelOptions::default() });
+        let log = ModelLog::new(ModelOptions { start_ms: settings.start_ms, ..ModelOptions::default() });
         log.create(&topics()).unwrap_or_else(|error| panic!("topics: {error}"));
         let folder = temporary_folder();
         let instances = (0..instances).map(|number| Instance {
@@ -101,7 +99,7 @@ impl World {
         });
         World {
             log,
-            clock: ManualClock::at(Timestamp::from_millis(START_MS)),
+            clock: ManualClock::at(Timestamp::from_millis(settings.start_ms)),
             random: Random::new(seed),
             metrics: Metrics::register(&prometheus::Registry::new()).unwrap_or_else(|error| panic!("metrics: {error}")),
             settings,
@@ -273,12 +271,13 @@ impl World {
         let crash = self.instances[number].crash.clone();
         let log = Arc::new(CrashLog::new(self.log.clone(), self.clock.clone(), crash));
         let topic_id = |topic: &str| self.log.topic_id(topic);
+        let (decoder, encoder) = self.settings.formats.make();
         let worker = Worker::new(
             log,
             options(&self.settings, self.store_memory.clone(), topic_id, number, self.starts, folder),
             self.settings.plans.clone(),
-            Box::new(TinyDecoder),
-            Box::new(TinyEncoder),
+            decoder,
+            encoder,
             Arc::new(TickingClock { hands: self.clock.clone(), tick_ms: self.settings.tick_ms }),
             self.metrics.clone(),
         )?;

@@ -22,7 +22,7 @@ pub(crate) struct EventFiles {
     /// A format that needs no mapping, for files of no configured source
     #[arg(long)]
     pub(crate) format: Option<ReplayFormat>,
-    /// Files of commands about contacts, as the contacts topic carries them; read before the others
+    /// Files of commands about contacts, as the contacts topic carries them; each is taken at its time, before the contact's first event that is not before it
     #[arg(long, value_name = "FILE")]
     pub(crate) contacts: Vec<PathBuf>,
     /// The final instant, behind the newest event: timers due until then fire. Without it, or before that event, the time of the newest event; no

@@ -53,6 +53,12 @@ impl InputFile {
         let (topic, decoder, content) = (name.clone(), place, Content::Source(Box::new(format)));
         Ok(Arc::new(InputFile { place, name, topic, decoder, content, layout }))
     }
+
+    /// Whether this is a file of commands. Records of topics come in the order in which a service takes them, whatever they are.
+    pub(super) fn holds_commands(&self) -> bool {
+        let is_commands = |format: &SourceFormat| matches!(format.shape, Shape::Contacts(_));
+        self.layout != Layout::Records && matches!(&self.content, Content::Source(format) if is_commands(format))
+    }
 }
 
 /// How records follow each other in a file.

@@ -1,6 +1,6 @@
 //! One folder: a share of the contacts, and what their events make of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -38,6 +38,9 @@ pub(crate) struct Folder {
     found: Vec<(usize, DerivedEvent)>,
     /// In the order of contact and seq once [`Folder::finish`] has run.
     pub(crate) derived: Vec<DerivedEvent>,
+    /// Commands of files, by the place of their contact, in the order of their times: each waits for the first event that is not before it, as a
+    /// service would have read it between the events.
+    commands: HashMap<usize, VecDeque<Event>>,
     /// Ids that were erased: the greatest number of their derived events, and since when they count again.
     erased_ids: HashMap<String, (u64, Option<Timestamp>)>,
     /// Events of ids that were erased.
@@ -58,6 +61,7 @@ impl Folder {
             fresh: Vec::new(),
             found: Vec::new(),
             derived: Vec::new(),
+            commands: HashMap::new(),
             erased_ids: HashMap::new(),
             erased: 0,
             outcomes: BTreeMap::new(),
@@ -73,8 +77,16 @@ impl Folder {
             early.insert(slot.number, slot);
             while let Some(slot) = early.remove(&next) {
                 next += 1;
+                let waits = slot.file.as_ref().is_some_and(|file| file.holds_commands());
                 for (hash, place) in &slot.shares[self.share] {
-                    self.apply(*hash, &slot.events.events()[*place]);
+                    let event = &slot.events.events()[*place];
+                    let contact = self.contact(*hash, event);
+                    if waits {
+                        self.hold(contact, event.clone());
+                    } else {
+                        self.apply_commands_until(contact, event.time);
+                        self.apply(contact, event);
+                    }
                 }
                 // The last folder to have folded it gives it back.
                 if let Some(slot) = Arc::into_inner(slot) {
@@ -85,18 +97,37 @@ impl Folder {
         self
     }
 
-    fn apply(&mut self, hash: u64, event: &Event) {
+    /// The place of the contact of an event, a new one where it has none.
+    fn contact(&mut self, hash: u64, event: &Event) -> usize {
         let contacts = &mut self.contacts;
-        let found = self.table.find(hash, |place| *contacts[*place].id == *event.contact);
-        let place = match found {
-            Some(place) => *place,
-            None => {
-                contacts.push(Box::new(Contact::new(&event.contact)));
-                let place = contacts.len() - 1;
-                self.table.insert_unique(hash, place, |place| Name::of(&contacts[*place].id).0);
-                place
+        if let Some(place) = self.table.find(hash, |place| *contacts[*place].id == *event.contact) {
+            return *place;
+        }
+        contacts.push(Box::new(Contact::new(&event.contact)));
+        let place = contacts.len() - 1;
+        self.table.insert_unique(hash, place, |place| Name::of(&contacts[*place].id).0);
+        place
+    }
+
+    /// Keeps a command behind those that are not later.
+    fn hold(&mut self, place: usize, command: Event) {
+        let held = self.commands.entry(place).or_default();
+        let behind = held.partition_point(|other| other.time <= command.time);
+        held.insert(behind, command);
+    }
+
+    /// Applies the commands of a contact that an event of a time comes behind.
+    fn apply_commands_until(&mut self, place: usize, time: Timestamp) {
+        while let Some(held) = self.commands.get_mut(&place) {
+            match held.pop_front_if(|command| command.time <= time) {
+                Some(command) => self.apply(place, &command),
+                None if held.is_empty() => drop(self.commands.remove(&place)),
+                None => return,
             }
-        };
+        }
+    }
+
+    fn apply(&mut self, place: usize, event: &Event) {
         if self.is_about_erased(place, event) {
             return;
         }
@@ -138,6 +169,9 @@ impl Folder {
     /// Fires what is due until the final instant, brings everything in order and adds up.
     pub(super) fn finish(&mut self, until: Option<Timestamp>) {
         self.table = HashTable::new();
+        for place in 0..self.contacts.len() {
+            self.apply_commands_until(place, Timestamp::MAX);
+        }
         for (place, contact) in self.contacts.iter_mut().enumerate() {
             if let Some(until) = until {
                 self.fold.advance(contact, until, &mut self.fresh);

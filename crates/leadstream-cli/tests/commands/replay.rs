@@ -235,7 +235,25 @@ fn an_empty_file_is_a_result_too() {
 }
 
 #[test]
-fn commands_about_contacts_are_read_before_the_events() {
+fn commands_are_taken_at_their_times_between_the_events_as_a_service_would_have_read_them_s38() {
+    let place = Place::new();
+    place.write("events.jsonl", journey());
+    let command =
+        |time: &str| format!(r#"{{"command":"feedback","contact":"c1","outcome":"rejected","time":"{time}"}}"#);
+    // In the file the later one stands first.
+    place.write("contacts.jsonl", [command("2026-01-02T18:00:00Z"), command("2026-01-01T12:00:00Z")].join("\n"));
+    let arguments = ["replay", "events.jsonl", "--contacts", "contacts.jsonl", "--derived", "derived.jsonl"];
+    place.run(&arguments).code(0);
+    let derived = place.read("derived.jsonl");
+    let derived: Vec<serde_json::Value> = derived.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!derived.is_empty());
+    for event in &derived {
+        assert_eq!(event["marks"], serde_json::json!(["replay"]), "nothing came late: {event}");
+    }
+}
+
+#[test]
+fn a_command_from_before_the_events_counts_for_all_of_them() {
     let place = Place::new();
     place.write("plans/cars.yaml", PLAN.replace("plan: cars", "plan: cars\nmembers: '\"vip\" in contact.tags'"));
     place.write("events.jsonl", journey());

@@ -58,14 +58,12 @@ pub struct Options {
     pub horizon: Duration,
     /// Event types beside the presets, as sources declare them.
     pub event_types: Vec<String>,
-    /// The event types that came in events of the past, where there were any to look at: others are warned of.
-    pub seen_event_types: Option<Vec<String>>,
 }
 
 impl Default for Options {
     /// The default horizon of 400 days, and the presets alone.
     fn default() -> Options {
-        Options { horizon: Duration::days(400), event_types: Vec::new(), seen_event_types: None }
+        Options { horizon: Duration::days(400), event_types: Vec::new() }
     }
 }
 
@@ -165,7 +163,7 @@ pub fn compile(file_name: &str, text: &str, options: &Options) -> Compilation {
         plan_id: Arc::from(""),
         has: Has::default(),
         horizon: options.horizon,
-        catalogue: Catalogue::new(&options.event_types, options.seen_event_types.as_deref()),
+        catalogue: Catalogue::new(&options.event_types),
         facts: Facts::default(),
         references: Vec::new(),
     };
