@@ -4,6 +4,15 @@
 
 MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 
+# A person has named a RocksDB to build with.
+has_own_rocksdb() { [ "${ROCKSDB_LIB_DIR:-$ROCKSDB_DIR}" != "$ROCKSDB_DIR" ]; }
+
+# is_fetched PURPOSE: whether everything that the purpose needs of Maven lies in the cache.
+is_fetched() {
+  has_own_rocksdb || [ -e "$ROCKSDB_DIR/librocksdb.so" ] || return 1
+  [ "$1" = build ] || [ -d "$KAFKA_JARS" ]
+}
+
 # Runs Maven quietly; shows what it said only where it failed. Arguments: what is being fetched, then Maven's own.
 run_maven() {
   local what=$1 log=$LEADSTREAM_CACHE/maven.log
@@ -29,7 +38,7 @@ fetch_kafka() {
 # without LD_LIBRARY_PATH and without a flag to the compiler, which would not reach a plain `cargo test`.
 fetch_rocksdb() {
   local library=$ROCKSDB_DIR/librocksdb.so member expected
-  [ -e "$library" ] && return 0
+  if has_own_rocksdb || [ -e "$library" ]; then return 0; fi
   case $(uname -m) in
     x86_64) member=librocksdbjni-linux64.so expected=265c656af5c6502cb8d71db1a74858509f706cc47f1a5b6f603c736d11ce677d ;;
     aarch64) member=librocksdbjni-linux-aarch64.so expected=7b2d0808c6afae32db39f11cb61cbefffcf460895b1c64ee6193ba02d6bdd23a ;;

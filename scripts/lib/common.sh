@@ -14,33 +14,45 @@ ROCKSDB_DIR=$LEADSTREAM_CACHE/rocksdb/$ROCKSDB_VERSION
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# The java command to use: JAVA_HOME's where it is set and holds one, else the one on the path.
+# The oldest Java that Apache Kafka 4 runs on.
+JAVA_VERSION_MIN=17
+
+# The version of a java command, as 17; 8 for what calls itself 1.8.
+java_version() { "$1" -version 2>&1 | sed -n 's/.* version "\(1[.]\)\{0,1\}\([0-9]*\).*/\2/p' | head -n 1; }
+
+# Prints the java command to use, and succeeds only where there is one that Apache Kafka runs on: JAVA_HOME's, or where that is too old the path's.
 java_command() {
-  if [ -n "${JAVA_HOME:-}" ] && [ -x "$JAVA_HOME/bin/java" ]; then
-    printf '%s\n' "$JAVA_HOME/bin/java"
-  else
-    command -v java
-  fi
+  local java version
+  for java in "${JAVA_HOME:+$JAVA_HOME/bin/java}" "$(command -v java)"; do
+    [ -x "$java" ] || continue
+    version=$(java_version "$java")
+    if [ -n "$version" ] && [ "$version" -ge "$JAVA_VERSION_MIN" ]; then
+      printf '%s\n' "$java"
+      return 0
+    fi
+  done
+  return 1
 }
 
-# Succeeds where a Java that Apache Kafka 4 can run on (17 or later) is installed.
-java_is_usable() {
-  local java version
-  java=$(java_command) || return 1
-  version=$("$java" -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -n 1)
-  [ -n "$version" ] && [ "$version" -ge 17 ]
+# Says why JAVA_HOME is not used, where one is set that cannot be; otherwise nothing.
+java_home_refused() {
+  local java=${JAVA_HOME:-}/bin/java version
+  [ -n "${JAVA_HOME:-}" ] || return 0
+  [ -x "$java" ] || { printf 'JAVA_HOME (%s) holds no bin/java' "$JAVA_HOME"; return 0; }
+  version=$(java_version "$java")
+  [ -n "$version" ] && [ "$version" -ge "$JAVA_VERSION_MIN" ] && return 0
+  printf 'JAVA_HOME (%s) is Java %s, and Apache Kafka needs %s or later' "$JAVA_HOME" "${version:-of no version}" "$JAVA_VERSION_MIN"
 }
 
 # Something listens on this port of 127.0.0.1. A connection is tried, so that no tool has to be installed for the question.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# require_disk MEBIBYTES PURPOSE: stops with a clear message where the cache's file system has less room than that.
+# require_disk MEBIBYTES PURPOSE [FOLDER ADVICE]: stops with a clear message where the file system of the folder, by default the cache, has less room.
 require_disk() {
-  local free
-  mkdir -p "$LEADSTREAM_CACHE" || die "cannot create $LEADSTREAM_CACHE; set XDG_CACHE_HOME to a folder that can be written"
-  free=$(df -Pm "$LEADSTREAM_CACHE" | awk 'NR == 2 { print $4 }')
-  [ "$free" -ge "$1" ] || die "no disk space: $2 needs $1 MiB below $LEADSTREAM_CACHE and $free MiB are free; \
-free some, or set XDG_CACHE_HOME to a folder on another disk"
+  local free folder=${3:-$LEADSTREAM_CACHE} advice=${4:-set XDG_CACHE_HOME to a folder on another disk}
+  mkdir -p "$folder" || die "cannot create $folder; ${4:-set XDG_CACHE_HOME to a folder that can be written}"
+  free=$(df -Pm "$folder" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$1" ] || die "no disk space: $2 needs $1 MiB below $folder and $free MiB are free; free some, or $advice"
 }
 
 # Variables under which cargo builds with the prebuilt RocksDB, and outside the work tree. What a person has set is kept.

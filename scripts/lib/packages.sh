@@ -1,24 +1,29 @@
 # shellcheck shell=bash
 # What the project needs from the operating system. Installs what is missing and says what; with nothing missing it neither asks nor changes anything.
 
-# Commands that must be there, each with the Debian package that holds it.
-NEEDED_COMMANDS=(
-  g++:g++ make:make cmake:cmake pkg-config:pkg-config      # librdkafka is built from source by its crate
-  mvn:maven unzip:unzip patchelf:patchelf                   # Kafka and RocksDB come from Maven
-  kcat:kcat                                                 # a Kafka client that is not ours, to check with
-  prometheus:prometheus                                     # the alerts and the dashboard are asked of a real one
-  shellcheck:shellcheck
-)
-# Libraries and headers, by package.
+# Commands that must be there, each with the Debian package that holds it. To build, librdkafka is built from source by its crate.
+BUILD_COMMANDS=(g++:g++ make:make cmake:cmake pkg-config:pkg-config)
+# Kafka and RocksDB come from Maven; with nothing left to fetch nobody needs these.
+FETCH_COMMANDS=(mvn:maven unzip:unzip patchelf:patchelf)
+# To see that a broker of one's own answers.
+BROKER_COMMANDS=(kcat:kcat)
+# A Kafka client that is not ours checks what comes out, and the alerts and the dashboard are asked of a real Prometheus.
+TEST_COMMANDS=(kcat:kcat prometheus:prometheus shellcheck:shellcheck)
+# Libraries and headers to build with, by package.
 NEEDED_PACKAGES=(libclang-dev zlib1g-dev libssl-dev libcurl4-openssl-dev libzstd-dev liblz4-dev libsasl2-dev)
 
-# Prints the Debian packages that are missing, one a line.
+# missing_packages PURPOSE: prints the Debian packages that are missing, one a line.
 missing_packages() {
-  local pair package
-  java_is_usable || echo default-jre-headless
-  for pair in "${NEEDED_COMMANDS[@]}"; do
+  local pair package commands=("${BUILD_COMMANDS[@]}")
+  if [ "$1" != build ]; then
+    java_command >/dev/null || echo default-jre-headless
+    commands+=("${BROKER_COMMANDS[@]}")
+  fi
+  if [ "$1" = test ]; then commands+=("${TEST_COMMANDS[@]}"); fi
+  if ! is_fetched "$1"; then commands+=("${FETCH_COMMANDS[@]}"); fi
+  for pair in "${commands[@]}"; do
     command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
-  done
+  done | sort -u
   if command -v dpkg-query >/dev/null; then
     for package in "${NEEDED_PACKAGES[@]}"; do
       case $(dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null) in
@@ -29,10 +34,20 @@ missing_packages() {
   fi
 }
 
-# Installs the missing packages with apt-get, as root or through sudo.
+# Debian starts a service that it installs, and again with each boot. The tests want the program alone, on ports of their own.
+without_services() {
+  local action
+  [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null || return 0
+  for action; do
+    # What cannot be masked here, as in a container without systemd, is not started either.
+    "${as_root[@]}" systemctl "$action" prometheus.service >>"$LEADSTREAM_CACHE/apt.log" 2>&1 || true
+  done
+}
+
+# install_missing_packages PURPOSE: installs the missing packages with apt-get, as root or through sudo.
 install_missing_packages() {
   local missing as_root=()
-  mapfile -t missing < <(missing_packages)
+  mapfile -t missing < <(missing_packages "$1")
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null \
     || die "these are missing, and there is no apt-get to install them with: ${missing[*]} (names as in Debian); install them and try again"
@@ -45,10 +60,13 @@ install_missing_packages() {
   say "installing Debian packages: ${missing[*]}"
   local log=$LEADSTREAM_CACHE/apt.log
   mkdir -p "$LEADSTREAM_CACHE"
+  : >"$log"
+  without_services mask
   { "${as_root[@]}" apt-get update -qq \
-    && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null \
+    && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >>"$log" 2>&1 </dev/null \
     || { tail -n 5 "$log" >&2; die "the packages could not be installed (network? the whole output is in $log)"; }
+  without_services unmask disable
   hash -r
-  mapfile -t missing < <(missing_packages)
-  [ ${#missing[@]} -eq 0 ] || die "still missing after installing: ${missing[*]}; Apache Kafka needs Java 17 or later"
+  mapfile -t missing < <(missing_packages "$1")
+  [ ${#missing[@]} -eq 0 ] || die "still missing after installing: ${missing[*]}; Apache Kafka needs Java $JAVA_VERSION_MIN or later"
 }

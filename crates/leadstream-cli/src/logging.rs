@@ -1,6 +1,7 @@
 //! Log lines: for people on a terminal, one JSON object a line otherwise. Always on standard error.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use leadstream_config::{Log, LogFormat, LogLevel};
 use tracing_subscriber::EnvFilter;
@@ -14,6 +15,14 @@ const CLOSING: &str = "rdkafka::consumer::base_consumer=off";
 /// What is shown at a configured level.
 fn configured(level: LevelFilter) -> EnvFilter {
     EnvFilter::builder().parse_lossy(format!("{level},{CLOSING}"))
+}
+
+/// Whether log lines are JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether there is a log by now, and its lines are JSON.
+pub(crate) fn is_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
 }
 
 /// Begins to log, once in a process. `RUST_LOG` overrides the configured level, for finding faults.
@@ -39,6 +48,7 @@ pub(crate) fn begin(log: &Log) -> Result<(), Failure> {
     let begun = if human {
         lines.compact().with_ansi(on_terminal && std::env::var_os("NO_COLOR").is_none()).try_init()
     } else {
+        IS_JSON.store(true, Ordering::Relaxed);
         lines.json().flatten_event(true).try_init()
     };
     begun.map_err(|error| Failure::of("cannot begin to log", error))

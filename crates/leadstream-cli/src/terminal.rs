@@ -9,11 +9,16 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::failure::Failure;
+use crate::logging;
 
-/// Says what went wrong.
+/// Says what went wrong: to a person, or as the last line of a log that programs read.
 pub(crate) fn complain(failure: &Failure) {
     let text = failure.to_string();
     if text.is_empty() {
+        return;
+    }
+    if logging::is_json() {
+        tracing::error!("{text}");
         return;
     }
     // Lists of mistakes say "error" on each of their lines already.

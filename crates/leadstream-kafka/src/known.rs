@@ -73,9 +73,39 @@ impl KafkaSettings {
             }
         }
         if problems.iter().all(|problem| !problem.is_error) {
-            problems.extend(self.together());
+            problems.extend(self.kerberos().or_else(|| self.together()));
         }
         problems
+    }
+
+    /// Kerberos, asked for or by librdkafka's default: it is not built in, since its libraries would be needed on every machine.
+    fn kerberos(&self) -> Option<SettingProblem> {
+        let all =
+            [(Section::Common, &self.common), (Section::Consumer, &self.consumer), (Section::Producer, &self.producer)];
+        let is = |value: &str, what: &str| value.trim().eq_ignore_ascii_case(what);
+        let mut set = all.into_iter().flat_map(|(section, settings)| settings.iter().map(move |pair| (section, pair)));
+        let named = set.clone().find(|(_, (name, value))| is_mechanism(name) && is(value, "GSSAPI"));
+        let has_mechanism = set.clone().any(|(_, (name, _))| is_mechanism(name));
+        let meant = named.or_else(|| {
+            set.find(|(_, (name, value))| {
+                !has_mechanism
+                    && is(name, "security.protocol")
+                    && (is(value, "sasl_ssl") || is(value, "sasl_plaintext"))
+            })
+        });
+        let (section, (name, _)) = meant?;
+        let message = if is_mechanism(name) {
+            "Kerberos (GSSAPI) is not built into this program"
+        } else {
+            "without sasl.mechanism this means Kerberos (GSSAPI), which is not built into this program"
+        };
+        Some(SettingProblem {
+            setting: Some((section, name.clone())),
+            is_error: true,
+            is_name: false,
+            message: message.to_owned(),
+            hint: Some("sasl.mechanism takes SCRAM-SHA-512, SCRAM-SHA-256, PLAIN and OAUTHBEARER; or use TLS client certificates".to_owned()),
+        })
     }
 
     /// What shows only when a client is made of them: it gets no broker to connect to.
@@ -110,6 +140,11 @@ impl KafkaSettings {
             hint: is_file.then(|| "is there such a file, and may this process read it?".to_owned()),
         })
     }
+}
+
+/// Whether a setting names the way to log in; librdkafka has two names for it.
+fn is_mechanism(name: &str) -> bool {
+    matches!(name.trim().to_ascii_lowercase().as_str(), "sasl.mechanism" | "sasl.mechanisms")
 }
 
 fn problem(section: Section, name: &str, value: &str, known: &[Known]) -> Option<SettingProblem> {
@@ -249,6 +284,25 @@ mod tests {
                 "error: common.sasl.mechanism: librdkafka makes no client of these settings: Unsupported SASL mechanism: (its value) / "
             ]
         );
+    }
+
+    #[test]
+    fn kerberos_is_told_not_to_be_built_in_also_where_it_is_only_the_default() {
+        let hint =
+            "sasl.mechanism takes SCRAM-SHA-512, SCRAM-SHA-256, PLAIN and OAUTHBEARER; or use TLS client certificates";
+        for (name, value) in [("sasl.mechanism", "GSSAPI"), ("sasl.mechanisms", "gssapi")] {
+            let expected = format!("error: common.{name}: Kerberos (GSSAPI) is not built into this program / {hint}");
+            assert_eq!(told(&[("security.protocol", "sasl_ssl"), (name, value)], &[], &[]), [expected]);
+        }
+        assert_eq!(
+            told(&[("security.protocol", "SASL_PLAINTEXT")], &[], &[]),
+            [format!(
+                "error: common.security.protocol: without sasl.mechanism this means Kerberos (GSSAPI), which is not built into this program / {hint}"
+            )]
+        );
+        // What really is missing is said where the mechanism is one that is there.
+        let login = [("sasl.mechanism", "PLAIN"), ("sasl.username", "anna"), ("sasl.password", "secret")];
+        assert!(told(&[&[("security.protocol", "sasl_plaintext")], &login[..]].concat(), &[], &[]).is_empty());
     }
 
     #[test]

@@ -173,6 +173,9 @@ fn run_all(programs: Vec<Program>, signal: &AtomicUsize) -> Result<Option<Vec<St
             let (name, seconds) = (&ended.program.name, ended.began.elapsed().as_secs_f64());
             if status.success() {
                 println!("ok {seconds:6.1} s  {name}");
+                // What a test could not prove here is told, though it did not fail.
+                let said = printed(ended.output);
+                said.lines().filter(|line| line.starts_with("SKIPPED ")).for_each(|line| println!("  {line}"));
             } else {
                 println!("FAILED {seconds:.1} s  {name} ({status}):\n{}", printed(ended.output));
                 failed.push(ended.program.name);

@@ -13,7 +13,7 @@ use std::process::Command;
 use leadstream_test_support::repository_root;
 
 /// What every Debian has.
-const BASE: [&str; 20] = [
+const BASE: [&str; 21] = [
     "awk",
     "basename",
     "bash",
@@ -31,6 +31,7 @@ const BASE: [&str; 20] = [
     "setsid",
     "sha256sum",
     "sleep",
+    "sort",
     "tail",
     "touch",
     "tr",
@@ -152,6 +153,104 @@ fn setup_uses_sudo_where_it_is_not_root_and_installs_only_what_is_missing() {
     );
 }
 
+/// A machine on which everything that comes from Maven lies in the cache.
+fn with_everything_fetched() -> Machine {
+    let machine = Machine::complete();
+    let rocksdb = machine.folder.path().join("cache/leadstream/rocksdb/11.8.1");
+    fs::create_dir_all(&rocksdb).unwrap();
+    fs::write(rocksdb.join("librocksdb.so"), "").unwrap();
+    fs::create_dir_all(machine.kafka_jars()).unwrap();
+    machine
+}
+
+#[test]
+fn each_purpose_installs_and_fetches_what_it_needs_and_nothing_else() {
+    let demo = with_everything_fetched().without("prometheus").without("shellcheck").without("mvn").without("unzip");
+    assert_eq!(demo.run("setup", &["demo"]), (Some(0), String::new()));
+    let said = demo.fails("setup", &["test"]);
+    assert!(said.starts_with("setup: installing Debian packages: prometheus shellcheck\n"), "{said}");
+
+    // On a Kafka that is there already.
+    let build = with_everything_fetched().without("java").without("kcat").without("prometheus").without("patchelf");
+    fs::remove_dir_all(build.kafka_jars()).unwrap();
+    assert_eq!(build.run("setup", &["build"]), (Some(0), String::new()));
+    assert!(!build.kafka_jars().exists());
+    let said = build.fails("setup", &["demo"]);
+    assert!(said.starts_with("setup: installing Debian packages: default-jre-headless kcat patchelf\n"), "{said}");
+    let (code, said) = build.run("setup", &["everything"]);
+    assert_eq!(code, Some(2));
+    assert!(said.starts_with("setup: error: unknown purpose everything\nusage: scripts/setup"), "{said}");
+}
+
+#[test]
+fn prometheus_is_never_left_as_a_service_that_runs() {
+    let machine = with_everything_fetched().without("prometheus");
+    machine.command("systemctl", "echo systemctl \"$@\" >>\"$HOME/calls\"");
+    let install =
+        "echo apt-get \"$1\" >>\"$HOME/calls\"; new=$(dirname \"$0\")/prometheus; echo >\"$new\"; chmod +x \"$new\"";
+    machine.command("apt-get", install);
+    let (code, said) = machine.run("setup", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let calls = fs::read_to_string(machine.folder.path().join("calls")).unwrap();
+    assert_eq!(
+        calls,
+        "systemctl mask prometheus.service\napt-get update\napt-get install\nsystemctl unmask prometheus.service\nsystemctl disable prometheus.service\n"
+    );
+    // One that was there before is somebody's, and stays as it is.
+    let machine = with_everything_fetched().without("shellcheck");
+    machine.command("systemctl", "echo systemctl \"$@\" >>\"$HOME/calls\"");
+    machine.fails("setup", &[]);
+    let calls = fs::read_to_string(machine.folder.path().join("calls")).unwrap();
+    assert!(calls.starts_with("apt-get update") && !calls.contains("systemctl"), "{calls}");
+}
+
+#[test]
+fn a_java_home_that_is_too_old_is_passed_over_and_named() {
+    let machine = with_everything_fetched();
+    let home = machine.folder.path().join("old");
+    fs::create_dir_all(home.join("bin")).unwrap();
+    let start = |machine: &Machine| {
+        let output = machine.command_of("kafka", &["start", "--port", "1"]).env("JAVA_HOME", &home).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let java = home.join("bin/java");
+    let said = start(&machine);
+    let expected = format!(
+        "kafka: JAVA_HOME ({}) holds no bin/java: using {}\n",
+        home.display(),
+        machine.bin().join("java").display()
+    );
+    assert!(said.starts_with(&expected), "{said}");
+    fs::write(&java, "#!/bin/bash\necho 'openjdk version \"1.8.0_392\"' >&2\n").unwrap();
+    fs::set_permissions(&java, fs::Permissions::from_mode(0o755)).unwrap();
+    let reason = format!("JAVA_HOME ({}) is Java 8, and Apache Kafka needs 17 or later", home.display());
+    let said = start(&machine);
+    assert!(said.starts_with(&format!("kafka: {reason}: using ")), "{said}");
+    let said = start(&machine.without("java"));
+    assert!(
+        said.contains(&format!("no Java 17 or later: install default-jre-headless, or set JAVA_HOME ({reason})")),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_full_disk_is_told_of_the_folder_that_lies_on_it() {
+    let machine = with_everything_fetched();
+    let data = machine.folder.path().join("small/data");
+    machine.command(
+        "df",
+        "echo header; case $2 in */small/*) echo 'disk 1 1 10 99% /' ;; *) echo 'disk 1 1 999999 1% /' ;; esac",
+    );
+    let data = data.to_str().unwrap();
+    let said = machine.fails("demo", &["--data-dir", data]);
+    let expected = format!(
+        "demo: error: no disk space: the demo needs 1024 MiB below {data} and 10 MiB are free; free some, or choose another folder with --data-dir\n"
+    );
+    assert_eq!(said, expected);
+    let said = machine.fails("kafka", &["start", "--data", data, "--port", "1"]);
+    assert!(said.contains(&format!("the broker needs 512 MiB below {data}")), "{said}");
+}
+
 #[test]
 fn setup_says_what_apt_said_when_packages_cannot_be_had() {
     let machine = Machine::complete().without("kcat");
@@ -244,8 +343,11 @@ fn a_test_program_that_fails_is_told_with_all_it_said_and_fails_the_whole() {
     assert!(told.contains("program-0\n") && !told.contains("nobody asks"), "{told}");
     assert!(!String::from_utf8(output.stderr).unwrap().contains("all is well"));
 
-    let (code, said) = with_test_programs(&["exit 0", "exit 0"]).run("test", &[]);
-    assert_eq!(code, Some(0), "{said}");
+    let machine = with_test_programs(&["exit 0", "echo quiet; echo SKIPPED disk: no right to mount >&2; exit 0"]);
+    let output = machine.command_of("test", &[]).output().unwrap();
+    let (told, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(told.contains("  SKIPPED disk: no right to mount\n") && !told.contains("quiet"), "{told}");
     assert!(said.contains("all is well"), "{said}");
 }
 
