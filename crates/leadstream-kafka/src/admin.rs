@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::brokers::ClientEvents;
 use crate::clock::Deadline;
 use crate::error::{is_transient, query_error};
-use crate::ffi::{DescribedTopic, describe_group, describe_topics};
+use crate::ffi::{DescribedGroup, DescribedTopic, describe_group, describe_topics};
 use crate::group::GroupMember;
 
 /// How long a question may wait for its answer.
@@ -28,8 +28,34 @@ pub(crate) struct Admin {
     client: AdminClient<ClientEvents>,
 }
 
+/// What the cluster does not let a client delete.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undeletable {
+    /// The topics.
+    pub topics: Vec<String>,
+    /// Whether the group is not to be deleted.
+    pub group: bool,
+}
+
+/// The right that an operation lacks where the cluster refuses it for want of one.
+fn missing_right(operation: &str, code: RDKafkaErrorCode) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    let denied = matches!(
+        code,
+        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed
+    );
+    denied.then_some(match operation {
+        "create topics" => "CREATE",
+        "delete topics" | "delete group" | "delete records" => "DELETE",
+        _ => "DESCRIBE, and DESCRIBE_CONFIGS for topics",
+    })
+}
+
 fn classified(operation: &'static str, code: RDKafkaErrorCode, reason: &str) -> LogError {
-    let failure = Failure::new(operation, format!("{reason} ({code:?})"));
+    let failure = match missing_right(operation, code) {
+        Some(right) => Failure::new(operation, format!("{reason} ({code:?}: this client needs the right to {right})")),
+        None => Failure::new(operation, format!("{reason} ({code:?})")),
+    };
     if is_transient(code) { LogError::Retry(failure) } else { LogError::Fatal(failure) }
 }
 
@@ -182,9 +208,25 @@ impl Admin {
     }
 
     pub(crate) fn members(&self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>, LogError> {
-        let members = describe_group(self.client.inner(), group, timeout)
-            .map_err(|(code, reason)| classified("describe group", code, &format!("group {group}: {reason}")))?;
-        Ok(members.into_iter().map(GroupMember::from).collect())
+        let described = self.describe_group(group, timeout)?;
+        Ok(described.members.into_iter().map(GroupMember::from).collect())
+    }
+
+    fn describe_group(&self, group: &str, timeout: Duration) -> Result<DescribedGroup, LogError> {
+        describe_group(self.client.inner(), group, timeout)
+            .map_err(|(code, reason)| classified("describe group", code, &format!("group {group}: {reason}")))
+    }
+
+    /// Which of these topics, as far as they exist, and whether this group the cluster does not let us delete.
+    pub(crate) fn undeletable(&self, topics: &[&str], group: &str) -> Result<Undeletable, LogError> {
+        let described = describe_topics(self.client.inner(), topics, REQUEST_TIMEOUT)
+            .map_err(|(code, reason)| classified("describe topics", code, &reason))?;
+        let refused = |topic: &Option<DescribedTopic>| topic.as_ref().is_some_and(|topic| !topic.may_delete);
+        let topics = topics.iter().zip(&described).filter(|(_, topic)| refused(topic));
+        Ok(Undeletable {
+            topics: topics.map(|(name, _)| (*name).to_owned()).collect(),
+            group: !self.describe_group(group, REQUEST_TIMEOUT)?.may_delete,
+        })
     }
 
     pub(crate) fn delete_before(&self, cuts: &[(TopicPartition, u64)]) -> Result<(), LogError> {
@@ -286,7 +328,7 @@ mod tests {
 
     #[test]
     fn negative_retention_is_for_ever_and_an_unreadable_one_is_none_at_all() {
-        let described = DescribedTopic { id: None, partitions: 1, replication: 1 };
+        let described = DescribedTopic { id: None, partitions: 1, replication: 1, may_delete: true };
         let with = |value: &str| {
             let settings = BTreeMap::from([("retention.ms".to_owned(), value.to_owned())]);
             description("t", &described, settings).retention_ms

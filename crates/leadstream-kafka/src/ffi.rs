@@ -1,8 +1,8 @@
 //! The unsafe part: the calls of librdkafka that the safe binding lacks or makes slow.
 //!
-//! Seven things are needed and cannot be had safely: consuming in batches (less than half the price per record), producing to a topic handle
+//! Eight things are needed and cannot be had safely: consuming in batches (less than half the price per record), producing to a topic handle
 //! without allocating its name per record, flushing without the 100 ms floor of the binding's own flush, a topic's id, the members of
-//! a group, a question that every broker answers, and what librdkafka knows about its settings. Each is wrapped here in a safe type whose comments say why the calls are sound; no other
+//! a group, what this client may do with either, a question that every broker answers, and what librdkafka knows about its settings. Each is wrapped here in a safe type whose comments say why the calls are sound; no other
 //! module of this crate contains `unsafe`.
 //!
 //! Invariants: no pointer leaves this module; everything borrowed from a message ends with the visit of its batch; queues and topic handles are
@@ -13,6 +13,7 @@ mod answer;
 mod consumer;
 mod groups;
 mod producer;
+mod rights;
 mod settings;
 mod topics;
 
@@ -23,7 +24,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka_sys as sys;
 
 pub(crate) use consumer::{Message, NativeConsumer, topic_name};
-pub(crate) use groups::{DescribedMember, describe_group};
+pub(crate) use groups::{DescribedGroup, DescribedMember, describe_group};
 pub(crate) use producer::{NativeRecord, TopicHandle, flush, produce};
 pub(crate) use settings::{Verdict, judge, table};
 pub(crate) use topics::{DescribedTopic, describe_topics, probe, serve_events};

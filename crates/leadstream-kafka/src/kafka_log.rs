@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::admin::{Admin, REQUEST_TIMEOUT};
+use crate::admin::{Admin, REQUEST_TIMEOUT, Undeletable};
 use crate::brokers::{Brokers, ClientEvents};
 use crate::error::{creation_reason, query_error};
 use crate::ffi::{probe, serve_events};
@@ -107,6 +107,14 @@ impl KafkaLog {
     /// [`LogError::Retry`] while the cluster cannot be reached or does not answer within `timeout`, [`LogError::Fatal`] where it refuses.
     pub fn members(&self, group: &str, timeout: Duration) -> Result<Vec<GroupMember>, LogError> {
         self.served().admin.members(group, timeout)
+    }
+
+    /// Which of these topics, as far as they exist, and whether this group the cluster does not let this client delete.
+    ///
+    /// # Errors
+    /// [`LogError::Retry`] while the cluster cannot be reached, [`LogError::Fatal`] where it does not even tell.
+    pub fn undeletable(&self, topics: &[&str], group: &str) -> Result<Undeletable, LogError> {
+        self.served().admin.undeletable(topics, group)
     }
 
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<ClientEvents>>, KafkaError> {

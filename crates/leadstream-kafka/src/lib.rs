@@ -23,6 +23,7 @@ mod producer;
 mod reader;
 mod settings;
 
+pub use admin::Undeletable;
 pub use group::GroupMember;
 pub use kafka_log::KafkaLog;
 pub use known::{Section, SettingProblem};

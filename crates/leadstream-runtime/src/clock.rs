@@ -12,6 +12,9 @@ pub trait Clock: Send + Sync {
 
     /// Milliseconds since some moment; never goes back.
     fn monotonic_ms(&self) -> i64;
+
+    /// The same moment's distance as finely as the clock can tell, in seconds, for figures only: nothing is decided by it.
+    fn monotonic_seconds(&self) -> f64;
 }
 
 /// The machine's clocks.
@@ -43,6 +46,10 @@ impl Clock for SystemClock {
 
     fn monotonic_ms(&self) -> i64 {
         i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn monotonic_seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 }
 
@@ -78,5 +85,9 @@ impl Clock for ManualClock {
 
     fn monotonic_ms(&self) -> i64 {
         self.monotonic_ms.load(Ordering::Relaxed)
+    }
+
+    fn monotonic_seconds(&self) -> f64 {
+        self.monotonic_ms() as f64 / 1_000.0
     }
 }

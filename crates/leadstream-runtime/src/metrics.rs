@@ -1,18 +1,24 @@
 //! Every figure that the runtime keeps, registered in one place, units in the names.
 //!
-//! The deliveries of L5 add up: records = records skipped + records dead-lettered + records with events; events are counted by outcome.
+//! The deliveries of L5 add up: records = records skipped + records dead-lettered + records with events; events are counted by outcome. Records of the
+//! runtime itself are none of these.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leadstream_core::{Bound, Word};
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// The runtime's figures. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Input records whose epoch was committed.
     pub records: IntCounter,
+    /// Records of the re-keyed topic that say how far sources are, and concern no contact.
+    pub watermarks: IntCounter,
     /// Deliveries by outcome: applied, unmatched, duplicate, suppressed, erased, too_late, dead, skipped, rekeyed (L5).
     pub deliveries: IntCounterVec,
     /// Dead letters by code.
@@ -25,6 +31,8 @@ pub struct Metrics {
     pub commits: IntCounterVec,
     /// Time of a commit, from its beginning to its outcome.
     pub commit_seconds: Histogram,
+    /// Time of a batch by stage: decode, fold, timers. One look at the clock for each batch of records, none for an event.
+    pub batch_seconds: HistogramVec,
     /// Contacts written back.
     pub written_back: IntCounter,
     /// What contacts let go of because they may keep only so much, by the bound (S58).
@@ -65,6 +73,32 @@ pub struct Metrics {
     pub plans_info: IntGaugeVec,
 }
 
+/// What a figure is called and means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FigureDescription {
+    /// Its name, with the unit.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// What it says.
+    pub help: String,
+}
+
+impl FigureDescription {
+    /// The figures of a collector.
+    pub fn of(kind: &'static str, figure: &dyn Collector) -> Vec<FigureDescription> {
+        let described = figure.desc().into_iter().map(|description| FigureDescription {
+            name: description.fq_name.clone(),
+            kind,
+            labels: description.variable_labels.clone(),
+            help: description.help.clone(),
+        });
+        described.collect()
+    }
+}
+
 /// So many rules are named in the figure of errors at most; those beyond share one name.
 const FAULTY_RULES_MAX: usize = 500;
 /// Plan and rule of the errors of all others.
@@ -102,6 +136,16 @@ impl Metrics {
                 .buckets(buckets),
         )?;
         registry.register(Box::new(commit_seconds.clone()))?;
+        let buckets = vec![1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0];
+        let batch_seconds = HistogramVec::new(
+            HistogramOpts::new(
+                "leadstream_batch_seconds",
+                "Time that a worker's thread took for a batch, by stage: decode, fold, timers",
+            )
+            .buckets(buckets),
+            &["stage"],
+        )?;
+        registry.register(Box::new(batch_seconds.clone()))?;
         let limits_reached = counters(
             "leadstream_limits_reached_total",
             "What contacts let go of, or did not take, because they may keep only so much",
@@ -126,12 +170,17 @@ impl Metrics {
         registry.register(Box::new(unreadable_plan_sets.clone()))?;
         Ok(Metrics {
             records: counter("leadstream_input_records_total", "Input records whose epoch was committed")?,
+            watermarks: counter(
+                "leadstream_watermark_records_total",
+                "Records of the re-keyed topic that say how far sources are, and concern no contact",
+            )?,
             deliveries: counters("leadstream_deliveries_total", "Deliveries by outcome", "outcome")?,
             dead_letters: counters("leadstream_dead_letters_total", "Dead letters by code", "code")?,
             derived: counters("leadstream_derived_events_total", "Derived events by kind", "kind")?,
             timers: counter("leadstream_timer_contacts_total", "Contacts stepped by the clock")?,
             commits: counters("leadstream_commits_total", "Commits by result", "result")?,
             commit_seconds,
+            batch_seconds,
             written_back: counter("leadstream_written_back_contacts_total", "Contacts written back")?,
             limits_reached,
             condition_errors,
@@ -170,6 +219,77 @@ impl Metrics {
             unreadable_plan_sets,
             plans_info,
         })
+    }
+
+    /// Every figure, for a reference: a figure without a value yet is not among what is served.
+    pub fn described(&self) -> Vec<FigureDescription> {
+        // By name, so that a figure that is added and not described here does not compile.
+        let Metrics {
+            records,
+            watermarks,
+            deliveries,
+            dead_letters,
+            derived,
+            timers,
+            commits,
+            commit_seconds,
+            batch_seconds,
+            written_back,
+            limits_reached,
+            condition_errors,
+            faulty: _,
+            uncovered_events,
+            uncovered_bytes,
+            dirty_contacts,
+            cached_contacts,
+            cached_bytes,
+            lag_records,
+            restored_records,
+            restore_remaining_records,
+            stores_rebuilt,
+            lost_records,
+            running_tasks,
+            plan_set,
+            plan_change_pending,
+            unreadable_plan_sets,
+            plans_info,
+        } = self;
+        let counters: [&dyn Collector; 13] = [
+            records,
+            deliveries,
+            dead_letters,
+            derived,
+            timers,
+            watermarks,
+            condition_errors,
+            limits_reached,
+            commits,
+            written_back,
+            restored_records,
+            stores_rebuilt,
+            lost_records,
+        ];
+        let gauges: [&dyn Collector; 12] = [
+            lag_records,
+            running_tasks,
+            uncovered_events,
+            uncovered_bytes,
+            dirty_contacts,
+            cached_contacts,
+            cached_bytes,
+            restore_remaining_records,
+            plan_set,
+            plan_change_pending,
+            unreadable_plan_sets,
+            plans_info,
+        ];
+        let histograms: [&dyn Collector; 2] = [commit_seconds, batch_seconds];
+        let of = |kind| move |figure: &&dyn Collector| FigureDescription::of(kind, *figure);
+        let described = counters.iter().flat_map(of("counter"));
+        described
+            .chain(gauges.iter().flat_map(of("gauge")))
+            .chain(histograms.iter().flat_map(of("histogram")))
+            .collect()
     }
 
     /// Counts rules that did not fire because an expression had no value. Plans may have tens of thousands of rules, and a figure may not.
@@ -213,6 +333,24 @@ mod tests {
         assert!(Metrics::register(&registry).is_err());
         let families = registry.gather();
         assert!(families.iter().all(|family| family.name().starts_with("leadstream_")));
+    }
+
+    #[test]
+    fn all_figures_are_described_and_those_that_are_served_as_they_are() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        let described = metrics.described();
+        for family in registry.gather() {
+            let found = described.iter().find(|figure| figure.name == family.name());
+            let found = found.unwrap_or_else(|| panic!("{} is not described", family.name()));
+            assert_eq!(format!("{:?}", family.get_field_type()).to_lowercase(), found.kind, "{}", family.name());
+            assert_eq!(family.help(), found.help);
+        }
+        let mut names: Vec<&str> = described.iter().map(|figure| figure.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), described.len(), "each once");
+        assert!(described.iter().all(|figure| (figure.kind == "counter") == figure.name.ends_with("_total")));
     }
 
     #[test]

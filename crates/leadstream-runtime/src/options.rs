@@ -170,8 +170,10 @@ pub struct WorkerOptions {
     pub order_wait_ms: i64,
     /// Where the clock of timers comes from.
     pub clock: ClockMode,
-    /// How often watermarks are written, in milliseconds.
+    /// How often watermarks are written while sources bring events, in milliseconds.
     pub watermark_interval_ms: i64,
+    /// The longest pause between two watermarks of sources that bring nothing, in milliseconds.
+    pub watermark_idle_interval_ms: i64,
     /// How often the redo topic is trimmed, in milliseconds.
     pub trim_interval_ms: i64,
     /// How long a transaction may take.

@@ -170,6 +170,7 @@ pub(crate) fn options(
         order_wait_ms: 100,
         clock: settings.clock,
         watermark_interval_ms: 200,
+        watermark_idle_interval_ms: 800,
         trim_interval_ms: 300,
         transaction_timeout: Duration::from_secs(10),
         stalled_after_ms: 60_000,

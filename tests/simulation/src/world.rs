@@ -48,6 +48,10 @@ impl Clock for TickingClock {
         self.hands.advance(self.tick_ms);
         now_ms
     }
+
+    fn monotonic_seconds(&self) -> f64 {
+        self.hands.monotonic_seconds()
+    }
 }
 
 /// What readers see in the end.

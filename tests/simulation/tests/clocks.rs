@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use leadstream_core::Timestamp;
+use leadstream_runtime::ClockMode;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
 use leadstream_runtime::log::{Log, TopicPartition, partition_for_key};
 use leadstream_simulation::{Plans, Settings, World, event_line, plans, store_of};
@@ -100,6 +101,42 @@ fn behind_a_re_keying_stage_the_clock_waits_for_every_source_partition() {
     let contact = world.insist("anna").contact.unwrap();
     assert_eq!(contact.rows.len(), 4);
     assert_eq!(contact.state.plans[0].engagement.fixed.thousandths() % 5_000, 0);
+}
+
+#[test]
+fn idle_sources_that_are_re_keyed_write_few_watermarks_and_the_clock_behind_goes_on_l7() {
+    let settings = Settings { rekeyed: true, clock: World::wall_clock(), ..Settings::new(plans(Plans::Timed)) };
+    let mut world = World::new(1, settings, 1);
+    world.start(0, true).unwrap();
+    world.produce("anna", &event_line("anna", "e1", "viewed", world.log.now_ms()));
+    world.settle(0).unwrap();
+    let pass = |world: &mut World, milliseconds: i64| {
+        for _ in 0..milliseconds / 50 {
+            world.pass(50);
+            world.step(0).unwrap();
+        }
+    };
+    pass(&mut world, 5_000);
+    let (written, records) = (world.metrics.watermarks.get(), world.metrics.records.get());
+    pass(&mut world, 60_000);
+    // Two tasks, each into two partitions, every 800 ms at most and not every 200.
+    let more = world.metrics.watermarks.get() - written;
+    assert!((200..=300).contains(&more), "{more} watermarks in a minute");
+    assert_eq!(world.metrics.records.get(), records, "they are no input");
+    let behind = |world: &mut World| world.log.now_ms() - world.insist("anna").clock.millis();
+    let slack = match World::wall_clock() {
+        ClockMode::Wall { slack } => slack.millis(),
+        ClockMode::Events => 0,
+    };
+    assert!(behind(&mut world) <= slack + 1_500, "the clock stands {} ms behind", behind(&mut world));
+    // What comes is told of at once.
+    let written = world.metrics.watermarks.get();
+    for number in 2..12 {
+        world.produce("anna", &event_line("anna", &format!("e{number}"), "viewed", world.log.now_ms()));
+        pass(&mut world, 200);
+    }
+    let more = world.metrics.watermarks.get() - written;
+    assert!(more >= 20, "{more} watermarks in two seconds in which something came");
 }
 
 #[test]

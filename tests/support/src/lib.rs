@@ -15,6 +15,7 @@ pub mod broker;
 pub mod error;
 pub mod foreign;
 pub mod process;
+pub mod rights;
 pub mod topics;
 mod watchdog;
 

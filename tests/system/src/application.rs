@@ -172,11 +172,21 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
         Process::spawn(command, &log.expect("there is a number")).expect("the binary can be started")
     }
 
-    /// Where the running process serves HTTP, as its log says.
+    /// Where the running process serves HTTP, once its workers are there to be asked about.
+    ///
+    /// # Panics
+    /// Where they are not within a minute.
+    pub fn address(&self, process: &mut Process) -> String {
+        let address = self.listening(process);
+        self.await_log(process, |_| self.ask(&address, "/health/ready").1.contains("\"workers\":[{"));
+        address
+    }
+
+    /// Where the running process serves HTTP, as its log says, whether it scores or waits for something.
     ///
     /// # Panics
     /// Where it does not say so within a minute.
-    pub fn address(&self, process: &mut Process) -> String {
+    pub fn listening(&self, process: &mut Process) -> String {
         let found = |log: &str| {
             let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).next_back()

@@ -36,6 +36,7 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     }
     let claim = claim_what_exists(&config, &state)?;
     await_nobody(&log, &group)?;
+    check_rights(&log, &config, &group)?;
     announce(&config, &state);
     if !arguments.yes {
         confirm(&group)?;
@@ -51,6 +52,29 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &ResetArguments) ->
     }
     drop(claim);
     terminal::print("reset; create the topics again with `leadstream topics create` before the next start\n")
+}
+
+/// Refuses where the cluster would refuse something on the way, when only a part could be had back.
+fn check_rights(log: &KafkaLog, config: &Config, group: &str) -> Result<(), Failure> {
+    let topics = internal_topics(config);
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let refused = patiently(log, || log.undeletable(&names, group))?;
+    let topics = refused.topics.iter().map(|topic| ("topic", topic.as_str()));
+    let refused: Vec<(&str, &str)> = topics.chain(refused.group.then_some(("group", group))).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let lines = refused.iter().map(|(kind, name)| {
+        format!(
+            "  {kind} {name}: the right to DELETE is missing (kafka-acls.sh --bootstrap-server {} --add --allow-principal User:NAME --operation Delete --{kind} {name})",
+            config.kafka.bootstrap
+        )
+    });
+    let lines: Vec<String> = lines.collect();
+    Err(Failure::NotDone(format!(
+        "the cluster does not let this client reset the application {group} (nothing was changed):\n{}",
+        lines.join("\n")
+    )))
 }
 
 /// Deletes what is on the cluster, one after the other. The changelog is first: without it, or with an empty one beside a redo topic that counts on

@@ -207,3 +207,45 @@ fn resident_bytes() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use leadstream_core::Bound;
+    use leadstream_core::expr::EvalError;
+
+    use super::*;
+
+    /// A row of the reference.
+    fn row(figure: &leadstream_runtime::metrics::FigureDescription) -> String {
+        let labels: Vec<String> = figure.labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {} | {} | {} |", figure.name, figure.kind, labels.join(", "), figure.help)
+    }
+
+    #[test]
+    fn the_reference_of_metrics_has_every_figure_with_its_type_labels_and_meaning() {
+        let registry = Registry::new();
+        let metrics = Metrics::register(&registry).unwrap();
+        let mut expected: Vec<String> = metrics.described().iter().map(row).collect();
+        // Those of the process have no labels, and so are always served.
+        let process = Registry::new();
+        ProcessFigures::register(&process, &Config::default()).unwrap();
+        expected.extend(process.gather().iter().map(|family| {
+            format!("| `{}` | {:?} |  | {} |", family.name(), family.get_field_type(), family.help())
+                .replace("GAUGE", "gauge")
+        }));
+        let page = include_str!("../../../../docs/metrics.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `leadstream_")).collect();
+        assert_eq!(rows, expected, "docs/metrics.md is to say\n{}", expected.join("\n"));
+        let errors = [
+            EvalError::MissingField,
+            EvalError::WrongType,
+            EvalError::NotFinite,
+            EvalError::NotConvertible,
+            EvalError::TooManyPoints,
+        ];
+        let values = Bound::ALL.map(Bound::as_str).into_iter().chain(errors.map(EvalError::as_str));
+        for value in values {
+            assert!(page.contains(&format!("`{value}`")), "docs/metrics.md does not explain {value}");
+        }
+    }
+}

@@ -26,6 +26,7 @@ const EPOCH_OUTPUT_BYTES_MAX: u64 = 16 << 20;
 /// Records that a step reads, and that wait decoded.
 const READ_RECORDS: usize = 8_192;
 const WATERMARK_INTERVAL_MS: i64 = 1_000;
+const WATERMARK_IDLE_INTERVAL_MS: i64 = 10_000;
 const TRIM_INTERVAL_MS: i64 = 10_000;
 
 /// The topics as the cluster has them, of which workers are told more than their names.
@@ -185,6 +186,7 @@ pub(super) fn worker_options(
             IdleClock::Events => ClockMode::Events,
         },
         watermark_interval_ms: WATERMARK_INTERVAL_MS,
+        watermark_idle_interval_ms: WATERMARK_IDLE_INTERVAL_MS,
         trim_interval_ms: TRIM_INTERVAL_MS,
         transaction_timeout: config.kafka.transaction_timeout.as_duration(),
         stalled_after_ms: milliseconds(config.engine.stalled_after.as_ms()),

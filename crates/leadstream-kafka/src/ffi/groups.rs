@@ -11,6 +11,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::answer::{DescribeError, Queue};
+use super::rights::{ask_for_rights, may_delete};
 use super::{c_name, text};
 use crate::clock::timeout_ms;
 
@@ -23,12 +24,20 @@ pub(crate) struct DescribedMember {
     pub(crate) assigned: Vec<TopicPartition>,
 }
 
-/// The members of a group; none where there is no such group.
+/// A group as its coordinator knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DescribedGroup {
+    pub(crate) members: Vec<DescribedMember>,
+    /// Whether this client may delete it.
+    pub(crate) may_delete: bool,
+}
+
+/// A group; one without members where there is none of this name.
 pub(crate) fn describe_group<C: ClientContext>(
     client: &Client<C>,
     group: &str,
     timeout: Duration,
-) -> Result<Vec<DescribedMember>, DescribeError> {
+) -> Result<DescribedGroup, DescribeError> {
     let name =
         c_name(group).ok_or_else(|| (RDKafkaErrorCode::InvalidArgument, "the group holds a zero byte".to_owned()))?;
     let mut names: [*const c_char; 1] = [name.as_ptr()];
@@ -41,6 +50,7 @@ pub(crate) fn describe_group<C: ClientContext>(
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
         );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms(timeout), ptr::null_mut(), 0);
+        ask_for_rights(options);
         sys::rd_kafka_DescribeConsumerGroups(client.native_ptr(), names.as_mut_ptr(), 1, options, queue.as_ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
     }
@@ -56,26 +66,29 @@ pub(crate) fn describe_group<C: ClientContext>(
         if groups.is_null() || count != 1 {
             return Err((RDKafkaErrorCode::Fail, format!("an answer about {count} groups")));
         }
-        members(*groups)
+        described_group(*groups)
     }
 }
 
 /// # Safety
 /// `group` is a description inside an event that lives until the call returns.
-unsafe fn members(
+unsafe fn described_group(
     group: *const sys::rd_kafka_ConsumerGroupDescription_t,
-) -> Result<Vec<DescribedMember>, DescribeError> {
+) -> Result<DescribedGroup, DescribeError> {
     // SAFETY: by the caller's promise; indexes are below the count, and all that is returned is copied.
     unsafe {
         let error = sys::rd_kafka_ConsumerGroupDescription_error(group);
         match sys::rd_kafka_error_code(error).into() {
             RDKafkaErrorCode::NoError => {}
-            RDKafkaErrorCode::GroupIdNotFound => return Ok(Vec::new()),
+            RDKafkaErrorCode::GroupIdNotFound => return Ok(DescribedGroup { members: Vec::new(), may_delete: true }),
             code => return Err((code, text(sys::rd_kafka_error_string(error)))),
         }
         let count = sys::rd_kafka_ConsumerGroupDescription_member_count(group);
         let member = |index| sys::rd_kafka_ConsumerGroupDescription_member(group, index);
-        Ok((0..count).map(|index| described(member(index))).collect())
+        let members = (0..count).map(|index| described(member(index))).collect();
+        let mut rights = 0;
+        let operations = sys::rd_kafka_ConsumerGroupDescription_authorized_operations(group, &mut rights);
+        Ok(DescribedGroup { members, may_delete: may_delete(operations, rights) })
     }
 }
 

@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka_sys as sys;
 
 use super::answer::{DescribeError, Queue};
+use super::rights::{ask_for_rights, may_delete};
 use super::{c_name, log_level, text};
 use crate::brokers::ClientEvents;
 use crate::clock::timeout_ms;
@@ -58,6 +59,8 @@ pub(crate) struct DescribedTopic {
     pub(crate) id: Option<u128>,
     pub(crate) partitions: u32,
     pub(crate) replication: u16,
+    /// Whether this client may delete it.
+    pub(crate) may_delete: bool,
 }
 
 /// Describes topics in their order; `None` where one does not exist.
@@ -83,6 +86,7 @@ pub(crate) fn describe_topics<C: ClientContext>(
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         );
         sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms(timeout), ptr::null_mut(), 0);
+        ask_for_rights(options);
         sys::rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue.as_ptr());
         sys::rd_kafka_AdminOptions_destroy(options);
         sys::rd_kafka_TopicCollection_destroy(topics);
@@ -133,7 +137,10 @@ unsafe fn described(topic: *const sys::rd_kafka_TopicDescription_t) -> Answer {
         if !first.is_null() && partitions > 0 {
             sys::rd_kafka_TopicPartitionInfo_replicas(*first, &mut replicas);
         }
+        let mut rights = 0;
+        let operations = sys::rd_kafka_TopicDescription_authorized_operations(topic, &mut rights);
         let described = DescribedTopic {
+            may_delete: may_delete(operations, rights),
             id: topic_id(sys::rd_kafka_TopicDescription_topic_id(topic)),
             partitions: u32::try_from(partitions).unwrap_or(u32::MAX),
             replication: u16::try_from(replicas).unwrap_or(u16::MAX),

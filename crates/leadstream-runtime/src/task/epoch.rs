@@ -21,8 +21,10 @@ pub(crate) struct EpochCounts {
     pub(crate) too_late: u64,
     /// Events of ids that were erased.
     pub(crate) erased: u64,
-    /// Records that configuration leaves out, and control records of the runtime itself.
+    /// Records that configuration leaves out.
     pub(crate) skipped: u64,
+    /// Records of the runtime itself: how far sources are.
+    pub(crate) watermarks: u64,
     /// Events written to the re-keyed topic.
     pub(crate) rekeyed: u64,
     /// Dead letters by code.

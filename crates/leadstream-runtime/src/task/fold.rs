@@ -6,6 +6,7 @@ use leadstream_store::DueEntry;
 use super::cache::Slot;
 use super::inputs::Content;
 use super::undo::{self, Savepoints, Undo};
+use super::watermarks::sources;
 use super::{Task, Tools};
 use crate::codec::{DeadLetter, Watermark};
 use crate::error::WorkerError;
@@ -71,7 +72,7 @@ impl Task {
         match item.content {
             Content::Skipped => self.open.counts.skipped += 1,
             Content::Watermarks(watermarks) => {
-                self.open.counts.skipped += 1;
+                self.open.counts.watermarks += 1;
                 for watermark in &watermarks {
                     self.clock.saw_watermark(watermark);
                 }
@@ -167,8 +168,9 @@ impl Task {
 
     /// Writes how far the sources of this task are into every partition of the re-keyed topic, where it is time to.
     pub(crate) fn write_watermarks(&mut self, tools: &mut Tools<'_>, wall: Timestamp) {
-        let due = self.watermarks_at_ms.saturating_add(tools.options.watermark_interval_ms) <= tools.now_ms;
-        if !due || tools.options.topics.rekeyed.is_none() {
+        let options = tools.options;
+        let is_due = || self.pace.is_due(sources(&self.inputs), tools.now_ms, options.watermark_interval_ms);
+        if options.topics.rekeyed.is_none() || !is_due() {
             return;
         }
         let mut watermarks = Vec::new();
@@ -184,7 +186,8 @@ impl Task {
         if watermarks.is_empty() {
             return;
         }
-        self.watermarks_at_ms = tools.now_ms;
+        let pauses = (options.watermark_interval_ms, options.watermark_idle_interval_ms);
+        self.pace.wrote(sources(&self.inputs), tools.now_ms, pauses);
         tools.value.clear();
         tools.encoder.watermarks(&watermarks, tools.value);
         for partition in 0..tools.options.tasks {

@@ -15,6 +15,7 @@ pub(crate) mod metadata;
 mod plan_change;
 mod timers;
 pub(crate) mod undo;
+mod watermarks;
 pub(crate) mod write_back;
 
 use std::collections::HashSet;
@@ -37,6 +38,7 @@ use self::inputs::{InputOrder, InputQueue};
 use self::plan_change::SweepState;
 use self::timers::Timers;
 use self::undo::Savepoints;
+use self::watermarks::WatermarkPace;
 use self::write_back::WriteBack;
 use crate::clock::Clock;
 use crate::codec::OutputEncoder;
@@ -95,8 +97,8 @@ pub(crate) struct Task {
     pub(crate) records: StateRecords,
     /// When an event was folded last, in monotonic milliseconds.
     pub(crate) folded_at_ms: i64,
-    /// When watermarks were written last, in monotonic milliseconds.
-    pub(crate) watermarks_at_ms: i64,
+    /// When it says how far its sources are.
+    pace: WatermarkPace,
     /// The redo topic was asked to delete everything before this.
     pub(crate) trimmed_before: u64,
 }
@@ -132,7 +134,7 @@ impl Task {
             write_back: WriteBack::default(),
             records: StateRecords::new(redo_part_bytes),
             folded_at_ms: now_ms,
-            watermarks_at_ms: i64::MIN,
+            pace: WatermarkPace::default(),
             trimmed_before: 0,
         }
     }
@@ -268,6 +270,8 @@ impl Task {
         self.sweep.undone();
         // Events that are folded again must not find a clock that they have moved already: they would come as late ones.
         self.clock = self.clock_committed.clone();
+        // What it had said of the sources is taken back too.
+        self.pace = WatermarkPace::default();
         for queue in &mut self.inputs {
             queue.rewind();
         }

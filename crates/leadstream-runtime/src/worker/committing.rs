@@ -120,7 +120,8 @@ impl<L: Log> Worker<L> {
 
     fn count(&self, counts: &EpochCounts) {
         let metrics = &self.metrics;
-        metrics.records.inc_by(counts.records);
+        metrics.records.inc_by(counts.records - counts.watermarks);
+        metrics.watermarks.inc_by(counts.watermarks);
         for (outcome, number) in [
             ("applied", counts.applied),
             ("unmatched", counts.unmatched),

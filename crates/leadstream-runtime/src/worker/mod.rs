@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use leadstream_core::{DerivedEvent, Fold};
+use prometheus::Histogram;
 
 pub use self::handle::{LostTopic, WorkerHandle};
 use self::refusals::Refusals;
@@ -311,6 +312,7 @@ impl<L: Log> Worker<L> {
         let budget = self.contacts_budget();
         let newest = self.plans.newest();
         let mut worked = false;
+        let [folding, firing] = ["fold", "timers"].map(|stage| self.metrics.batch_seconds.with_label_values(&[stage]));
         let (tasks, mut tools) = self.tasks_and_tools(now_ms);
         for task in tasks.values_mut().filter(|task| task.is_running()) {
             if let Some(newest) = newest.as_ref().filter(|newest| newest.ordinal() > task.plans.ordinal()) {
@@ -322,9 +324,10 @@ impl<L: Log> Worker<L> {
             }
             tools.fold.use_timeline(task.plans.timeline());
             let room = tools.options.epoch.events.saturating_sub(task.open.counts.records as usize);
-            worked |= task.fold_ready(&mut tools, room)? > 0;
+            let clock = tools.clock;
+            worked |= timed(clock, &folding, || task.fold_ready(&mut tools, room))? > 0;
             task.tick(tools.options, wall);
-            worked |= task.fire_timers(&mut tools)? > 0;
+            worked |= timed(clock, &firing, || task.fire_timers(&mut tools))? > 0;
             let pressed = task.is_pressed(budget);
             worked |= task.sweep(&mut tools, pressed)?;
             worked |= task.purge(now_ms)?;
@@ -389,4 +392,18 @@ impl<L: Log> Worker<L> {
     fn topic_index(input: usize) -> TopicIndex {
         TopicIndex(u16::try_from(input).unwrap_or(u16::MAX))
     }
+}
+
+/// Does something to a batch, and notes how long that took where there was anything to do.
+fn timed(
+    clock: &dyn Clock,
+    figure: &Histogram,
+    work: impl FnOnce() -> Result<usize, WorkerError>,
+) -> Result<usize, WorkerError> {
+    let began = clock.monotonic_seconds();
+    let done = work()?;
+    if done > 0 {
+        figure.observe(clock.monotonic_seconds() - began);
+    }
+    Ok(done)
 }

@@ -18,9 +18,11 @@ impl<L: Log> Worker<L> {
             return Ok(false);
         }
         let timeout = self.read_timeout(now_ms);
-        let Worker { reader, tasks, decoder, batch, routes, options, .. } = self;
-        let mut misplaced = None;
+        let Worker { reader, tasks, decoder, batch, routes, options, clock, .. } = self;
+        let (mut misplaced, mut began) = (None, None);
         let summary = reader.read(options.read_records, timeout, &mut |record| {
+            // Before the first record there was a wait.
+            began.get_or_insert_with(|| clock.monotonic_seconds());
             let Some((number, index)) = routes.get(&(record.topic.0, record.partition)) else { return };
             let Some(task) = tasks.get_mut(number) else { return };
             let Some(queue) = task.inputs.get_mut(*index) else { return };
@@ -48,6 +50,10 @@ impl<L: Log> Worker<L> {
             queue.push(record.offset, timestamp_ms, decoded, batch);
         });
         let summary = summary.map_err(|error| WorkerError::of_log(&self.options.name, &error))?;
+        if let Some(began) = began {
+            let decoding = self.metrics.batch_seconds.with_label_values(&["decode"]);
+            decoding.observe(self.clock.monotonic_seconds() - began);
+        }
         if let Some(error) = misplaced {
             return Err(error);
         }

@@ -18,3 +18,4 @@ mod plan_change;
 mod prometheus;
 mod recreated;
 mod retail;
+mod rights;

@@ -66,7 +66,7 @@ fn away_at_the_start(broker: &Broker) {
     application.write(&input.all());
     broker.stop().unwrap();
     let mut process = application.start();
-    let address = application.address(&mut process);
+    let address = application.listening(&mut process);
     let gone = "the kafka brokers cannot be reached, waiting for them";
     application.await_log(&mut process, |log| log.contains(gone));
     assert_eq!(application.ask(&address, "/health/live"), (200, "live\n".to_owned()));
@@ -194,9 +194,9 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
     assert_eq!(ended.code(), Some(1), "{said}");
     assert!(said.contains("no disk space left for store") && said.contains("free some and start again"), "{said}");
     // The reason is for whatever reads the log, to which every line is an object.
-    let lines =
+    let mut lines =
         said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of the log is JSON"));
-    let last = lines.last().expect("something was said");
+    let last = lines.next_back().expect("something was said");
     assert_eq!(last["level"], "ERROR", "{last}");
     assert!(last["message"].as_str().is_some_and(|message| message.contains("no disk space left")), "{last}");
     // On a disk with room.

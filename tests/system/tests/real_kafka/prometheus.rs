@@ -34,6 +34,22 @@ fn figures(text: &str) -> BTreeSet<String> {
     words.filter(|word| word.starts_with("leadstream_")).map(str::to_owned).collect()
 }
 
+/// Each figure that a process serves is in the reference, with its type and its words.
+fn assert_served_as_documented(served: &str) {
+    let page = std::fs::read_to_string(repository("docs/metrics.md")).expect("the reference can be read");
+    let said = |what: &str| -> Vec<(String, String)> {
+        let lines = served.lines().filter_map(|line| line.strip_prefix(what)?.trim().split_once(' '));
+        lines.map(|(name, said)| (name.to_owned(), said.to_owned())).collect()
+    };
+    let (kinds, helps) = (said("# TYPE"), said("# HELP"));
+    assert!(kinds.len() > 20 && kinds.len() == helps.len(), "{served}");
+    for ((name, kind), (_, help)) in kinds.iter().zip(&helps) {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/metrics.md does not have {name}"));
+        assert!(row.contains(&format!("| {kind} |")) && row.contains(help), "{row} is not {kind} {help}");
+    }
+}
+
 /// A Prometheus with a folder of its own.
 struct Prometheus {
     process: Process,
@@ -105,6 +121,7 @@ fn every_query_of_rules_and_dashboard_runs_and_every_figure_exists() {
         ));
         std::thread::sleep(Duration::from_millis(500));
     }
+    assert_served_as_documented(&application.ask(&address, "/metrics").1);
     let rules = std::fs::read_to_string(repository("deploy/prometheus/alerts.yaml")).expect("the rules can be read");
     let queries = dashboard_queries();
     for figure in figures(&rules).into_iter().chain(queries.iter().flat_map(|query| figures(query))) {

@@ -77,6 +77,9 @@ fn assert_adds_up(figures: &Figures, application: &Application, written: usize, 
     let (records, rekeyed) = (figures.sum("leadstream_input_records_total"), figures.deliveries("rekeyed"));
     let all: u64 = delivered + rekeyed + figures.deliveries("skipped");
     assert_eq!(records, all, "{figures:?}");
+    // What the runtime writes for itself is none of them.
+    assert_eq!(figures.deliveries("skipped"), nameless, "{figures:?}");
+    assert_eq!(figures.sum("leadstream_watermark_records_total") > 0, !keyed, "{figures:?}");
     if keyed {
         assert_eq!((records, rekeyed), (written, 0), "{figures:?}");
     } else {
