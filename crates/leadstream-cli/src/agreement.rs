@@ -40,7 +40,7 @@ struct Compiler;
 impl PlanCompiler for Compiler {
     fn compile(&self, set: &PlanSetRecord, files: &[&PlanFile]) -> Result<PlanSet, String> {
         let sources = files.iter().map(|file| Source { name: file.file.clone(), text: file.text.clone() });
-        let options = Options { horizon: set.horizon, event_types: set.event_types.clone() };
+        let options = Options { horizon: set.horizon, event_types: set.event_types.clone(), seen_event_types: None };
         let report = leadstream_plan::check(sources.collect(), &options);
         if report.has_errors() { Err(report.render(Style::Plain)) } else { Ok(PlanSet::new(report.plans)) }
     }

@@ -12,7 +12,7 @@ use crate::files::is_standard;
 
 /// What the compiler must know of a configuration.
 pub(crate) fn options(config: &Config) -> Options {
-    Options { horizon: horizon(config), event_types: config.event_types.clone() }
+    Options { horizon: horizon(config), event_types: config.event_types.clone(), seen_event_types: None }
 }
 
 /// How much of a contact's past a configuration keeps.

@@ -45,7 +45,7 @@ impl Publication {
         let mut topic = patiently(&log, || log_error(PlansTopic::open(Arc::clone(&log), &name, &registrar)))?;
         patiently(&log, || log_error(topic.read_to_end()))?;
         let options = match topic.newest() {
-            Some(set) => Options { horizon: set.horizon, event_types: set.event_types.clone() },
+            Some(set) => Options { horizon: set.horizon, event_types: set.event_types.clone(), seen_event_types: None },
             None => plans::options(config),
         };
         Ok(Publication { log, topic, options, instance: config.application.instance.to_string() })

@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use indicatif::ProgressBar;
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{HistoryLimits, Timestamp};
 use leadstream_wire::SourceFormat;
@@ -86,19 +87,74 @@ pub(crate) struct Outcome {
 /// Blocks that go round, for each thread.
 const SLOTS_PER_THREAD: usize = 4;
 
+/// Counts the events by their type, and folds nothing.
+///
+/// # Errors
+/// As [`fold`].
+pub(crate) fn count(events: &Events, threads: usize, interrupt: &Interrupt) -> Result<Tally, Failure> {
+    let (position, bar) = progress(events, "reading");
+    let (free_sender, free) = unbounded();
+    for _ in 0..SLOTS_PER_THREAD * threads {
+        // The receiver lives to the end of this function.
+        let _ = free_sender.send(Slot::new(0));
+    }
+    let (block_sender, blocks) = bounded(threads);
+    let mut tally = thread::scope(|scope| {
+        let counted = &position;
+        let reader = scope.spawn(move || read(events, &free, &block_sender, counted, interrupt));
+        let decoders: Vec<_> = (0..threads)
+            .map(|_| {
+                let (blocks, free) = (blocks.clone(), free_sender.clone());
+                scope.spawn(move || decoding::count(&blocks, &free))
+            })
+            .collect();
+        drop((blocks, free_sender));
+        while !reader.is_finished() {
+            bar.set_position(position.load(Ordering::Relaxed));
+            thread::sleep(Duration::from_millis(50));
+        }
+        let read = joined(reader);
+        let mut tally = Tally::default();
+        for decoder in decoders {
+            tally.add(joined(decoder)?);
+        }
+        read.map(|()| tally)
+    })?;
+    bar.finish_and_clear();
+    tally.finish();
+    Ok(tally)
+}
+
+/// What was read so far, in bytes of files or offsets of topics, and a bar that shows it.
+fn progress(events: &Events, title: &'static str) -> (Arc<AtomicU64>, ProgressBar) {
+    let bar = match events {
+        Events::Files(inputs) => {
+            terminal::progress(files::total_bytes(inputs.iter().map(|input| &input.path)), title, true)
+        }
+        Events::Topics(topics) => terminal::progress(Some(topics.total()), title, false),
+    };
+    (Arc::new(AtomicU64::new(0)), bar)
+}
+
+fn read(
+    events: &Events,
+    free: &Receiver<Slot>,
+    blocks: &Sender<Slot>,
+    position: &Arc<AtomicU64>,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    match events {
+        Events::Files(inputs) => blocks::read(inputs, free, blocks, position, interrupt),
+        Events::Topics(topics) => topics.read(free, blocks, position, interrupt),
+    }
+}
+
 /// Folds files.
 ///
 /// # Errors
 /// A file that cannot be read to its end, a description that does not compile, or an interrupt.
 pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, Failure> {
-    // Bytes of files, or offsets of topics.
-    let position = Arc::new(AtomicU64::new(0));
-    let bar = match &options.events {
-        Events::Files(inputs) => {
-            terminal::progress(files::total_bytes(inputs.iter().map(|input| &input.path)), options.title, true)
-        }
-        Events::Topics(topics) => terminal::progress(Some(topics.total()), options.title, false),
-    };
+    let (position, bar) = progress(&options.events, options.title);
     let (free_sender, free) = unbounded();
     for _ in 0..(SLOTS_PER_THREAD * (options.threads + 1)) {
         // The receiver lives to the end of this function.
@@ -109,10 +165,7 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
     let (tally, folders) = thread::scope(|scope| {
         let counted = &position;
         // The reader owns the sender: when it ends, decoders end, and after them folders.
-        let reader = scope.spawn(move || match &options.events {
-            Events::Files(inputs) => blocks::read(inputs, &free, &block_sender, counted, interrupt),
-            Events::Topics(topics) => topics.read(&free, &block_sender, counted, interrupt),
-        });
+        let reader = scope.spawn(move || read(&options.events, &free, &block_sender, counted, interrupt));
         let decoders: Vec<_> = (0..options.threads)
             .map(|_| {
                 let (blocks, shares) =

@@ -111,23 +111,41 @@ fn other_word(event_type: &str) -> Option<&'static str> {
 const TYPE_MAX_BYTES: usize = 128;
 
 /// The event types that are known.
-pub(crate) struct Catalogue(BTreeSet<String>);
+pub(crate) struct Catalogue {
+    known: BTreeSet<String>,
+    /// Those that came in events of the past, where there were any to look at.
+    seen: Option<BTreeSet<String>>,
+}
 
 impl Catalogue {
-    /// The presets and the declared types.
-    pub(crate) fn new(declared: &[String]) -> Catalogue {
-        Catalogue(PRESETS.iter().map(|preset| (*preset).to_owned()).chain(declared.iter().cloned()).collect())
+    /// The presets, the declared types, and those that were seen.
+    pub(crate) fn new(declared: &[String], seen: Option<&[String]>) -> Catalogue {
+        let presets = PRESETS.iter().map(|preset| (*preset).to_owned());
+        Catalogue {
+            known: presets.chain(declared.iter().chain(seen.unwrap_or_default()).cloned()).collect(),
+            seen: seen.map(|seen| seen.iter().cloned().collect()),
+        }
     }
 
     /// Whether an event type is known.
     pub(crate) fn contains(&self, event_type: &str) -> bool {
-        self.0.contains(event_type)
+        self.known.contains(event_type)
+    }
+
+    /// Warns of an event type that rules wait for and that never came, where events were looked at.
+    pub(crate) fn check_seen(&self, event_type: &str, span: Span, sink: &mut Sink<'_>) {
+        let Some(seen) = self.seen.as_ref().filter(|seen| !seen.contains(event_type)) else { return };
+        // A published type is spelled right; near to others it may be.
+        let is_preset = PRESETS.contains(&event_type);
+        let closest = suggest::closest(event_type, seen.iter().map(String::as_str)).filter(|_| !is_preset);
+        let report = sink.report(Code::UnseenEventType, span, format!("no event of the type `{event_type}` came"));
+        report.maybe_help(closest.map(|close| format!("did you mean `{close}`, which came?")));
     }
 
     /// Reports an event type that is not known, and tells whether it can be used all the same. `others` are further words that could stand in
     /// its place.
     pub(crate) fn check(&self, event_type: &str, others: &[String], span: Span, sink: &mut Sink<'_>) -> bool {
-        if self.0.contains(event_type) {
+        if self.contains(event_type) {
             return true;
         }
         let snake = snake_case(event_type);
@@ -155,7 +173,7 @@ impl Catalogue {
     }
 
     fn nearest<'a>(&'a self, word: &str, others: &'a [String]) -> Option<&'a str> {
-        suggest::closest_type(word, self.0.iter().chain(others).map(String::as_str))
+        suggest::closest_type(word, self.known.iter().chain(others).map(String::as_str))
     }
 }
 
@@ -201,7 +219,7 @@ mod tests {
 
     #[test]
     fn no_preset_is_taken_for_a_misspelling_of_another() {
-        let catalogue = Catalogue::new(&[]);
+        let catalogue = Catalogue::new(&[], None);
         let mut diagnostics = Vec::new();
         let mut sink = Sink::new("p.yaml", "", &mut diagnostics);
         assert!(PRESETS.iter().all(|preset| catalogue.check(preset, &[], 0..0, &mut sink)));

@@ -44,6 +44,8 @@ pub enum Code {
     UnknownEventType,
     /// An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.
     UndeclaredEventType,
+    /// An event type that did not come once in the events given to `plan check --events`. What asks for it would never have happened.
+    UnseenEventType,
     /// A rule says none of `on`, `idle`, `after` and `all`, or more than one of them.
     RuleTrigger,
     /// A rule that gives no points and sets or removes no tag.
@@ -109,7 +111,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 49] = [
+const CODES: [(Code, &str, Severity, &str); 50] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -207,6 +209,12 @@ const CODES: [(Code, &str, Severity, &str); 49] = [
         "undeclared-event-type",
         Severity::Warning,
         "An event type that is neither a preset nor declared under `event_types` in the configuration. The set is open, so the rule works if such events come.",
+    ),
+    (
+        Code::UnseenEventType,
+        "unseen-event-type",
+        Severity::Warning,
+        "An event type that did not come once in the events given to `plan check --events`. What asks for it would never have happened.",
     ),
     (
         Code::RuleTrigger,

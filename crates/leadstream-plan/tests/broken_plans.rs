@@ -14,11 +14,26 @@ fn package() -> PathBuf {
 }
 
 fn report(paths: &[&str]) -> Report {
+    report_with(paths, &Options::default())
+}
+
+fn report_with(paths: &[&str], options: &Options) -> Report {
     let read = |path: &&str| Source {
         name: (*path).to_owned(),
         text: fs::read_to_string(package().join("tests").join(path)).unwrap(),
     };
-    check(paths.iter().map(read).collect(), &Options::default())
+    check(paths.iter().map(read).collect(), options)
+}
+
+/// A plan that waits for what never came, held against events that came.
+fn unseen() -> Report {
+    let seen = ["page_viewed", "product_viewed", "demo_askd", "test_drives_taken"].map(str::to_owned).to_vec();
+    let options = Options {
+        event_types: vec!["test_drive_taken".to_owned()],
+        seen_event_types: Some(seen),
+        ..Options::default()
+    };
+    report_with(&["unseen/unseen.yaml"], &options)
 }
 
 fn broken_files() -> Vec<String> {
@@ -50,6 +65,13 @@ fn plans_that_do_not_fit_together_are_told_so() {
 }
 
 #[test]
+fn types_that_never_came_are_told_where_events_were_looked_at() {
+    insta::with_settings!({ snapshot_path => "unseen", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("unseen", unseen().render(Style::Plain));
+    });
+}
+
+#[test]
 fn every_code_is_shown_at_least_once() {
     let mut seen: BTreeSet<Code> = BTreeSet::new();
     for name in broken_files() {
@@ -57,6 +79,7 @@ fn every_code_is_shown_at_least_once() {
     }
     let together = report(&["together/cars.yaml", "together/bikes.yaml", "together/cars-again.yaml"]);
     seen.extend(together.diagnostics.iter().map(|diagnostic| diagnostic.code));
+    seen.extend(unseen().diagnostics.iter().map(|diagnostic| diagnostic.code));
     let unseen: Vec<&str> = Code::all().filter(|code| !seen.contains(code)).map(Code::name).collect();
     assert_eq!(unseen, [""; 0]);
 }

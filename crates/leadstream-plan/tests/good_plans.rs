@@ -165,7 +165,7 @@ fn a_plan_may_name_itself_others_and_aliases_of_yaml() {
 #[test]
 fn declared_event_types_are_known_and_the_horizon_is_configured_s58() {
     let text = "plan: a\nrules: [ { id: x, on: page_view, once_per: 500d, points: 1 } ]\n";
-    let options = Options { horizon: Span::days(800), event_types: vec!["page_view".to_owned()] };
+    let options = Options { horizon: Span::days(800), event_types: vec!["page_view".to_owned()], ..Options::default() };
     assert!(compile("a.yaml", text, &options).diagnostics.is_empty());
     assert_eq!(compile("a.yaml", text, &Options::default()).diagnostics.len(), 2);
 }

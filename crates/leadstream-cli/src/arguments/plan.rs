@@ -16,6 +16,8 @@ pub(crate) enum PlanCommand {
         /// End with code 2 for warnings too
         #[arg(long)]
         deny_warnings: bool,
+        #[command(flatten)]
+        seen: SeenEvents,
     },
     /// Say in words what plans do, a sentence for each rule and level
     Explain {
@@ -54,6 +56,20 @@ pub(crate) enum PlanCommand {
     },
     /// Show which plans are in force, which were, and which are published
     History,
+}
+
+/// Events of the past that plans are held against.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SeenEvents {
+    /// A file of events, .gz too: event types that plans ask for and that never come in it are warned of; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Vec<PathBuf>,
+    /// The same with what the service reads: its topics from their beginning to their present end
+    #[arg(long, conflicts_with_all = ["events", "source"])]
+    pub(crate) topics: bool,
+    /// The configured source whose records the files hold, by name or topic; without it the first source
+    #[arg(long, value_name = "NAME", requires = "events")]
+    pub(crate) source: Option<String>,
 }
 
 /// `plan activate`

@@ -20,7 +20,7 @@ use crate::{plans, terminal};
 pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Result<(), Failure> {
     let config = configuration(given)?.config;
     match command {
-        PlanCommand::Check { files, deny_warnings } => check::run(&config, files, *deny_warnings),
+        PlanCommand::Check { files, deny_warnings, seen } => check::run(given, &config, files, *deny_warnings, seen),
         PlanCommand::Explain { files } => explain::run(&config, files),
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
         PlanCommand::Backtest(arguments) => backtest::run(given, &config, arguments),

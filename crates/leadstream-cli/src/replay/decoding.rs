@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
-use leadstream_core::{Name, Timestamp};
+use leadstream_core::{EventKind, Name, Timestamp};
 use leadstream_wire::{DeadLetter, DeadLetterCode, Decoded, Decoder, EventBatch, InputRecord, envelope};
 
 use super::blocks::{Content, InputFile, Layout, Slot, records};
@@ -22,11 +22,7 @@ pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep
     let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
     for mut slot in blocks {
         let Some(file) = slot.file.clone() else { continue };
-        let decoder = match decoders.entry(file.decoder) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(RecordDecoder::of(&file)?),
-        };
-        decode_block(&mut slot, &file, decoder, &mut tally);
+        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally);
         deal(&mut slot, &mut tally.newest);
         let slot = Arc::new(slot);
         for share in shares {
@@ -35,6 +31,39 @@ pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep
         }
     }
     Ok(tally)
+}
+
+/// Decodes blocks until there are no more, and counts what they hold by its type instead of folding it.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn count(blocks: &Receiver<Slot>, free: &Sender<Slot>) -> Result<Tally, Failure> {
+    let mut tally = Tally::default();
+    let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
+    for mut slot in blocks {
+        let Some(file) = slot.file.clone() else { continue };
+        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally);
+        let interactions = slot.events.events().iter().filter(|event| event.kind == EventKind::Interaction);
+        for event in interactions {
+            match tally.types.get_mut(event.event_type.as_str()) {
+                Some(count) => *count += 1,
+                None => drop(tally.types.insert(event.event_type.as_str().to_owned(), 1)),
+            }
+        }
+        // The reader may have ended.
+        let _ = free.send(slot);
+    }
+    Ok(tally)
+}
+
+fn decoder_of<'d>(
+    decoders: &'d mut BTreeMap<usize, RecordDecoder>,
+    file: &InputFile,
+) -> Result<&'d mut RecordDecoder, Failure> {
+    Ok(match decoders.entry(file.decoder) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(RecordDecoder::of(file)?),
+    })
 }
 
 /// What reads the records of files that look alike.

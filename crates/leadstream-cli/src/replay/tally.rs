@@ -49,6 +49,8 @@ pub(crate) struct Tally {
     pub(crate) erased: u64,
     /// Contacts.
     pub(crate) contacts: u64,
+    /// Interactions by their type; only where nothing else is made of them.
+    pub(crate) types: BTreeMap<String, u64>,
     /// By plan and rule.
     pub(crate) rules: BTreeMap<(Word, Word), RuleTotal>,
 }
@@ -98,6 +100,7 @@ impl Tally {
         other.dead.into_iter().for_each(|(code, count)| *self.dead.entry(code).or_default() += count);
         self.dead_records.extend(other.dead_records);
         self.dropped.add(other.dropped);
+        other.types.into_iter().for_each(|(name, count)| *self.types.entry(name).or_default() += count);
         self.newest = self.newest.max(other.newest);
     }
 

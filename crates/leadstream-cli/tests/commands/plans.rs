@@ -32,6 +32,32 @@ fn plans_are_checked_with_the_lines_that_are_wrong() {
 }
 
 #[test]
+fn what_plans_wait_for_is_held_against_events_that_came() {
+    let place = Place::new();
+    let event = |name: &str, id: u32| {
+        format!(
+            r#"{{"type":"track","event":"{name}","userId":"u","messageId":"m{id}","timestamp":"2026-05-01T10:00:00Z"}}"#
+        )
+    };
+    let events = [event("Form Submitted", 1), event("Form Submitted", 2), event("Page Viewed", 3), "{".to_owned()];
+    place.write("events.jsonl", events.join("\n"));
+    let told = place.run(&["plan", "check", "--events", "events.jsonl"]).code(0);
+    assert!(told.err().contains("these events came: 2 x form_submitted, 1 x page_viewed"), "{}", told.err());
+    assert!(
+        told.out().contains("warning[unseen-event-type]: no event of the type `webinar_attended` came"),
+        "{}",
+        told.out()
+    );
+    assert!(!told.out().contains("`form_submitted`"), "{}", told.out());
+    place.run(&["plan", "check", "--events", "events.jsonl", "--deny-warnings"]).code(2);
+    place.write("dead.jsonl", "{\n");
+    let dead = place.run(&["plan", "check", "--events", "dead.jsonl"]).code(1);
+    assert!(dead.err().contains("no record could be read"), "{}", dead.err());
+    let absent = place.run(&["plan", "check", "--events", "nothing.jsonl"]).code(1);
+    assert!(absent.err().contains("nothing.jsonl"), "{}", absent.err());
+}
+
+#[test]
 fn tests_in_plans_are_run_and_a_failure_ends_with_code_1() {
     let place = Place::new();
     let nothing = place.run(&["plan", "test"]).code(1);

@@ -22,7 +22,7 @@ fn compiled(text: &str) -> Option<Expr> {
         plan_id: "p".into(),
         has: crate::compile::Has::default(),
         horizon: Span::days(400),
-        catalogue: Catalogue::new(&[]),
+        catalogue: Catalogue::new(&[], None),
         facts: Facts::default(),
         references: Vec::new(),
     };

@@ -147,7 +147,8 @@ impl Checker<'_, '_, '_> {
         }
         let file_span = self.in_file(&node.span);
         let facts: Vec<String> = self.environment.facts.names().map(str::to_owned).collect();
-        self.environment.catalogue.check(name, &facts, file_span, self.sink).then_some(())?;
+        self.environment.catalogue.check(name, &facts, file_span.clone(), self.sink).then_some(())?;
+        self.environment.catalogue.check_seen(name, file_span, self.sink);
         let fact = self.environment.facts.intern(inline(name, prefix_text));
         if fact.is_none() {
             self.report(Code::TooLarge, &node.span, "a plan looks back at no more than 65536 different facts");

@@ -58,12 +58,14 @@ pub struct Options {
     pub horizon: Duration,
     /// Event types beside the presets, as sources declare them.
     pub event_types: Vec<String>,
+    /// The event types that came in events of the past, where there were any to look at: others are warned of.
+    pub seen_event_types: Option<Vec<String>>,
 }
 
 impl Default for Options {
     /// The default horizon of 400 days, and the presets alone.
     fn default() -> Options {
-        Options { horizon: Duration::days(400), event_types: Vec::new() }
+        Options { horizon: Duration::days(400), event_types: Vec::new(), seen_event_types: None }
     }
 }
 
@@ -163,7 +165,7 @@ pub fn compile(file_name: &str, text: &str, options: &Options) -> Compilation {
         plan_id: Arc::from(""),
         has: Has::default(),
         horizon: options.horizon,
-        catalogue: Catalogue::new(&options.event_types),
+        catalogue: Catalogue::new(&options.event_types, options.seen_event_types.as_deref()),
         facts: Facts::default(),
         references: Vec::new(),
     };

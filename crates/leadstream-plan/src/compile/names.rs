@@ -90,6 +90,9 @@ impl Compiler<'_> {
     fn event_type(&mut self, node: &Node) -> Option<Term> {
         let text = &self.scalar(node, "an event type")?.text;
         let is_usable = self.environment.catalogue.check(text, &[], node.span.clone(), &mut self.sink);
+        if is_usable {
+            self.environment.catalogue.check_seen(text, node.span.clone(), &mut self.sink);
+        }
         is_usable.then(|| Term::new(text))
     }
 }
