@@ -105,7 +105,11 @@ fn source(config: &Config) -> SourceFormat {
 fn plan_set(scenario: &Scenario, config: &Config, from: Option<&str>) -> Result<Arc<PlanSet>, String> {
     let texts = scenario.plans.iter().enumerate().filter(|(_, plan)| plan.from.as_deref() == from);
     let sources = texts.map(|(number, plan)| Source { name: format!("plan-{number}.yaml"), text: plan.yaml.clone() });
-    let options = Options { horizon: span(config.history.horizon.as_ms()), event_types: config.event_types.clone() };
+    let options = Options {
+        horizon: span(config.history.horizon.as_ms()),
+        event_types: config.event_types.clone(),
+        ..Options::default()
+    };
     let report = leadstream_plan::check(sources.collect(), &options);
     if report.has_errors() {
         return Err(format!("{}:\n{}", scenario.place(), report.render(Style::Plain)));
