@@ -37,10 +37,14 @@ missing_packages() {
 # Debian starts a service that it installs, and again with each boot. The tests want the program alone, on ports of their own.
 without_services() {
   local action
-  [[ " ${missing[*]} " == *" prometheus "* ]] && command -v systemctl >/dev/null || return 0
+  [[ " ${missing[*]} " == *" prometheus "* ]] || return 0
   for action; do
-    # What cannot be masked here, as in a container without systemd, is not started either.
-    "${as_root[@]}" systemctl "$action" prometheus.service >>"$LEADSTREAM_CACHE/apt.log" 2>&1 || true
+    # What cannot be masked here, as in a container, is not started either; but a systemd that comes later would find it enabled.
+    if command -v systemctl >/dev/null; then
+      "${as_root[@]}" systemctl "$action" prometheus.service || true
+    elif [ "$action" = disable ] && command -v deb-systemd-helper >/dev/null; then
+      "${as_root[@]}" env DPKG_MAINTSCRIPT_PACKAGE=prometheus deb-systemd-helper disable prometheus.service || true
+    fi >>"$LEADSTREAM_CACHE/apt.log" 2>&1
   done
 }
 

@@ -196,6 +196,13 @@ fn prometheus_is_never_left_as_a_service_that_runs() {
         calls,
         "systemctl mask prometheus.service\napt-get update\napt-get install\nsystemctl unmask prometheus.service\nsystemctl disable prometheus.service\n"
     );
+    // Without systemd Debian enables it all the same, for one that may come.
+    let machine = with_everything_fetched().without("prometheus");
+    machine.command("deb-systemd-helper", "echo \"$DPKG_MAINTSCRIPT_PACKAGE $*\" >>\"$HOME/calls\"");
+    machine.command("apt-get", install);
+    assert_eq!(machine.run("setup", &[]).0, Some(0));
+    let calls = fs::read_to_string(machine.folder.path().join("calls")).unwrap();
+    assert_eq!(calls, "apt-get update\napt-get install\nprometheus disable prometheus.service\n");
     // One that was there before is somebody's, and stays as it is.
     let machine = with_everything_fetched().without("shellcheck");
     machine.command("systemctl", "echo systemctl \"$@\" >>\"$HOME/calls\"");
