@@ -234,8 +234,12 @@ fn cause_of(cause: &DerivedCause, event: &DerivedEvent) -> leadstream_oracle::Ca
 }
 
 /// The contributions of a derived event as (rule, uid, value), in their order.
+///
+/// # Panics
+/// Where one is of a time that nothing was booked at.
 pub fn contributions_of(event: &DerivedEvent) -> Vec<(String, Option<String>, i64)> {
     let lines = event.contributions.iter();
+    assert!(lines.clone().all(|line| line.time.is_plausible() && line.time <= event.time), "{event:?}");
     lines.map(|l| (l.rule.to_string(), l.uid.map(|uid| uid.to_string()), l.value.thousandths())).collect()
 }
 

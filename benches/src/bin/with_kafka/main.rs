@@ -1,6 +1,7 @@
 //! What is measured with a broker: feeding the events, a loop that only consumes and decodes, and any scorer from outside by its commits.
 //!
 //! `benches/run` calls it; every subcommand but `write` takes the broker's address first.
+#![allow(clippy::disallowed_methods, reason = "measuring needs a clock")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that measures and prints")]
 
 mod consume;

@@ -172,7 +172,7 @@ fn largest_contributions(
             );
         }
     }
-    largest.parts.iter().filter_map(|part| part.line(contact)).collect()
+    largest.parts.iter().filter_map(|part| part.line(contact, largest.now)).collect()
 }
 
 /// The largest parts offered so far, largest first.
@@ -262,14 +262,15 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn line(self, contact: &Contact) -> Option<ContributionLine> {
+    /// A fit rule counts as of `now`, since when it does is not kept.
+    fn line(self, contact: &Contact, now: Timestamp) -> Option<ContributionLine> {
         match self {
             Part::Fit(plan, fit) => Some(ContributionLine {
                 plan: plan.id,
                 rule: fit.rule,
                 uid: None,
                 event_type: Cow::Borrowed(""),
-                time: Timestamp::MIN,
+                time: now,
                 value: fit.points,
             }),
             Part::Booked(Valued { booked, value, .. }) => {
