@@ -157,6 +157,20 @@ fn a_level_that_is_held_already_is_not_told_again_s30() {
 }
 
 #[test]
+fn a_fit_rule_among_the_contributions_has_no_event_and_the_time_of_the_step_s53() {
+    let mut run = Run::new(
+        "plan: p\nrules: [ { id: visit, on: page_viewed, points: 10 } ]\n\
+         fit: [ { id: city, when: 'has(contact.city)', points: 10 } ]\nqualify: { at: 20 }\n",
+    );
+    run.event(1, "attributes", &[("city", Value::Text("Kraków"))]).event(3, "page_viewed", &[]);
+    let [told] = &run.told[..] else { panic!("{:?}", run.lines()) };
+    let lines: Vec<_> =
+        told.contributions.iter().map(|line| (line.rule.to_string(), line.uid.is_some(), line.time)).collect();
+    let expected = [("city".to_owned(), false, instant(3)), ("visit".to_owned(), true, instant(3))];
+    assert_eq!(lines, expected, "equal ones: fit first");
+}
+
+#[test]
 fn a_step_tells_tags_by_name_then_band_grade_stage_qualification_owner_and_actions_by_id_s39() {
     let mut run = Run::new(
         "plan: p\nrules: [ { id: form, on: form_submitted, points: 100, tags: [zebra, ape] } ]\n\

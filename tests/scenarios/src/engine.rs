@@ -36,19 +36,22 @@ const SLACK_MS: i64 = 60_000;
 const DERIVED: OutputTopic = OutputTopic(0);
 const DEAD: OutputTopic = OutputTopic(1);
 
-/// How often workers were killed, and what came.
-pub struct Run {
+/// What workers made of a scenario, as it can be asked for over HTTP.
+pub struct Live {
     /// Times that a worker died in the middle of something.
     pub crashes: u64,
-    /// What came.
-    pub observed: Observed,
+    /// Derived events, those of a contact in their order.
+    pub told: Vec<Value>,
+    server: Server,
+    contacts: Vec<String>,
+    end: i64,
 }
 
 /// Runs a scenario; `seed` says when workers die.
 ///
 /// # Errors
 /// What cannot be understood or run.
-pub fn run(scenario: &Scenario, seed: u64) -> Result<Run, String> {
+pub fn run(scenario: &Scenario, seed: u64) -> Result<Live, String> {
     let inputs = inputs(scenario)?;
     let config = config(scenario)?;
     let beginning = plan_set(scenario, &config, None)?;
@@ -70,8 +73,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Run, String> {
     let end = end(scenario, &inputs)?;
     let crashes = feed(scenario, &config, &mut world, &inputs, end, seed)
         .map_err(|problem| format!("{}: {problem}", scenario.place()))?;
-    let observed = observe(scenario, &mut world, in_force, end)?;
-    Ok(Run { crashes, observed })
+    live(scenario, &mut world, in_force, end, crashes)
 }
 
 fn span(milliseconds: u64) -> Span {
@@ -193,50 +195,73 @@ fn go_to(world: &mut World, at: i64) -> Result<(), String> {
     Ok(())
 }
 
-fn observe(scenario: &Scenario, world: &mut World, plans: PlansInForce, end: i64) -> Result<Observed, String> {
+fn live(scenario: &Scenario, world: &mut World, plans: PlansInForce, end: i64, crashes: u64) -> Result<Live, String> {
     let mut told = Vec::new();
     for partition in 0..2 {
         for (_, value) in world.read_from(&TopicPartition::new("derived", partition), 0) {
             told.push(serde_json::from_slice::<Value>(&value).map_err(|error| error.to_string())?);
         }
     }
-    let dead = world.told().dead;
-    if let Some(first) = dead.first() {
+    if let Some(first) = world.told().dead.first() {
         return Err(format!("{}: a dead letter: {first}", scenario.place()));
     }
-    let mut ids: Vec<String> = scenario.scores.iter().map(|row| row.cell("who").to_owned()).collect();
-    for rows in [&scenario.events, &scenario.known, &scenario.booked] {
-        ids.extend(rows.iter().map(|row| row.cell("who").to_owned()));
+    let rows = [&scenario.scores, &scenario.events, &scenario.known, &scenario.booked];
+    let mut contacts: Vec<String> = rows.into_iter().flatten().map(|row| row.cell("who").to_owned()).collect();
+    contacts.sort();
+    contacts.dedup();
+    let answers = contacts.iter().map(|id| (id.clone(), world.insist(id))).collect();
+    Ok(Live { crashes, told, server: serve(answers, plans)?, contacts, end })
+}
+
+impl Live {
+    /// Where it answers: `http://` and an address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
     }
-    ids.sort();
-    ids.dedup();
-    let answers = ids.iter().map(|id| (id.clone(), world.insist(id))).collect();
-    let server = serve(answers, plans)?;
-    let mut observed = Observed { way: "the engine, with crashes", told: Some(told), ..Observed::default() };
-    for id in &ids {
-        for at in instants(scenario)? {
-            let (code, body) = server.get(&format!("/v1/contacts/{}?at={}", segment(id), instant::written(at)))?;
+
+    /// The code and the body of an answer.
+    ///
+    /// # Errors
+    /// No answer, or one that is no JSON.
+    pub fn get(&self, path: &str) -> Result<(u16, Value), String> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let address = self.url() + path;
+        let mut response = agent.get(&address).call().map_err(|error| format!("{address}: {error}"))?;
+        let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
+        let body = serde_json::from_str(&body).map_err(|error| format!("{path}: {error}: {body}"))?;
+        Ok((response.status().as_u16(), body))
+    }
+
+    /// Asks for everything that a scenario expects.
+    ///
+    /// # Errors
+    /// No answer, or a cell that is no instant.
+    pub fn observe(&self, scenario: &Scenario) -> Result<Observed, String> {
+        let told = Some(self.told.clone());
+        let mut observed = Observed { way: "the engine, with crashes", told, ..Observed::default() };
+        for id in &self.contacts {
+            let ask = |at: i64| self.get(&format!("/v1/contacts/{}?at={}", segment(id), instant::written(at)));
+            for at in instants(scenario)? {
+                let (code, body) = ask(at)?;
+                if code == 200 {
+                    observed.standings.insert((at, id.clone()), Standing::of(&body));
+                }
+            }
+            let (code, body) = ask(self.end)?;
             if code == 200 {
-                observed.standings.insert((at, id.clone()), Standing::of(&body));
+                observed.contacts.get_or_insert_default().insert(id.clone(), body);
             }
         }
-        let (code, body) = server.get(&format!("/v1/contacts/{}?at={}", segment(id), instant::written(end)))?;
-        if code == 200 {
-            observed.contacts.get_or_insert_default().insert(id.clone(), body);
+        for row in &scenario.lists {
+            let asked = row.cell("list");
+            let (code, body) = self.get(&format!("/v1/contacts?{asked}"))?;
+            let cards = body["contacts"].as_array().cloned().unwrap_or_default();
+            let ids = cards.iter().map(|card| card["contact"].as_str().unwrap_or_default().to_owned());
+            let found = if code == 200 { ids.collect() } else { vec![format!("{code} {body}")] };
+            observed.lists.get_or_insert_default().insert(asked.to_owned(), found);
         }
+        Ok(observed)
     }
-    for row in &scenario.lists {
-        let asked = row.cell("list");
-        let (code, body) = server.get(&format!("/v1/contacts?{}", asked.replace(' ', "%20").replace('>', "%3E")))?;
-        let found = body["contacts"].as_array().cloned().unwrap_or_default();
-        let mut found: Vec<String> =
-            found.iter().map(|card| card["contact"].as_str().unwrap_or_default().to_owned()).collect();
-        if code != 200 {
-            found = vec![format!("{code} {body}")];
-        }
-        observed.lists.get_or_insert_default().insert(asked.to_owned(), found);
-    }
-    Ok(observed)
 }
 
 /// What the workers know, behind the routes of HTTP.
@@ -251,29 +276,14 @@ impl Answers {
     }
 }
 
-struct Served(Server);
-
-impl Served {
-    fn get(&self, path: &str) -> Result<(u16, Value), String> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let address = format!("http://{}{path}", self.0.address());
-        let mut response = agent.get(&address).call().map_err(|error| format!("{address}: {error}"))?;
-        let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
-        Ok((
-            response.status().as_u16(),
-            serde_json::from_str(&body).map_err(|error| format!("{path}: {error}: {body}"))?,
-        ))
-    }
-}
-
-fn serve(by_contact: BTreeMap<String, QueryAnswer>, plans: PlansInForce) -> Result<Served, String> {
+fn serve(by_contact: BTreeMap<String, QueryAnswer>, plans: PlansInForce) -> Result<Server, String> {
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).map_err(|error| error.to_string())?;
     let engine = Arc::new(Answers { by_contact: Mutex::new(by_contact), plans: plans.clone() });
     let (application, waits_for) = ("scenarios".to_owned(), String::new());
     let options = ServerOptions { listener, application, waits_for, registry: prometheus::Registry::new() };
     let server = Server::start(options).map_err(|error| error.to_string())?;
     server.serve(engine, plans);
-    Ok(Served(server))
+    Ok(server)
 }
 
 impl Engine for Answers {

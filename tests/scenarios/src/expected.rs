@@ -142,6 +142,11 @@ fn told(scenario: &Scenario, observed: &Observed, found: &mut Vec<String>) -> Re
         let rows: Vec<&Row> = expected.iter().filter(|row| row.cell("who") == who).collect();
         let events: Vec<&Value> = told.iter().filter(|event| contact(event) == who).collect();
         let ids: Vec<String> = events.iter().map(|event| shown(&event["id"])).collect();
+        for event in &events {
+            let lines = event["contributions"].as_array().into_iter().flatten();
+            let unreadable = lines.filter(|line| instant::read(&shown(&line["time"])).is_err());
+            found.extend(unreadable.map(|line| format!("{} ({}): no time: {line}", scenario.place(), observed.way)));
+        }
         for (row, event) in rows.iter().zip(&events) {
             if !is_about(row.cell("told"), &event["time"])? {
                 let time = instant::written(instant::read(row.cell("told").trim_start_matches(ABOUT))?);

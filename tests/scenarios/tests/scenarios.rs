@@ -65,9 +65,9 @@ fn they_come_out_the_same_in_workers_that_are_killed_again_and_again_l2() {
     let count = run_all(
         |_| true,
         |scenario| {
-            let run = engine::run(scenario, seed(scenario))?;
-            crashes.fetch_add(run.crashes, Ordering::Relaxed);
-            Ok(run.observed)
+            let live = engine::run(scenario, seed(scenario))?;
+            crashes.fetch_add(live.crashes, Ordering::Relaxed);
+            live.observe(scenario)
         },
     );
     let crashes = crashes.into_inner();

@@ -55,7 +55,8 @@ fn render(view: &ContactView) -> String {
         let _ = render_plan(view, plan, &mut text);
     }
     let _ = render_rest(view, &mut text);
-    text
+    // Columns are padded; what nothing follows is not.
+    text.lines().fold(String::with_capacity(text.len()), |shown, line| shown + line.trim_end() + "\n")
 }
 
 fn render_plan(view: &ContactView, plan: &PlanView, text: &mut String) -> std::fmt::Result {
