@@ -33,12 +33,16 @@ pub enum DerivedKind {
     LeadRouted,
     /// `action.requested`
     ActionRequested,
+    /// `contact.merged`
+    ContactMerged,
+    /// `contact.split`
+    ContactSplit,
     /// `contact.erased`
     ContactErased,
 }
 
 impl DerivedKind {
-    /// All kinds of changes of levels: every kind but `contact.erased`, which no plan can lead to.
+    /// All kinds of changes of levels: every kind but `contact.merged`, `contact.split` and `contact.erased`, which no plan can lead to.
     pub const ALL: [DerivedKind; 10] = [
         DerivedKind::LeadQualified,
         DerivedKind::LeadDisqualified,
@@ -65,6 +69,8 @@ impl DerivedKind {
             DerivedKind::GradeChanged => "grade.changed",
             DerivedKind::LeadRouted => "lead.routed",
             DerivedKind::ActionRequested => "action.requested",
+            DerivedKind::ContactMerged => "contact.merged",
+            DerivedKind::ContactSplit => "contact.split",
             DerivedKind::ContactErased => "contact.erased",
         }
     }
@@ -79,11 +85,11 @@ pub struct DerivedEvent {
     pub kind: DerivedKind,
     /// To whom.
     pub contact: Arc<str>,
-    /// In which plan; `None` for tags and erasures.
+    /// In which plan; `None` for tags, merges, splits and erasures.
     pub plan: Option<Word>,
     /// The plan's version in force.
     pub version: Option<PlanVersion>,
-    /// The subject: `qualify`, `stage`, `tag:x`, `band`, `grade`, `route`, `action:x`, `erase`.
+    /// The subject: `qualify`, `stage`, `tag:x`, `band`, `grade`, `route`, `action:x`, `merge:ID`, `split:ID`, `erase`.
     pub subject: Cow<'static, str>,
     /// The announcements of the subject with this one.
     pub n: u64,
@@ -212,10 +218,14 @@ pub enum Mark {
     Clamped,
     /// It corrects what was announced, after a late event.
     Late,
+    /// It comes of ids that became one contact.
+    Merge,
     /// It comes of a plan change.
     Plan,
     /// It was made by an offline run.
     Replay,
+    /// It comes of a contact that was parted.
+    Split,
 }
 
 impl Mark {
@@ -224,8 +234,10 @@ impl Mark {
         match self {
             Mark::Clamped => "clamped",
             Mark::Late => "late",
+            Mark::Merge => "merge",
             Mark::Plan => "plan",
             Mark::Replay => "replay",
+            Mark::Split => "split",
         }
     }
 }

@@ -172,6 +172,7 @@ fn level(level: &leadstream_core::contact::Level, subject: &str) -> leadstream_o
         Level::On => leadstream_oracle::Level::Is(true),
         Level::Stage(name) | Level::Named(name) => leadstream_oracle::Level::Named(name.to_string()),
         Level::Count(count) => leadstream_oracle::Level::Count(*count),
+        Level::Id(id) => leadstream_oracle::Level::Named(id.to_string()),
     }
 }
 
@@ -191,6 +192,8 @@ pub fn derived_of(event: &DerivedEvent) -> leadstream_oracle::DerivedEvent {
             DerivedKind::BandChanged => DerivedType::BandChanged,
             DerivedKind::GradeChanged => DerivedType::GradeChanged,
             DerivedKind::ActionRequested => DerivedType::ActionRequested,
+            DerivedKind::ContactMerged => DerivedType::ContactMerged,
+            DerivedKind::ContactSplit => DerivedType::ContactSplit,
             DerivedKind::ContactErased => DerivedType::ContactErased,
         },
         contact: event.contact.to_string(),

@@ -93,6 +93,7 @@ impl Run {
             Level::On => "on".to_owned(),
             Level::Stage(name) | Level::Named(name) => name.to_string(),
             Level::Count(count) => count.to_string(),
+            Level::Id(id) => id.to_string(),
         };
         let show = |event: &DerivedEvent| format!("{} {} {}", event.subject, name(&event.old), name(&event.new));
         self.told.iter().map(show).collect()

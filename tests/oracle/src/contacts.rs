@@ -98,6 +98,7 @@ impl Contacts {
             let told = self.contact_mut(id).event(event);
             if told.outcome != Some(Outcome::TooLate) {
                 self.delivered.push(((*id).to_owned(), row.clone()));
+                self.unite_copies(&self.root(id));
             }
             effect.outcomes.extend(told.outcome.map(|outcome| ((*id).to_owned(), outcome)));
             effect.derived.extend(told.derived);
@@ -180,6 +181,7 @@ impl Contacts {
         let kept = self.of.get(survivor).cloned().unwrap_or_else(|| self.blank_of(survivor));
         refuse_base(&lost)?;
         refuse_base(&kept)?;
+        self.unite_copies(survivor);
         let plans = self.blank.plans_now().clone();
         let announced = Announcements::merged(&kept.announced, &lost.announced, &plans);
         let levels = (loser, survivor);
@@ -269,6 +271,17 @@ impl Contacts {
         let root = self.root(id);
         let blank = self.blank_of(&root);
         self.of.entry(root).or_insert(blank)
+    }
+
+    /// S3: of copies that met in one contact only the least is known from then on, to whichever ids they were delivered.
+    fn unite_copies(&mut self, root: &str) {
+        let Some(ids) = sets(&self.links).remove(root) else { return };
+        let least = self.rows_of(root);
+        for (_, row) in self.delivered.iter_mut().filter(|(to, _)| ids.contains(to)) {
+            if let Some(kept) = least.get(&row.uid) {
+                row.clone_from(kept);
+            }
+        }
     }
 
     /// Everything delivered to the ids of a contact; of copies the least content stays (S3).

@@ -120,6 +120,8 @@ pub enum Level {
     Named(Word),
     /// How often an action was requested.
     Count(u64),
+    /// An id: who became part of whom. Told of, and never a level that is kept.
+    Id(Arc<str>),
 }
 
 impl Level {

@@ -37,6 +37,7 @@ pub use waiting::{
 use crate::event::Verdict;
 use crate::fold::{Checkpoints, FactCaches};
 use crate::id::Uid;
+use crate::identity::Identity;
 use crate::time::Timestamp;
 
 /// One contact.
@@ -68,6 +69,8 @@ pub struct Contact {
     pub checkpoints: Checkpoints,
     /// Verdicts passed on events; never stored, since they follow from rows and base.
     pub judged: Judged,
+    /// Who is one with whom; `None` where nobody ever asked.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// The fold state of the rows that left, and where they end.
@@ -105,6 +108,7 @@ pub struct Savepoint {
     base: Option<Arc<Base>>,
     state: State,
     announced: Announced,
+    identity: Option<Arc<Identity>>,
     next_due: Option<Timestamp>,
     rewrites: u32,
     cuts: u32,
@@ -154,6 +158,11 @@ impl Savepoint {
         &self.announced
     }
 
+    /// What had been known of its identity then.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
     /// The rows since then.
     pub fn rows(&self, contact: &Contact) -> Growth {
         contact.rows.growth(&self.rows, &self.cut_rows)
@@ -171,7 +180,7 @@ impl Savepoint {
 
     /// Lets go of what it shares with a contact, and of lists that are long, so that it can wait to be used again.
     pub fn release(&mut self) {
-        self.base = None;
+        (self.base, self.identity) = (None, None);
         self.state.release();
         self.cut_rows.release();
         self.cut_bookings.release();
@@ -212,6 +221,7 @@ impl Contact {
     pub fn save(&mut self, savepoint: &mut Savepoint) {
         self.tidy();
         savepoint.base.clone_from(&self.base);
+        savepoint.identity.clone_from(&self.identity);
         savepoint.state.copy_from(&self.state);
         savepoint.announced.copy_from(&self.announced);
         savepoint.next_due = self.next_due;
@@ -236,6 +246,7 @@ impl Contact {
             return false;
         }
         self.base = savepoint.base;
+        self.identity = savepoint.identity;
         self.state = savepoint.state;
         self.announced = savepoint.announced;
         self.next_due = savepoint.next_due;
@@ -313,5 +324,6 @@ impl Contact {
             + self.facts.memory_bytes()
             + self.checkpoints.memory_bytes()
             + self.judged.memory_bytes()
+            + self.identity.as_ref().map_or(0, |identity| identity.memory_bytes())
     }
 }

@@ -194,7 +194,7 @@ impl Key {
 
 impl Pending {
     /// The place among windows: no two are at one.
-    fn order(&self) -> (Timestamp, Word, Word, &Key) {
+    pub(crate) fn order(&self) -> (Timestamp, Word, Word, &Key) {
         (self.until, self.award.rule.plan, self.award.rule.rule, &self.key)
     }
 }

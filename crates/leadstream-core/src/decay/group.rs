@@ -121,6 +121,28 @@ impl Group {
         false
     }
 
+    /// Adds the bookings of another group of the same decay (S49).
+    pub(crate) fn unite(&mut self, other: &Group) {
+        match (&mut self.worth, &other.worth) {
+            (Worth::Halving { frame, weight }, Worth::Halving { frame: their_frame, weight: their_weight }) => {
+                let newer = (*frame).max(*their_frame);
+                *weight = shifted(*weight, newer - *frame) + shifted(*their_weight, newer - *their_frame);
+                *frame = newer;
+            }
+            (Worth::Parts(parts), Worth::Parts(their)) => {
+                for part in their {
+                    match parts.binary_search_by_key(&part.time, |known| known.time) {
+                        Ok(at) => parts[at].applied += part.applied,
+                        Err(at) => parts.insert(at, *part),
+                    }
+                }
+                let surplus = parts.len().saturating_sub(PARTS_MAX);
+                parts.drain(..surplus);
+            }
+            (Worth::Halving { .. }, Worth::Parts(_)) | (Worth::Parts(_), Worth::Halving { .. }) => {}
+        }
+    }
+
     /// What the group is worth at an instant, rounded once (S21).
     pub fn value_at(&self, now: Timestamp) -> Points {
         match (&self.worth, &self.decay) {

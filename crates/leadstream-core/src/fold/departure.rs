@@ -75,7 +75,7 @@ impl Fold {
         count
     }
 
-    fn depart_oldest(&mut self, contact: &mut Contact, count: usize) {
+    pub(super) fn depart_oldest(&mut self, contact: &mut Contact, count: usize) {
         if count == 0 {
             return;
         }

@@ -15,6 +15,7 @@ mod departure;
 mod facts;
 mod faults;
 mod feedback;
+mod identities;
 mod levels;
 mod periods;
 mod reached;
@@ -26,6 +27,7 @@ mod stages;
 mod standing_checks;
 mod step;
 mod timers;
+mod unite;
 mod windows;
 
 use std::borrow::Cow;
@@ -50,6 +52,7 @@ pub use checkpoints::Checkpoints;
 pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
 pub use faults::Fault;
+pub use identities::Part;
 pub use reached::{Bound, Reached};
 pub use sight::{Past, Sight};
 

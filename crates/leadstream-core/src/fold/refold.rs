@@ -144,6 +144,6 @@ impl Fold {
 }
 
 /// Keeps the latest instant stepped where the new fold ended before it: it never goes back (S1).
-fn never_back(contact: &mut Contact, before: Timestamp) {
+pub(super) fn never_back(contact: &mut Contact, before: Timestamp) {
     contact.state.tau = contact.state.tau.max(Some(before));
 }

@@ -103,7 +103,7 @@ fn judged_at(contact: &Contact, judgement: Option<(Uid, Verdict)>) -> usize {
 }
 
 /// Whether an event takes the place of the row with its identity: the one with the least (time, type, verdict, canonical properties) stays (S3).
-fn replaces(contact: &Contact, at: usize, event: &Event) -> bool {
+pub(super) fn replaces(contact: &Contact, at: usize, event: &Event) -> bool {
     let row = &contact.rows.as_slice()[at];
     let kept = (row.time, contact.rows.event_type(at).as_str(), row.verdict());
     let offered = (event.time, event.event_type.as_str(), event.verdict);

@@ -64,7 +64,7 @@ pub(super) fn pair(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Vec
 fn fits(expected: &ExpectedDerived, actual: &DerivedEvent) -> bool {
     let level = match &actual.new {
         Level::Stage(name) | Level::Named(name) => Some(*name),
-        Level::None | Level::On | Level::Count(_) => None,
+        Level::None | Level::On | Level::Count(_) | Level::Id(_) => None,
     };
     expected.kind == actual.kind
         && expected.at.is_none_or(|at| at == actual.time)

@@ -36,6 +36,8 @@ pub fn topic_of(kind: DerivedKind) -> OutTopic {
         | DerivedKind::TagRemoved
         | DerivedKind::BandChanged
         | DerivedKind::GradeChanged
+        | DerivedKind::ContactMerged
+        | DerivedKind::ContactSplit
         | DerivedKind::ContactErased => OutTopic::Activity,
     }
 }
@@ -184,6 +186,7 @@ fn level(level: &Level) -> Option<Cow<'_, str>> {
         Level::On => Some(Cow::Borrowed("on")),
         Level::Stage(name) | Level::Named(name) => Some(Cow::Borrowed(name)),
         Level::Count(count) => Some(Cow::Owned(count.to_string())),
+        Level::Id(id) => Some(Cow::Borrowed(id)),
     }
 }
 

@@ -65,7 +65,8 @@ fn put_subject(state: &SubjectState, writer: &mut FormWriter<'_>) {
         }
     }
     match state.level {
-        Level::None => writer.byte(0),
+        // An id is told of, and is no level that is kept.
+        Level::None | Level::Id(_) => writer.byte(0),
         Level::On => writer.byte(1),
         Level::Stage(stage) => {
             writer.byte(2);

@@ -15,6 +15,7 @@ use super::announced::{put_announced, read_announced};
 use super::bytes::{ByteReader, put_number};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
+use super::identity::{put_identity, read_identity};
 use super::standing::{has_standing, put_standings, read_standings};
 use super::state::{Beside, put_order, put_state, read_order, read_state};
 use super::sums::{base_of, forget_sums, put_sums, read_sums};
@@ -33,9 +34,11 @@ mod image {
     pub(super) const WAITING: u8 = 1 << 2;
     /// The base remembers verdicts of rows that have left: they stand behind what it waits for.
     pub(super) const JUDGED: u8 = 1 << 3;
-    /// Some plan has a band, a grade, an owner, actions or feedback: they stand at the very end.
+    /// Somebody asked who is one with whom: what is known of it stands behind all else.
+    pub(super) const IDENTITY: u8 = 1 << 6;
+    /// Some plan has a band, a grade, an owner, actions or feedback: they stand at the very end, but for the identity.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = BASED | DECAYING | WAITING | JUDGED | STANDING;
+    pub(super) const ALL: u8 = IDENTITY | BASED | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// What of a change's contact did not only grow.
@@ -50,9 +53,11 @@ mod past {
     pub(super) const WAITING: u8 = 1 << 3;
     /// The verdicts that the base remembers are not as before: what changed stands behind what it waits for.
     pub(super) const JUDGED: u8 = 1 << 4;
-    /// Some plan, in base or state, has a band, a grade, an owner, actions or feedback: they stand at the very end.
+    /// What is known of the identity is not as before: what it is now stands behind all else.
+    pub(super) const IDENTITY: u8 = 1 << 6;
+    /// Some plan, in base or state, has a band, a grade, an owner, actions or feedback: they stand at the very end, but for the identity.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = DEPARTED | CUT | DECAYING | WAITING | JUDGED | STANDING;
+    pub(super) const ALL: u8 = IDENTITY | DEPARTED | CUT | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -103,6 +108,7 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
             | if decays { image::DECAYING } else { 0 }
             | if waits { image::WAITING } else { 0 }
             | if verdicts_of(contact.base.as_ref()).is_empty() { 0 } else { image::JUDGED }
+            | if contact.identity.is_some() { image::IDENTITY } else { 0 }
             | if stands { image::STANDING } else { 0 },
     );
     if let Some(base) = &contact.base {
@@ -124,6 +130,9 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
     }
     if stands {
         put_all_standings(contact, &mut writer);
+    }
+    if let Some(identity) = &contact.identity {
+        put_identity(contact, identity, writer.bytes);
     }
 }
 
@@ -239,6 +248,9 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     if parts & image::STANDING != 0 {
         read_all_standings(&mut contact, &mut reader)?;
     }
+    if parts & image::IDENTITY != 0 {
+        contact.identity = Some(Arc::new(read_identity(&contact, &mut reader.bytes)?));
+    }
     contact.judge_anew();
     if !reader.bytes.is_empty() {
         return Err(StoredError::Malformed("more than a contact"));
@@ -296,12 +308,16 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let waits = contact.base.iter().any(|base| base.state.waiting != base_before.waiting)
         || contact.state.waiting != since.state().waiting;
     let judged = verdicts_of(departed) != verdicts_of(since.base()) && departed.is_some();
+    let blank_identity = Arc::default();
+    let identity = contact.identity.as_ref().unwrap_or(&blank_identity);
+    let identity = Some(identity).filter(|now| !Arc::ptr_eq(now, since.identity().unwrap_or(&blank_identity)));
     writer.byte(
         if departed.is_some() { past::DEPARTED } else { 0 }
             | if is_cut { past::CUT } else { 0 }
             | if decays { past::DECAYING } else { 0 }
             | if waits { past::WAITING } else { 0 }
             | if judged { past::JUDGED } else { 0 }
+            | if identity.is_some() { past::IDENTITY } else { 0 }
             | if stands { past::STANDING } else { 0 },
     );
     if let Some(base) = departed {
@@ -330,6 +346,9 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     }
     if stands {
         put_all_standings(contact, &mut writer);
+    }
+    if let Some(identity) = identity {
+        put_identity(contact, identity, writer.bytes);
     }
 }
 
@@ -369,6 +388,10 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     }
     if past & past::STANDING != 0 {
         read_all_standings(contact, &mut reader)?;
+    }
+    if past & past::IDENTITY != 0 {
+        contact.identity = Some(Arc::new(read_identity(contact, &mut reader.bytes)?));
+        contact.forget_blank_identity();
     }
     contact.judge_anew();
     contact.facts = Default::default();

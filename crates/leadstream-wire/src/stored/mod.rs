@@ -9,6 +9,7 @@ pub mod changelog;
 pub mod contact;
 mod form;
 mod history;
+mod identity;
 pub mod plans;
 pub mod redo;
 mod standing;

@@ -253,3 +253,15 @@ fn s49_contacts_with_a_base_are_refused() {
     assert!(contacts.link(&merge("m", 2.0, "x", "ann")).is_err());
     assert_eq!(contacts.root("x"), "x");
 }
+
+#[test]
+fn s3_s51_of_copies_that_met_the_one_that_stayed_stays_with_both() {
+    let mut contacts = contacts();
+    contacts.event(&["x"], &worth("1", 0.0, 60.0));
+    contacts.event(&["ann"], &worth("1", 1.0, 50.0));
+    assert_eq!((score(&contacts, "x"), score(&contacts, "ann")), (60.0, 50.0));
+    contacts.link(&merge("m", 2.0, "x", "ann")).unwrap();
+    assert_eq!(score(&contacts, "ann"), 60.0);
+    contacts.link(&split("s", 3.0, "m")).unwrap();
+    assert_eq!((score(&contacts, "x"), score(&contacts, "ann")), (60.0, 60.0));
+}

@@ -1,0 +1,494 @@
+//! Who carries records out (S48): the keeper of the ids that merge records connect, and what it tells them.
+//!
+//! Of ids that merge records connect, whether a split has parted them since or not, the first by its bytes keeps the records. Where two keepers meet, the greater
+//! hands all it has to the lesser: pointers to keepers only ever go down, so they lead round no circle. A keeper changes one thing at a time: the next waits until
+//! what was given has arrived. It relies on messages that arrive in the order of causes, and each once.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::contact::Contact;
+use crate::id::Uid;
+use crate::identity::links::{IDS_MAX, Link, LinkRecord, Sets, sets};
+use crate::identity::{ID_BYTES, Identity};
+use crate::time::Timestamp;
+
+/// How many records a keeper keeps at most (S58).
+pub const LINKS_MAX: usize = 500;
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The identity of the record.
+    pub uid: Uid,
+    /// When it was made.
+    pub time: Timestamp,
+    /// That time lay in the future and was clamped at reception (S4).
+    pub clamped: bool,
+    /// What is asked.
+    pub asked: Asked,
+    /// The id that the record was delivered to.
+    pub via: Arc<str>,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To link ids, or to part them.
+    Link(Link),
+    /// To erase the contact, on all its ids (S52).
+    Erase,
+}
+
+impl Request {
+    /// The ids that the request concerns from the beginning: those that it was delivered to and names.
+    pub fn ids(&self) -> BTreeSet<Arc<str>> {
+        let named = match &self.asked {
+            Asked::Link(Link::Merge(one, other)) => vec![one, other],
+            Asked::Link(Link::Split(_)) | Asked::Erase => Vec::new(),
+        };
+        named.into_iter().chain([&self.via]).cloned().collect()
+    }
+}
+
+/// Why a record is not carried out; whoever asks for it again is refused again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Some contact would have too many ids.
+    TooManyIds,
+    /// Too many records connect these ids.
+    TooManyLinks,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is carried out, whether it changed anything or not.
+    Applied,
+    /// It was known, in this content or one that goes before it.
+    Duplicate,
+    /// It is refused.
+    Refused(Refusal),
+}
+
+/// A record that a keeper keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The record.
+    pub record: LinkRecord,
+    /// How often it has changed who belongs to whom: copies of it may do so once more.
+    pub times: u64,
+}
+
+/// What a keeper has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keeper {
+    /// The records, in the order in which they came.
+    pub links: Vec<Kept>,
+    /// What waits for its turn, with an id that must be connected with the keeper before.
+    pub waiting: VecDeque<(Request, Arc<str>)>,
+    /// The request that is being carried out, and how many parts have not arrived yet.
+    pub under_way: Option<(Request, u64)>,
+}
+
+/// What changes for one id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The record that changes it.
+    pub record: LinkRecord,
+    /// How often the record has changed something, with this.
+    pub times: u64,
+    /// Who keeps the records of the id.
+    pub keeper: Arc<str>,
+    /// The id whose contact it belongs to.
+    pub root: Arc<str>,
+    /// Where that is the id itself, all ids of the contact, its own first.
+    pub ids: Vec<Arc<str>>,
+    /// What it gives away of the contact that was here: to which id, of which ids.
+    pub gives: Vec<(Arc<str>, Vec<Arc<str>>)>,
+}
+
+/// A message from a keeper, or to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A request that the receiver must know of before it is carried out.
+    Ask(Request),
+    /// A request for whoever keeps the records of the receiver, to connect it with `other` first; with what a keeper hands over that keeps no more.
+    Join {
+        /// The request.
+        request: Request,
+        /// The id to be connected with.
+        other: Arc<str>,
+        /// Who hands over, and what.
+        handed: Option<(Arc<str>, Box<Keeper>)>,
+    },
+    /// What a keeper that was erased had kept, or what could not be handed over.
+    Keep(Box<Keeper>),
+    /// Who keeps the records of the receiver; `None`: there are none.
+    KeptBy(Option<Arc<str>>),
+    /// What changes for the receiver.
+    Change(Box<Change>),
+    /// A part that was given has arrived.
+    Arrived,
+    /// Everything of the receiver is to be erased; told of where `tells`.
+    Erase {
+        /// The request.
+        request: Request,
+        /// Whether the receiver is the contact's id.
+        tells: bool,
+    },
+    /// The request has found its end.
+    Done(Uid),
+}
+
+/// What a keeper says, and to whom; and what became of requests.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// In the order in which it is to be sent.
+    pub notices: Vec<(Arc<str>, Notice)>,
+    /// Requests that have found their end here.
+    pub answers: Vec<(Request, Answer)>,
+}
+
+impl Said {
+    fn say(&mut self, to: &Arc<str>, notice: Notice) {
+        self.notices.push((Arc::clone(to), notice));
+    }
+
+    /// A request has found its end.
+    pub fn answer(&mut self, request: Request, answer: Answer) {
+        for id in request.ids() {
+            self.say(&id, Notice::Done(request.uid));
+        }
+        self.answers.push((request, answer));
+    }
+}
+
+impl Keeper {
+    /// Whether records connect an id with the keeper.
+    fn knows(&self, id: &Arc<str>) -> bool {
+        self.links.iter().any(|kept| kept.record.ids().any(|known| known == id))
+    }
+
+    fn sets(&self) -> Sets {
+        sets(self.links.iter().map(|kept| &kept.record))
+    }
+
+    /// Takes over what another keeper had.
+    fn take_over(&mut self, handed: Keeper) {
+        for kept in handed.links {
+            match self.links.iter_mut().find(|known| known.record.uid == kept.record.uid) {
+                Some(known) if kept.record.precedes(&known.record) => *known = kept,
+                Some(_) => {}
+                None => self.links.push(kept),
+            }
+        }
+        self.waiting.extend(handed.waiting);
+    }
+
+    fn is_blank(&self) -> bool {
+        self.links.is_empty() && self.waiting.is_empty() && self.under_way.is_none()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let requests = self.waiting.len() * (size_of::<(Request, Arc<str>)>() + ID_BYTES);
+        size_of::<Keeper>() + self.links.len() * (size_of::<Kept>() + 2 * ID_BYTES) + requests
+    }
+}
+
+impl Contact {
+    /// A request was delivered to this id. Until it has found its end, an erasure of an id that it names waits.
+    pub fn ask(&mut self, request: Request, said: &mut Said) {
+        match &request.asked {
+            Asked::Erase if self.identity.as_ref().is_some_and(|identity| identity.asked > 0) => {
+                self.identity_mut().held.push(request);
+            }
+            Asked::Link(Link::Merge(one, other)) if one == other => said.answers.push((request, Answer::Applied)),
+            Asked::Link(Link::Merge(one, other)) => {
+                self.identity_mut().asked += 1;
+                let other = if *one == self.id { other } else { one }.clone();
+                said.say(&other, Notice::Ask(request));
+            }
+            Asked::Link(Link::Split(_)) => {
+                self.identity_mut().asked += 1;
+                self.join(request, Arc::clone(&self.id), None, said);
+            }
+            Asked::Erase => self.join(request, Arc::clone(&self.id), None, said),
+        }
+    }
+
+    /// Another id asks, or a keeper that was erased gives back what it had not carried out.
+    pub fn asked(&mut self, request: Request, said: &mut Said) {
+        let via = Arc::clone(&request.via);
+        if via != self.id {
+            self.identity_mut().asked += 1;
+            return self.join(request, via, None, said);
+        }
+        let other = match &request.asked {
+            Asked::Link(Link::Merge(one, other)) => if *one == self.id { other } else { one }.clone(),
+            Asked::Link(Link::Split(_)) | Asked::Erase => via,
+        };
+        self.join(request, other, None, said);
+    }
+
+    /// A request that names this id has found its end.
+    pub fn done(&mut self, said: &mut Said) {
+        let identity = self.identity_mut();
+        identity.asked = identity.asked.saturating_sub(1);
+        if identity.asked == 0 {
+            for request in std::mem::take(&mut identity.held) {
+                self.join(request, Arc::clone(&self.id), None, said);
+            }
+        }
+        self.forget_blank_identity();
+    }
+
+    /// A request has reached the keeper of this id, or somebody who knows who that is.
+    pub fn join(
+        &mut self,
+        request: Request,
+        other: Arc<str>,
+        handed: Option<(Arc<str>, Box<Keeper>)>,
+        said: &mut Said,
+    ) {
+        if let Some(up) = self.identity.as_ref().and_then(|identity| identity.kept_by.clone()) {
+            said.say(&up, Notice::Join { request, other, handed });
+            return;
+        }
+        let keeper = self.identity_mut().keeper.get_or_insert_default();
+        if let Some((_, handed)) = handed {
+            keeper.take_over(*handed);
+        }
+        keeper.waiting.push_back((request, other));
+        self.carry_on(said);
+    }
+
+    /// Takes over what a keeper had that keeps no more.
+    pub fn keep(&mut self, handed: Keeper, said: &mut Said) {
+        let identity = self.identity_mut();
+        identity.kept_by = None;
+        identity.keeper.get_or_insert_default().take_over(handed);
+        self.carry_on(said);
+    }
+
+    /// Somebody else keeps the records of this id from now on, or nobody does.
+    pub fn be_kept_by(&mut self, keeper: Option<Arc<str>>, said: &mut Said) {
+        let id = Arc::clone(&self.id);
+        let identity = self.identity_mut();
+        identity.kept_by = keeper.filter(|keeper| *keeper < id);
+        self.carry_on(said);
+        self.forget_blank_identity();
+    }
+
+    /// A part that was given has arrived where it belongs.
+    pub fn part_arrived(&mut self, said: &mut Said) {
+        let Some(keeper) = self.identity_mut().keeper.as_mut() else { return };
+        let Some((request, missing)) = keeper.under_way.take() else { return };
+        if missing > 1 {
+            keeper.under_way = Some((request, missing - 1));
+            return;
+        }
+        said.answer(request, Answer::Applied);
+        self.carry_on(said);
+    }
+
+    /// Carries out what waits, as far as nothing is under way.
+    fn carry_on(&mut self, said: &mut Said) {
+        let id = Arc::clone(&self.id);
+        let identity = self.identity_mut();
+        while let Some(keeper) = identity.keeper.as_mut().filter(|keeper| keeper.under_way.is_none()) {
+            let Some((request, other)) = keeper.waiting.pop_front() else { break };
+            if other == id || keeper.knows(&other) {
+                keeper.carry_out(&id, request, said);
+            } else if other > id {
+                said.say(&other, Notice::Join { request, other: Arc::clone(&id), handed: None });
+            } else if let Some(handed) = identity.keeper.take() {
+                identity.kept_by = Some(Arc::clone(&other));
+                let handed = Some((Arc::clone(&id), handed));
+                said.say(&other.clone(), Notice::Join { request, other, handed });
+            }
+        }
+        if identity.keeper.as_ref().is_some_and(|keeper| keeper.is_blank()) {
+            identity.keeper = None;
+        }
+        self.forget_blank_identity();
+    }
+}
+
+impl Keeper {
+    fn carry_out(&mut self, id: &Arc<str>, request: Request, said: &mut Said) {
+        match &request.asked {
+            Asked::Erase => self.erase(id, request, said),
+            Asked::Link(link) => {
+                let record = LinkRecord { uid: request.uid, time: request.time, link: link.clone() };
+                match self.link(id, record, said) {
+                    Ok(0) => said.answer(request, Answer::Applied),
+                    Ok(parts) => self.under_way = Some((request, parts)),
+                    Err(answer) => said.answer(request, answer),
+                }
+            }
+        }
+    }
+
+    /// Adds a record. Returns how many parts are given because of it.
+    fn link(&mut self, id: &Arc<str>, record: LinkRecord, said: &mut Said) -> Result<u64, Answer> {
+        let known = self.links.iter().position(|kept| kept.record.uid == record.uid);
+        if known.is_some_and(|at| !record.precedes(&self.links[at].record)) {
+            return Err(Answer::Duplicate);
+        }
+        let before = self.sets();
+        let mut links = self.links.clone();
+        let at = match known {
+            Some(at) => {
+                links[at].record = record.clone();
+                at
+            }
+            None if links.len() >= LINKS_MAX => return Err(Answer::Refused(Refusal::TooManyLinks)),
+            None => {
+                links.push(Kept { record: record.clone(), times: 0 });
+                links.len() - 1
+            }
+        };
+        let after = sets(links.iter().map(|kept| &kept.record));
+        if after.values().any(|ids| ids.len() > IDS_MAX) {
+            return Err(Answer::Refused(Refusal::TooManyIds));
+        }
+        self.links = links;
+        let changes = changes(&before, &after);
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        self.links[at].times += 1;
+        let times = self.links[at].times;
+        let parts = changes.values().map(|(_, _, gives)| gives.len() as u64).sum();
+        for (to, (root, ids, gives)) in changes {
+            let change = Change { record: record.clone(), times, keeper: Arc::clone(id), root, ids, gives };
+            said.say(&to, Notice::Change(Box::new(change)));
+        }
+        Ok(parts)
+    }
+
+    /// Erases a contact on all its ids, and forgets every record that names one of them.
+    fn erase(&mut self, id: &Arc<str>, request: Request, said: &mut Said) {
+        let before = self.sets();
+        let alone = BTreeSet::from([Arc::clone(&request.via)]);
+        let found = before.iter().find(|(_, ids)| ids.contains(&request.via));
+        let (root, erased) = found.map_or((&request.via, &alone), |(root, ids)| (root, ids));
+        for gone in erased {
+            said.say(gone, Notice::Erase { request: request.clone(), tells: gone == root });
+        }
+        self.links.retain(|kept| !kept.record.ids().any(|named| erased.contains(named)));
+        let rest: Vec<&Arc<str>> = before.values().flatten().filter(|known| !erased.contains(*known)).collect();
+        if erased.contains(id) {
+            self.hand_on(&rest, said);
+        } else {
+            rest.iter().filter(|known| ***known != *id && !self.knows(known)).for_each(|lone| {
+                said.say(lone, Notice::KeptBy(None));
+            });
+        }
+        said.answers.push((request, Answer::Applied));
+    }
+
+    /// Hands all it has to those of the remaining ids that come first among those that are still connected.
+    fn hand_on(&mut self, rest: &[&Arc<str>], said: &mut Said) {
+        // Splits go with the merges that they name, and are of no use without.
+        let mut groups: Vec<(BTreeSet<Arc<str>>, Keeper)> = Vec::new();
+        let links = std::mem::take(&mut self.links);
+        let (merges, splits): (Vec<Kept>, Vec<Kept>) =
+            links.into_iter().partition(|kept| matches!(kept.record.link, Link::Merge(..)));
+        for kept in merges {
+            let mut ids: BTreeSet<Arc<str>> = kept.record.ids().cloned().collect();
+            let mut keeper = Keeper { links: vec![kept], ..Keeper::default() };
+            groups.retain_mut(|(known, group)| {
+                let meets = !known.is_disjoint(&ids);
+                if meets {
+                    ids.append(known);
+                    keeper.links.append(&mut group.links);
+                }
+                !meets
+            });
+            groups.push((ids, keeper));
+        }
+        for split in splits {
+            let Link::Split(merge) = &split.record.link else { continue };
+            let named = |group: &&mut (BTreeSet<Arc<str>>, Keeper)| {
+                group.1.links.iter().any(|kept| kept.record.uid == *merge)
+            };
+            if let Some((_, group)) = groups.iter_mut().find(named) {
+                group.links.push(split);
+            }
+        }
+        for known in rest {
+            let group = groups.iter().find(|(ids, _)| ids.contains(*known));
+            said.say(known, Notice::KeptBy(group.and_then(|(ids, _)| ids.first().cloned())));
+        }
+        for (ids, keeper) in groups {
+            if let Some(first) = ids.first() {
+                said.say(first, Notice::Keep(Box::new(keeper)));
+            }
+        }
+        for (request, _) in std::mem::take(&mut self.waiting) {
+            let via = Arc::clone(&request.via);
+            said.say(&via, Notice::Ask(request));
+        }
+    }
+}
+
+/// The root of an id from now on, its ids where it is the root, and what it gives.
+type Changed = (Arc<str>, Vec<Arc<str>>, Vec<(Arc<str>, Vec<Arc<str>>)>);
+
+/// What changes for each id between two foldings of the records.
+fn changes(before: &Sets, after: &Sets) -> BTreeMap<Arc<str>, Changed> {
+    let root_in = |sets: &Sets, id: &Arc<str>| super::links::root_of(sets, id).clone();
+    let ids: BTreeSet<&Arc<str>> = before.values().chain(after.values()).flatten().collect();
+    let mut gives: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Vec<Arc<str>>>> = BTreeMap::new();
+    let mut concerned: BTreeSet<Arc<str>> = BTreeSet::new();
+    for id in &ids {
+        let (old, new) = (root_in(before, id), root_in(after, id));
+        if old != new {
+            concerned.extend([Arc::clone(id), Arc::clone(&old), Arc::clone(&new)]);
+            gives.entry(old).or_default().entry(new).or_default().push(Arc::clone(id));
+        }
+    }
+    let change = |id: Arc<str>| {
+        let root = root_in(after, &id);
+        let ids = match after.get(&id) {
+            Some(set) => std::iter::once(&id).chain(set.iter().filter(|other| **other != id)).cloned().collect(),
+            None => Vec::new(),
+        };
+        let gives = gives.remove(&id).map(|gives| gives.into_iter().collect()).unwrap_or_default();
+        (id, (root, ids, gives))
+    };
+    concerned.into_iter().map(change).collect()
+}
+
+impl Identity {
+    /// Takes a change over.
+    pub fn change(&mut self, own: &Arc<str>, change: &Change) {
+        self.root = (change.root != *own).then(|| Arc::clone(&change.root));
+        self.kept_by = (change.keeper < *own).then(|| Arc::clone(&change.keeper));
+        self.renumber(&change.ids);
+    }
+
+    /// Takes other ids, of which the rows that are here keep theirs.
+    pub(crate) fn renumber(&mut self, ids: &[Arc<str>]) {
+        if self.ids == ids {
+            return;
+        }
+        let places: Vec<Option<usize>> =
+            self.ids.iter().map(|id| ids.iter().position(|known| known == id)).collect();
+        let of = |mask: u64| {
+            let known = places.iter().enumerate().filter(|(old, _)| mask >> old & 1 == 1);
+            known.filter_map(|(_, new)| *new).fold(0, |mask, new| mask | 1 << new)
+        };
+        let origins = std::mem::take(&mut self.origins);
+        for (uid, mask) in origins.0 {
+            self.origins.set(uid, of(mask));
+        }
+        self.ids = ids.to_vec();
+        if self.ids.len() < 2 {
+            self.ids.clear();
+            self.origins = Default::default();
+        }
+    }
+}

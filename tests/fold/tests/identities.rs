@@ -1,0 +1,247 @@
+//! Contacts that become one and are parted again, against the oracle (S48 to S51), with the protocol between ids and the stored forms in between.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use leadstream_core::identity::{Answer, Asked, Link as CoreLink, Notice, Request, Said};
+use leadstream_core::{Contact, DerivedEvent, Fold, HistoryLimits, Outcome, Part, Span, Timeline, Timestamp, Uid};
+use leadstream_fold_tests::{
+    compiled, compiles, contributions_of, core_event, derived_of, image_of, ledger_of, levels_of, outcome_of, scorecard_of,
+};
+use leadstream_oracle::case::{Case, plan_text};
+use leadstream_oracle::generate::identities::{MERGE, OTHER_ID, dealt};
+use leadstream_oracle::generate::{Groups, Profile, START_MS, case};
+use leadstream_oracle::{ContactCommand, Contacts, DAY_MS, LineKind, Link, LinkRecord, OracleEvent};
+use leadstream_wire::stored::contact::read_image;
+use proptest::prelude::*;
+
+/// A message between ids.
+enum Message {
+    Notice(Notice),
+    Part(Box<Part>),
+}
+
+/// Contacts of the real fold, and the messages between them.
+struct People {
+    fold: Fold,
+    limits: leadstream_oracle::Limits,
+    of: BTreeMap<Arc<str>, Contact>,
+    clock: Timestamp,
+    messages: VecDeque<(Arc<str>, Message)>,
+    answers: Vec<Answer>,
+}
+
+impl People {
+    fn new(case: &Case) -> People {
+        let limits = HistoryLimits {
+            horizon: Span::from_millis(case.limits.horizon_ms),
+            rows: case.limits.rows,
+            bytes: case.limits.bytes,
+        };
+        let plans = compiled(&case.plans).unwrap();
+        People {
+            fold: Fold::new(Timeline::new(plans), limits).with_checkpoints_from(4),
+            limits: case.limits.clone(),
+            of: BTreeMap::new(),
+            clock: Timestamp::MIN,
+            messages: VecDeque::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    fn contact(&mut self, id: &str) -> &mut Contact {
+        self.of.entry(Arc::from(id)).or_insert_with(|| Contact::new(id))
+    }
+
+    fn root(&self, id: &str) -> Arc<str> {
+        let root = self.of.get(id).and_then(|contact| contact.root().cloned());
+        root.unwrap_or_else(|| Arc::from(id))
+    }
+
+    fn event(&mut self, to: &str, event: &OracleEvent, out: &mut Vec<DerivedEvent>) -> Outcome {
+        let root = self.root(to);
+        let event = core_event(&root, event, &self.limits);
+        let clock = self.clock;
+        let contact = self.of.entry(Arc::clone(&root)).or_insert_with(|| Contact::new(&root));
+        let outcome = self.fold.apply(contact, &event, clock, out);
+        contact.delivered(event.uid, to, outcome != Outcome::Duplicate);
+        outcome
+    }
+
+    fn clock(&mut self, instant: i64, out: &mut Vec<DerivedEvent>) {
+        self.clock = self.clock.max(Timestamp::from_millis(instant));
+        for contact in self.of.values_mut() {
+            self.fold.advance(contact, self.clock, out);
+        }
+    }
+
+    /// Delivers a record and everything that follows from it.
+    fn link(&mut self, record: &LinkRecord, via: &str, out: &mut Vec<DerivedEvent>) {
+        let link = match &record.link {
+            Link::Merge(one, other) => CoreLink::Merge(Arc::from(one.as_str()), Arc::from(other.as_str())),
+            Link::Split(source, id) => CoreLink::Split(Uid::of(source, id)),
+        };
+        let request = Request {
+            uid: Uid::of(&record.source, &record.id),
+            time: Timestamp::from_millis(record.time),
+            clamped: false,
+            asked: Asked::Link(link),
+            via: Arc::from(via),
+        };
+        let mut said = Said::default();
+        self.contact(via).ask(request, &mut said);
+        self.send(said);
+        while let Some((to, message)) = self.messages.pop_front() {
+            self.receive(&to, message, out);
+            self.survive_storage();
+        }
+    }
+
+    fn send(&mut self, said: Said) {
+        self.answers.extend(said.answers.into_iter().map(|(_, answer)| answer));
+        self.messages.extend(said.notices.into_iter().map(|(to, notice)| (to, Message::Notice(notice))));
+    }
+
+    fn receive(&mut self, to: &Arc<str>, message: Message, out: &mut Vec<DerivedEvent>) {
+        let mut said = Said::default();
+        let clock = self.clock;
+        let mut contact = self.of.remove(to).unwrap_or_else(|| Contact::new(to));
+        match message {
+            Message::Notice(Notice::Ask(request)) => contact.asked(request, &mut said),
+            Message::Notice(Notice::Join { request, other, handed }) => contact.join(request, other, handed, &mut said),
+            Message::Notice(Notice::Keep(keeper)) => contact.keep(*keeper, &mut said),
+            Message::Notice(Notice::KeptBy(keeper)) => contact.be_kept_by(keeper, &mut said),
+            Message::Notice(Notice::Change(change)) => {
+                for (to, part) in self.fold.change_identity(&mut contact, &change, clock, out) {
+                    self.messages.push_back((to, Message::Part(Box::new(part))));
+                }
+            }
+            Message::Notice(Notice::Arrived) => contact.part_arrived(&mut said),
+            Message::Notice(Notice::Done(_)) => contact.done(&mut said),
+            Message::Notice(Notice::Erase { .. }) => panic!("nobody is erased here"),
+            Message::Part(part) => {
+                let keeper = Arc::clone(&part.keeper);
+                self.fold.take_part(&mut contact, *part, clock, out);
+                self.messages.push_back((keeper, Message::Notice(Notice::Arrived)));
+            }
+        }
+        self.of.insert(Arc::clone(to), contact);
+        self.send(said);
+    }
+
+    /// What is stored of each contact gives the same contact.
+    fn survive_storage(&mut self) {
+        for (id, contact) in &mut self.of {
+            let image = image_of(contact);
+            let mut read = read_image(id, &image).unwrap();
+            assert_eq!(image_of(&read), image);
+            assert_eq!(read.identity, contact.identity);
+            self.fold.refresh(&mut read);
+            *contact = read;
+        }
+    }
+}
+
+fn assert_told(derived: &[DerivedEvent], expected: &[leadstream_oracle::DerivedEvent], what: &str) {
+    for (derived, expected) in derived.iter().zip(expected) {
+        let mut seen = derived_of(derived);
+        let mut wanted = expected.clone();
+        (wanted.reason, wanted.contributions) = (None, Vec::new());
+        for cause in [&mut seen.cause, &mut wanted.cause] {
+            if let leadstream_oracle::Cause::Timer { plan, .. } = cause {
+                *plan = None;
+            }
+        }
+        assert_eq!(seen, wanted, "{what}");
+        let rules = expected.contributions.iter().filter(|c| matches!(c.kind, LineKind::Fit | LineKind::Booking));
+        let wanted: Vec<_> = rules.map(|c| (c.rule.clone(), c.uid.clone(), c.value)).collect();
+        assert_eq!(contributions_of(derived), wanted, "contributions of {derived:#?}");
+    }
+    assert_eq!(derived.len(), expected.len(), "{what}: {derived:#?}\n{expected:#?}");
+}
+
+fn compare(people: &People, oracle: &Contacts, ids: [&str; 2]) {
+    for id in ids {
+        let root = people.root(id);
+        assert_eq!(*root, *oracle.root(id), "the root of {id}");
+        let expected = oracle.contact(id);
+        let Some(contact) = people.of.get(&root).filter(|contact| !contact.is_blank()) else {
+            assert!(expected.ledger().is_empty());
+            continue;
+        };
+        assert_eq!(scorecard_of(&people.fold, contact, people.clock), expected.scorecard(), "scorecards of {id}");
+        let mut levels = expected.read().levels();
+        levels.values_mut().for_each(|card| card.actions.retain(|_, counted| *counted != (0, false)));
+        assert_eq!(levels_of(&people.fold, contact, people.clock), levels, "levels of {id}");
+        let mut ledger: Vec<_> = expected
+            .ledger()
+            .into_iter()
+            .map(|r| (r.time, r.uid, r.plan, r.rule, r.version, r.raw, r.applied, r.cuts.into_iter().collect()))
+            .collect();
+        ledger.sort();
+        assert_eq!(ledger_of(contact), ledger, "ledgers of {id}");
+    }
+}
+
+fn run(case: &Case, commands: &[ContactCommand]) {
+    let texts: Vec<String> = case.plans.iter().map(|lines| plan_text(lines)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut oracle = Contacts::new(&texts, case.limits.clone()).unwrap();
+    let mut people = People::new(case);
+    let split = LinkRecord {
+        source: "crm".to_owned(),
+        id: "split".to_owned(),
+        time: START_MS + 1,
+        link: Link::Split(MERGE.0.to_owned(), MERGE.1.to_owned()),
+    };
+    let end = [ContactCommand::Link(split), ContactCommand::Clock(START_MS + 120 * DAY_MS)];
+    for (at, command) in commands.iter().chain(&end).enumerate() {
+        let expected = oracle.command_of(command).unwrap();
+        let mut derived = Vec::new();
+        match command {
+            ContactCommand::Event { to, event } => {
+                let outcomes: Vec<_> =
+                    to.iter().map(|id| (id.clone(), outcome_of(people.event(id, event, &mut derived)))).collect();
+                assert_eq!(outcomes, expected.outcomes, "outcomes of command {at}: {command:?}");
+            }
+            ContactCommand::Link(record) => people.link(record, OTHER_ID, &mut derived),
+            ContactCommand::Clock(instant) => people.clock(*instant, &mut derived),
+            ContactCommand::Erase { .. } | ContactCommand::Reinstate { .. } => panic!("no case erases"),
+        }
+        assert_told(&derived, &expected.derived, &format!("command {at}: {command:?}"));
+        people.survive_storage();
+        compare(&people, &oracle, [&case.contact, OTHER_ID]);
+    }
+    assert!(people.answers.iter().all(|answer| *answer == Answer::Applied));
+    // Nothing is left under way.
+    let busy = people.of.values().filter_map(|contact| contact.identity.as_ref());
+    assert!(busy.into_iter().all(|identity| identity.asked == 0 && identity.keeper.iter().all(|k| k.under_way.is_none())));
+}
+
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 128;
+    }
+    config.max_global_rejects = config.cases.saturating_mul(1_000);
+    config
+}
+
+fn everything() -> Profile {
+    let profile = Profile::everything().steady();
+    Profile { groups: Groups { versions: false, ..profile.groups }, ..profile }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn contacts_that_are_merged_and_split_are_what_the_oracle_says_s48_s50_s51(
+        (case, commands) in case(&everything()).prop_flat_map(|case| (Just(case.clone()), dealt(&case)))
+    ) {
+        prop_assume!(compiles(&case));
+        run(&case, &commands);
+    }
+}
