@@ -69,6 +69,8 @@ pub enum Answer {
     Duplicate,
     /// It is refused.
     Refused(Refusal),
+    /// An id that it names was erased.
+    Erased,
 }
 
 /// A record that a keeper keeps.
@@ -85,6 +87,8 @@ pub struct Kept {
 pub struct Keeper {
     /// The records, in the order in which they came.
     pub links: Vec<Kept>,
+    /// The ids that handed over to it, or to whom it was handed: they know it as their keeper, whether or not a record connects them.
+    pub followers: BTreeSet<Arc<str>>,
     /// What waits for its turn, with an id that must be connected with the keeper before.
     pub waiting: VecDeque<(Request, Arc<str>)>,
     /// The request that is being carried out, and how many parts have not arrived yet.
@@ -137,8 +141,6 @@ pub enum Notice {
         /// Whether the receiver is the contact's id.
         tells: bool,
     },
-    /// The request has found its end.
-    Done(Uid),
 }
 
 /// What a keeper says, and to whom; and what became of requests.
@@ -148,6 +150,8 @@ pub struct Said {
     pub notices: Vec<(Arc<str>, Notice)>,
     /// Requests that have found their end here.
     pub answers: Vec<(Request, Answer)>,
+    /// Everything of this id is to be erased, at once: what comes for it afterwards must find it gone. Told of where the truth value says so.
+    pub erases: Option<(Request, bool)>,
 }
 
 impl Said {
@@ -156,15 +160,40 @@ impl Said {
     }
 
     /// A request has found its end.
-    pub fn answer(&mut self, request: Request, answer: Answer) {
-        for id in request.ids() {
-            self.say(&id, Notice::Done(request.uid));
-        }
+    fn answer(&mut self, request: Request, answer: Answer) {
         self.answers.push((request, answer));
     }
 }
 
+/// What becomes of a notice that reaches an id that was erased: whoever sent it on did not know yet.
+pub fn turn_back(id: &Arc<str>, notice: Notice, said: &mut Said) {
+    match notice {
+        Notice::Ask(request) => said.answer(request, Answer::Erased),
+        Notice::Join { request, handed, .. } => {
+            if let Some((from, keeper)) = handed {
+                said.say(&from, Notice::Keep(keeper));
+            }
+            if request.ids().contains(id) {
+                said.answer(request, Answer::Erased);
+            } else {
+                // Who keeps its records knows somebody else by now, since that was said before this came here.
+                said.say(&request.via.clone(), Notice::Ask(request));
+            }
+        }
+        Notice::Keep(_)
+        | Notice::KeptBy(_)
+        | Notice::Change(_)
+        | Notice::Arrived
+        | Notice::Erase { .. } => {}
+    }
+}
+
 impl Keeper {
+    /// Whether an id knows this one as its keeper, so that it cannot be erased without it.
+    fn keeps(&self, id: &Arc<str>) -> bool {
+        self.followers.contains(id) || self.knows(id)
+    }
+
     /// Whether records connect an id with the keeper.
     fn knows(&self, id: &Arc<str>) -> bool {
         self.links.iter().any(|kept| kept.record.ids().any(|known| known == id))
@@ -183,11 +212,12 @@ impl Keeper {
                 None => self.links.push(kept),
             }
         }
+        self.followers.extend(handed.followers);
         self.waiting.extend(handed.waiting);
     }
 
     fn is_blank(&self) -> bool {
-        self.links.is_empty() && self.waiting.is_empty() && self.under_way.is_none()
+        self.links.is_empty() && self.followers.is_empty() && self.waiting.is_empty() && self.under_way.is_none()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -197,50 +227,25 @@ impl Keeper {
 }
 
 impl Contact {
-    /// A request was delivered to this id. Until it has found its end, an erasure of an id that it names waits.
+    /// A request was delivered to this id.
     pub fn ask(&mut self, request: Request, said: &mut Said) {
         match &request.asked {
-            Asked::Erase if self.identity.as_ref().is_some_and(|identity| identity.asked > 0) => {
-                self.identity_mut().held.push(request);
-            }
-            Asked::Link(Link::Merge(one, other)) if one == other => said.answers.push((request, Answer::Applied)),
+            Asked::Link(Link::Merge(one, other)) if one == other => said.answer(request, Answer::Applied),
             Asked::Link(Link::Merge(one, other)) => {
-                self.identity_mut().asked += 1;
                 let other = if *one == self.id { other } else { one }.clone();
                 said.say(&other, Notice::Ask(request));
             }
-            Asked::Link(Link::Split(_)) => {
-                self.identity_mut().asked += 1;
-                self.join(request, Arc::clone(&self.id), None, said);
-            }
-            Asked::Erase => self.join(request, Arc::clone(&self.id), None, said),
+            Asked::Link(Link::Split(_)) | Asked::Erase => self.join(request, Arc::clone(&self.id), None, said),
         }
     }
 
-    /// Another id asks, or a keeper that was erased gives back what it had not carried out.
+    /// Another id asks, or what could not be carried out elsewhere comes back to the id that it was delivered to.
     pub fn asked(&mut self, request: Request, said: &mut Said) {
-        let via = Arc::clone(&request.via);
-        if via != self.id {
-            self.identity_mut().asked += 1;
-            return self.join(request, via, None, said);
-        }
         let other = match &request.asked {
             Asked::Link(Link::Merge(one, other)) => if *one == self.id { other } else { one }.clone(),
-            Asked::Link(Link::Split(_)) | Asked::Erase => via,
+            Asked::Link(Link::Split(_)) | Asked::Erase => Arc::clone(&self.id),
         };
         self.join(request, other, None, said);
-    }
-
-    /// A request that names this id has found its end.
-    pub fn done(&mut self, said: &mut Said) {
-        let identity = self.identity_mut();
-        identity.asked = identity.asked.saturating_sub(1);
-        if identity.asked == 0 {
-            for request in std::mem::take(&mut identity.held) {
-                self.join(request, Arc::clone(&self.id), None, said);
-            }
-        }
-        self.forget_blank_identity();
     }
 
     /// A request has reached the keeper of this id, or somebody who knows who that is.
@@ -256,8 +261,9 @@ impl Contact {
             return;
         }
         let keeper = self.identity_mut().keeper.get_or_insert_default();
-        if let Some((_, handed)) = handed {
+        if let Some((from, handed)) = handed {
             keeper.take_over(*handed);
+            keeper.followers.insert(from);
         }
         keeper.waiting.push_back((request, other));
         self.carry_on(said);
@@ -298,9 +304,14 @@ impl Contact {
         let identity = self.identity_mut();
         while let Some(keeper) = identity.keeper.as_mut().filter(|keeper| keeper.under_way.is_none()) {
             let Some((request, other)) = keeper.waiting.pop_front() else { break };
-            if other == id || keeper.knows(&other) {
+            // All ids that it names must be kept here: of any other it is not known whether it was erased.
+            let ids = request.ids();
+            let Some(other) = std::iter::once(&other).chain(&ids).find(|named| **named != id && !keeper.keeps(named)) else {
                 keeper.carry_out(&id, request, said);
-            } else if other > id {
+                continue;
+            };
+            let other = Arc::clone(other);
+            if other > id {
                 said.say(&other, Notice::Join { request, other: Arc::clone(&id), handed: None });
             } else if let Some(handed) = identity.keeper.take() {
                 identity.kept_by = Some(Arc::clone(&other));
@@ -321,7 +332,16 @@ impl Keeper {
             Asked::Erase => self.erase(id, request, said),
             Asked::Link(link) => {
                 let record = LinkRecord { uid: request.uid, time: request.time, link: link.clone() };
-                match self.link(id, record, said) {
+                let linked = self.link(id, record, said);
+                // Of a record that is not kept nothing stays, nor who was to keep it.
+                for named in request.ids().into_iter().filter(|named| named != id) {
+                    let known = self.knows(&named);
+                    if !known {
+                        self.followers.remove(&named);
+                    }
+                    said.say(&named, Notice::KeptBy(known.then(|| Arc::clone(id))));
+                }
+                match linked {
                     Ok(0) => said.answer(request, Answer::Applied),
                     Ok(parts) => self.under_way = Some((request, parts)),
                     Err(answer) => said.answer(request, answer),
@@ -375,22 +395,31 @@ impl Keeper {
         let found = before.iter().find(|(_, ids)| ids.contains(&request.via));
         let (root, erased) = found.map_or((&request.via, &alone), |(root, ids)| (root, ids));
         for gone in erased {
-            said.say(gone, Notice::Erase { request: request.clone(), tells: gone == root });
+            if gone == id {
+                said.erases = Some((request.clone(), gone == root));
+            } else {
+                said.say(gone, Notice::Erase { request: request.clone(), tells: gone == root });
+            }
         }
         self.links.retain(|kept| !kept.record.ids().any(|named| erased.contains(named)));
-        let rest: Vec<&Arc<str>> = before.values().flatten().filter(|known| !erased.contains(*known)).collect();
+        let mut followers = std::mem::take(&mut self.followers);
+        followers.extend(before.values().flatten().cloned());
+        followers.retain(|known| !erased.contains(known) && known != id);
         if erased.contains(id) {
-            self.hand_on(&rest, said);
+            self.hand_on(&followers, said);
         } else {
-            rest.iter().filter(|known| ***known != *id && !self.knows(known)).for_each(|lone| {
-                said.say(lone, Notice::KeptBy(None));
-            });
+            // Some may have known their keeper by way of an id that is erased now.
+            for known in &followers {
+                said.say(known, Notice::KeptBy(self.knows(known).then(|| Arc::clone(id))));
+            }
+            followers.retain(|known| self.knows(known));
+            self.followers = followers;
         }
-        said.answers.push((request, Answer::Applied));
+        said.answer(request, Answer::Applied);
     }
 
     /// Hands all it has to those of the remaining ids that come first among those that are still connected.
-    fn hand_on(&mut self, rest: &[&Arc<str>], said: &mut Said) {
+    fn hand_on(&mut self, followers: &BTreeSet<Arc<str>>, said: &mut Said) {
         // Splits go with the merges that they name, and are of no use without.
         let mut groups: Vec<(BTreeSet<Arc<str>>, Keeper)> = Vec::new();
         let links = std::mem::take(&mut self.links);
@@ -418,8 +447,8 @@ impl Keeper {
                 group.links.push(split);
             }
         }
-        for known in rest {
-            let group = groups.iter().find(|(ids, _)| ids.contains(*known));
+        for known in followers {
+            let group = groups.iter().find(|(ids, _)| ids.contains(known));
             said.say(known, Notice::KeptBy(group.and_then(|(ids, _)| ids.first().cloned())));
         }
         for (ids, keeper) in groups {

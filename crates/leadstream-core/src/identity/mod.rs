@@ -8,7 +8,7 @@ pub mod links;
 
 use std::sync::Arc;
 
-pub use keeper::{Answer, Asked, Change, Keeper, Kept, LINKS_MAX, Notice, Refusal, Request, Said};
+pub use keeper::{Answer, Asked, Change, Keeper, Kept, LINKS_MAX, Notice, Refusal, Request, Said, turn_back};
 pub use links::{IDS_MAX, Link, LinkRecord};
 
 use crate::contact::{Contact, Rows};
@@ -27,10 +27,6 @@ pub struct Identity {
     pub kept_by: Option<Arc<str>>,
     /// The records that connect this id with others, where it keeps them.
     pub keeper: Option<Box<Keeper>>,
-    /// How many requests that name this id have not found their end yet.
-    pub asked: u32,
-    /// Requests to erase that wait for those.
-    pub held: Vec<Request>,
 }
 
 impl Identity {
@@ -41,8 +37,7 @@ impl Identity {
 
     /// Whether it says nothing that an id of which nothing is known would not say.
     pub fn is_blank(&self) -> bool {
-        let alone = self.root.is_none() && self.ids.len() < 2;
-        alone && self.kept_by.is_none() && self.keeper.is_none() && self.asked == 0 && self.held.is_empty()
+        self.root.is_none() && self.ids.len() < 2 && self.kept_by.is_none() && self.keeper.is_none()
     }
 
     /// About how many bytes of memory it holds.

@@ -16,20 +16,17 @@ mod part {
     pub(super) const IDS: u8 = 1 << 1;
     pub(super) const KEPT_BY: u8 = 1 << 2;
     pub(super) const KEEPER: u8 = 1 << 3;
-    pub(super) const ASKED: u8 = 1 << 4;
-    pub(super) const ALL: u8 = ROOT | IDS | KEPT_BY | KEEPER | ASKED;
+    pub(super) const ALL: u8 = ROOT | IDS | KEPT_BY | KEEPER;
 }
 
 /// Appends what a contact knows of its identity.
 pub(super) fn put_identity(contact: &Contact, identity: &Identity, bytes: &mut Vec<u8>) {
-    let asked = identity.asked > 0 || !identity.held.is_empty();
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     bytes.push(
         flag(identity.root.is_some(), part::ROOT)
             | flag(!identity.ids.is_empty(), part::IDS)
             | flag(identity.kept_by.is_some(), part::KEPT_BY)
-            | flag(identity.keeper.is_some(), part::KEEPER)
-            | flag(asked, part::ASKED),
+            | flag(identity.keeper.is_some(), part::KEEPER),
     );
     if let Some(root) = &identity.root {
         put_text(root, bytes);
@@ -43,10 +40,6 @@ pub(super) fn put_identity(contact: &Contact, identity: &Identity, bytes: &mut V
     }
     if let Some(keeper) = &identity.keeper {
         put_keeper(keeper, bytes);
-    }
-    if asked {
-        put_number(bytes, u64::from(identity.asked));
-        put_list(&identity.held, put_request, bytes);
     }
 }
 
@@ -69,10 +62,6 @@ pub(super) fn read_identity(contact: &Contact, reader: &mut ByteReader<'_>) -> R
     }
     if parts & part::KEEPER != 0 {
         identity.keeper = Some(Box::new(read_keeper(reader)?));
-    }
-    if parts & part::ASKED != 0 {
-        identity.asked = reader.number_u32()?;
-        identity.held = read_list(reader, read_request)?;
     }
     Ok(identity)
 }
@@ -111,6 +100,8 @@ fn read_origins(contact: &Contact, identity: &mut Identity, reader: &mut ByteRea
 /// Appends what a keeper has.
 pub(super) fn put_keeper(keeper: &Keeper, bytes: &mut Vec<u8>) {
     put_list(&keeper.links, put_kept, bytes);
+    put_number(bytes, keeper.followers.len() as u64);
+    keeper.followers.iter().for_each(|follower| put_text(follower, bytes));
     put_number(bytes, keeper.waiting.len() as u64);
     for (request, other) in &keeper.waiting {
         put_request(request, bytes);
@@ -126,13 +117,14 @@ pub(super) fn put_keeper(keeper: &Keeper, bytes: &mut Vec<u8>) {
 /// Reads what a keeper has.
 pub(super) fn read_keeper(reader: &mut ByteReader<'_>) -> Result<Keeper, StoredError> {
     let links = read_list(reader, read_kept)?;
+    let followers = read_list(reader, read_text)?.into_iter().collect();
     let waiting = read_list(reader, |reader| Ok((read_request(reader)?, read_text(reader)?)))?;
     let under_way = match reader.byte()? {
         0 => None,
         1 => Some((read_request(reader)?, reader.number()?)),
         _ => return Err(StoredError::Malformed("a request that neither is nor is not under way")),
     };
-    Ok(Keeper { links, waiting: waiting.into(), under_way })
+    Ok(Keeper { links, followers, waiting: waiting.into(), under_way })
 }
 
 fn put_kept(kept: &Kept, bytes: &mut Vec<u8>) {

@@ -1,0 +1,302 @@
+//! Who belongs to whom, whatever is read first and however messages overtake each other between ids (S48, S52, L1).
+//!
+//! Each id has a queue of its own, as if each lay in a task of its own; the next message is drawn. What is said arrives in the order of causes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use leadstream_core::identity::links::{root_of, sets};
+use leadstream_core::identity::{Answer, Asked, Link, LinkRecord, Notice, Request, Said, turn_back};
+use leadstream_core::plan::PlanSet;
+use leadstream_core::{Contact, Event, Fold, HistoryLimits, Part, Timeline, Timestamp, Uid};
+use proptest::prelude::*;
+
+const IDS: usize = 6;
+
+/// What comes from outside.
+#[derive(Clone, Debug)]
+enum Input {
+    Merge { one: usize, other: usize, time: i64 },
+    Split { of: usize, via: usize, time: i64 },
+    Event { to: usize, time: i64 },
+    Erase { id: usize },
+}
+
+enum Message {
+    Notice(Notice),
+    Part(Box<Part>),
+    /// Delivered to an id, and on its way to the contact it belongs to.
+    Event(Arc<str>, Event),
+}
+
+struct Net {
+    fold: Fold,
+    of: BTreeMap<Arc<str>, Contact>,
+    queues: BTreeMap<Arc<str>, VecDeque<Message>>,
+    erased: BTreeSet<Arc<str>>,
+    answers: Vec<(Uid, Answer)>,
+    /// How often an event was sent back.
+    returned: usize,
+}
+
+fn name(id: usize) -> Arc<str> {
+    Arc::from(format!("id{id}"))
+}
+
+fn uid(number: usize) -> Uid {
+    Uid::of("test", &number.to_string())
+}
+
+impl Net {
+    fn new() -> Net {
+        let plans = Arc::new(PlanSet::new(Vec::new()));
+        Net {
+            fold: Fold::new(Timeline::new(plans), HistoryLimits::default()),
+            of: (0..IDS).map(|id| (name(id), Contact::new(&name(id)))).collect(),
+            queues: BTreeMap::new(),
+            erased: BTreeSet::new(),
+            answers: Vec::new(),
+            returned: 0,
+        }
+    }
+
+    fn send(&mut self, to: &Arc<str>, message: Message) {
+        self.queues.entry(Arc::clone(to)).or_default().push_back(message);
+    }
+
+    fn say(&mut self, by: &Arc<str>, said: Said) {
+        if said.erases.is_some() {
+            self.erase(by);
+        }
+        self.answers.extend(said.answers.into_iter().map(|(request, answer)| (request.uid, answer)));
+        for (to, notice) in said.notices {
+            self.send(&to, Message::Notice(notice));
+        }
+    }
+
+    fn deliver(&mut self, number: usize, input: &Input) {
+        let request = |asked, via: usize, time| Request {
+            uid: uid(number),
+            time: Timestamp::from_millis(time),
+            clamped: false,
+            asked,
+            via: name(via),
+        };
+        let request = match *input {
+            Input::Merge { one, other, time } => request(Asked::Link(Link::Merge(name(one), name(other))), one, time),
+            Input::Split { of, via, time } => request(Asked::Link(Link::Split(uid(of))), via, time),
+            Input::Erase { id } => request(Asked::Erase, id, 0),
+            Input::Event { to, time } => {
+                let mut event = Event { uid: uid(number), ..Event::default() };
+                event.time = Timestamp::from_millis(time);
+                event.event_type.set("seen");
+                return self.event(&name(to), &name(to), event);
+            }
+        };
+        let via = Arc::clone(&request.via);
+        let mut said = Said::default();
+        if self.erased.contains(&via) {
+            said.answers.push((request, Answer::Erased));
+        } else if request.asked == Asked::Erase && self.of[&via].identity.is_none() {
+            self.erase(&via);
+            said.answers.push((request, Answer::Applied));
+        } else {
+            self.of.get_mut(&via).unwrap().ask(request, &mut said);
+        }
+        self.say(&via, said);
+    }
+
+    fn erase(&mut self, id: &Arc<str>) {
+        self.of.insert(Arc::clone(id), Contact::new(id));
+        self.erased.insert(Arc::clone(id));
+    }
+
+    fn event(&mut self, at: &Arc<str>, delivered_to: &Arc<str>, mut event: Event) {
+        if self.erased.contains(at) || self.erased.contains(delivered_to) {
+            return;
+        }
+        let contact = self.of.get_mut(at).unwrap();
+        match contact.root().cloned() {
+            None if contact.has_id(delivered_to) => {
+                event.contact = at.to_string();
+                self.fold.apply(contact, &event, Timestamp::MIN, &mut Vec::new());
+                contact.delivered(event.uid, delivered_to, true);
+            }
+            Some(root) if at == delivered_to => self.send(&root, Message::Event(Arc::clone(delivered_to), event)),
+            _ => {
+                self.returned += 1;
+                self.send(delivered_to, Message::Event(Arc::clone(delivered_to), event));
+            }
+        }
+    }
+
+    /// Lets an id take its next message.
+    fn step(&mut self, id: &Arc<str>) {
+        let Some(message) = self.queues.get_mut(id).and_then(VecDeque::pop_front) else { return };
+        let mut said = Said::default();
+        let notice = match message {
+            Message::Event(delivered_to, event) => return self.event(id, &delivered_to, event),
+            Message::Part(part) => {
+                assert!(!self.erased.contains(id), "nothing is given to who is erased");
+                let keeper = Arc::clone(&part.keeper);
+                let contact = self.of.get_mut(id).unwrap();
+                self.fold.take_part(contact, *part, Timestamp::MIN, &mut Vec::new());
+                return self.send(&keeper, Message::Notice(Notice::Arrived));
+            }
+            Message::Notice(notice) => notice,
+        };
+        if self.erased.contains(id) {
+            assert!(!matches!(notice, Notice::Change(_)), "nothing changes for who is erased");
+            turn_back(id, notice, &mut said);
+            return self.say(id, said);
+        }
+        if let Notice::Erase { .. } = notice {
+            return self.erase(id);
+        }
+        let contact = self.of.get_mut(id).unwrap();
+        match notice {
+            Notice::Ask(request) => contact.asked(request, &mut said),
+            Notice::Join { request, other, handed } => contact.join(request, other, handed, &mut said),
+            Notice::Keep(keeper) => contact.keep(*keeper, &mut said),
+            Notice::KeptBy(keeper) => contact.be_kept_by(keeper, &mut said),
+            Notice::Arrived => contact.part_arrived(&mut said),
+            Notice::Change(change) => {
+                let parts = self.fold.change_identity(contact, &change, Timestamp::MIN, &mut Vec::new());
+                for (to, part) in parts {
+                    self.send(&to, Message::Part(Box::new(part)));
+                }
+            }
+            Notice::Erase { .. } => {}
+        }
+        self.say(id, said);
+    }
+
+    /// Draws who is next until nothing is left to do. Returns how many messages that took.
+    fn run(&mut self, inputs: &[Input], draws: &[u8]) -> usize {
+        let (mut inputs, mut draws) = (inputs.iter().enumerate(), draws.iter().cycle());
+        let mut steps = 0;
+        loop {
+            let busy: Vec<Arc<str>> =
+                self.queues.iter().filter(|(_, queue)| !queue.is_empty()).map(|(id, _)| Arc::clone(id)).collect();
+            let draw = usize::from(*draws.next().unwrap());
+            // Inputs come in between, more often than messages are read.
+            if busy.is_empty() || draw % 3 == 0 {
+                match inputs.next() {
+                    Some((number, input)) => {
+                        self.deliver(number, input);
+                        continue;
+                    }
+                    None if busy.is_empty() => return steps,
+                    None => {}
+                }
+            }
+            self.step(&busy[draw / 3 % busy.len()]);
+            steps += 1;
+            assert!(steps < 5_000, "messages never end");
+        }
+    }
+}
+
+fn inputs(erases: bool) -> impl Strategy<Value = Vec<Input>> {
+    let id = 0..IDS;
+    let time = 0..1_000i64;
+    let input = prop_oneof![
+        5 => (id.clone(), id.clone(), time.clone()).prop_map(|(one, other, time)| Input::Merge { one, other, time }),
+        2 => (0..20usize, id.clone(), time.clone()).prop_map(|(of, via, time)| Input::Split { of, via, time }),
+        6 => (id.clone(), time).prop_map(|(to, time)| Input::Event { to, time }),
+        (if erases { 1 } else { 0 }) => id.prop_map(|id| Input::Erase { id }),
+    ];
+    proptest::collection::vec(input, 1..20)
+}
+
+/// A split is delivered to an id of the merge that it names, or names nothing.
+fn sensible(inputs: Vec<Input>) -> Vec<Input> {
+    let vias: Vec<Option<usize>> =
+        inputs.iter().map(|input| if let Input::Merge { one, .. } = input { Some(*one) } else { None }).collect();
+    let fix = |input: Input| match input {
+        Input::Split { of, via, time } => {
+            Input::Split { of, via: vias.get(of).copied().flatten().unwrap_or(via), time }
+        }
+        other => other,
+    };
+    inputs.into_iter().map(fix).collect()
+}
+
+fn record(number: usize, input: &Input) -> Option<LinkRecord> {
+    let (link, time) = match *input {
+        Input::Merge { one, other, time } if one != other => (Link::Merge(name(one), name(other)), time),
+        Input::Split { of, time, .. } => (Link::Split(uid(of)), time),
+        _ => return None,
+    };
+    Some(LinkRecord { uid: uid(number), time: Timestamp::from_millis(time), link })
+}
+
+/// What was delivered to each contact's ids, by root.
+fn shown(net: &Net) -> BTreeMap<Arc<str>, BTreeSet<Uid>> {
+    let rows = |contact: &Contact| contact.rows.as_slice().iter().map(|row| row.uid).collect::<BTreeSet<_>>();
+    net.of.iter().map(|(id, contact)| (Arc::clone(id), rows(contact))).filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn ids_belong_to_whom_the_records_say_whatever_is_read_first_s48_l1(
+        inputs in inputs(false).prop_map(sensible), draws in proptest::collection::vec(any::<u8>(), 100..300)
+    ) {
+        let mut net = Net::new();
+        net.run(&inputs, &draws);
+        let records: Vec<LinkRecord> = inputs.iter().enumerate().filter_map(|(at, input)| record(at, input)).collect();
+        let sets = sets(records.iter());
+        for id in (0..IDS).map(name) {
+            let contact = &net.of[&id];
+            prop_assert_eq!(contact.root().unwrap_or(&id), root_of(&sets, &id));
+            if let Some(identity) = &contact.identity {
+                prop_assert!(identity.keeper.iter().all(|keeper| keeper.under_way.is_none() && keeper.waiting.is_empty()));
+            }
+        }
+        let mut expected: BTreeMap<Arc<str>, BTreeSet<Uid>> = BTreeMap::new();
+        for (number, input) in inputs.iter().enumerate() {
+            if let Input::Event { to, .. } = input {
+                expected.entry(root_of(&sets, &name(*to)).clone()).or_default().insert(uid(number));
+            }
+        }
+        prop_assert_eq!(shown(&net), expected);
+        let asked = inputs.iter().filter(|input| !matches!(input, Input::Event { .. })).count();
+        prop_assert_eq!(net.answers.len(), asked);
+        prop_assert!(net.answers.iter().all(|(_, answer)| *answer == Answer::Applied));
+    }
+
+    #[test]
+    fn who_is_erased_is_gone_with_all_ids_and_everybody_else_goes_on_s52(
+        inputs in inputs(true).prop_map(sensible), draws in proptest::collection::vec(any::<u8>(), 100..300)
+    ) {
+        let mut net = Net::new();
+        net.run(&inputs, &draws);
+        for (number, input) in inputs.iter().enumerate() {
+            if let Input::Erase { id } = input {
+                prop_assert!(net.erased.contains(&name(*id)));
+            }
+            if let Input::Event { to, .. } = input {
+                let has = |contact: &Contact| contact.rows.find(uid(number)).is_some();
+                let found: Vec<&Arc<str>> = net.of.iter().filter(|(_, contact)| has(contact)).map(|(id, _)| id).collect();
+                // An event of somebody who was not erased is there, once; of somebody who was it is nowhere.
+                prop_assert_eq!(found.len(), usize::from(!net.erased.contains(&name(*to))));
+            }
+        }
+        for (id, contact) in &net.of {
+            let Some(identity) = &contact.identity else { continue };
+            prop_assert!(!net.erased.contains(id));
+            prop_assert!(identity.keeper.iter().all(|keeper| keeper.under_way.is_none() && keeper.waiting.is_empty()));
+            // Nobody knows of anybody who was erased.
+            let keeper = identity.keeper.iter().flat_map(|keeper| &keeper.links).flat_map(|kept| kept.record.ids());
+            let followers = identity.keeper.iter().flat_map(|keeper| &keeper.followers);
+            let known = identity.root.iter().chain(&identity.kept_by).chain(&identity.ids).chain(keeper).chain(followers);
+            known.for_each(|known| assert!(!net.erased.contains(known), "{id} knows {known}"));
+        }
+        let asked = inputs.iter().filter(|input| !matches!(input, Input::Event { .. })).count();
+        prop_assert_eq!(net.answers.len(), asked);
+    }
+}
