@@ -253,6 +253,9 @@ proptest! {
         for id in (0..IDS).map(name) {
             let contact = &net.of[&id];
             prop_assert_eq!(contact.root().unwrap_or(&id), root_of(&sets, &id));
+            let ids: BTreeSet<Arc<str>> = contact.ids().iter().cloned().collect();
+            let expected = sets.get(&id).filter(|ids| ids.len() > 1).cloned().unwrap_or_default();
+            prop_assert_eq!(ids, expected, "the ids of {}", id);
             if let Some(identity) = &contact.identity {
                 prop_assert!(identity.keeper.iter().all(|keeper| keeper.under_way.is_none() && keeper.waiting.is_empty()));
             }

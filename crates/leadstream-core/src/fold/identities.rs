@@ -102,8 +102,11 @@ impl Fold {
         });
         given.announced = numbers_only(&contact.announced);
         given.state.tau = contact.state.tau;
+        let taken_ids = taken.ids.clone();
         given.identity = Some(Arc::new(taken));
         given.judge_anew();
+        let rest: Vec<Arc<str>> = kept.1.ids.iter().filter(|id| !taken_ids.contains(id)).cloned().collect();
+        kept.1.renumber(&rest);
         contact.rows = kept.0;
         contact.identity = Some(Arc::new(kept.1));
         contact.judge_anew();

@@ -260,8 +260,13 @@ impl Contact {
             said.say(&up, Notice::Join { request, other, handed });
             return;
         }
+        let id = Arc::clone(&self.id);
         let keeper = self.identity_mut().keeper.get_or_insert_default();
         if let Some((from, handed)) = handed {
+            if other != id {
+                // It came by way of an id that may be erased, and that is all that it knows.
+                said.say(&from, Notice::KeptBy(Some(id)));
+            }
             keeper.take_over(*handed);
             keeper.followers.insert(from);
         }
