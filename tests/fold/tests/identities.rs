@@ -8,7 +8,8 @@ use std::sync::Arc;
 use leadstream_core::identity::{Answer, Asked, Link as CoreLink, Notice, Request, Said};
 use leadstream_core::{Contact, DerivedEvent, Fold, HistoryLimits, Outcome, Part, Span, Timeline, Timestamp, Uid};
 use leadstream_fold_tests::{
-    compiled, compiles, contributions_of, core_event, derived_of, image_of, ledger_of, levels_of, outcome_of, scorecard_of,
+    compiled, compiles, contributions_of, core_event, day, derived_of, event, image_of, ledger_of, levels_of,
+    outcome_of, scorecard_of,
 };
 use leadstream_oracle::case::{Case, plan_text};
 use leadstream_oracle::generate::identities::{MERGE, OTHER_ID, dealt};
@@ -217,6 +218,85 @@ fn run(case: &Case, commands: &[ContactCommand]) {
     // Nothing is left under way.
     let busy = people.of.values().filter_map(|contact| contact.identity.as_ref());
     assert!(busy.into_iter().all(|identity| identity.keeper.iter().all(|k| k.under_way.is_none())));
+}
+
+const PLAN: &[&str] = &[
+    "plan: p",
+    "rules: [{ id: w, on: worth, points: event.value }, { id: o, on: hello, points: 20, once_per: ever }, { id: t, on: tagged, points: 3, tags: [x] }]",
+    "qualify: { at: 100 }",
+    "decay: { half_life: 30d }",
+];
+
+/// Contacts that keep only three rows.
+fn forgetful() -> People {
+    let plans = vec![PLAN.iter().map(|line| (*line).to_owned()).collect()];
+    let limits = HistoryLimits { rows: 3, ..HistoryLimits::default() };
+    People {
+        fold: Fold::new(Timeline::new(compiled(&plans).unwrap()), limits),
+        limits: leadstream_oracle::Limits { rows: 3, ..leadstream_oracle::Limits::default() },
+        of: BTreeMap::new(),
+        clock: Timestamp::MIN,
+        messages: VecDeque::new(),
+        answers: Vec::new(),
+    }
+}
+
+fn merge(id: &str, one: &str, other: &str) -> LinkRecord {
+    let link = Link::Merge(one.to_owned(), other.to_owned());
+    LinkRecord { source: "crm".to_owned(), id: id.to_owned(), time: day(50.0), link }
+}
+
+impl People {
+    fn score(&self, id: &str, days: f64) -> i64 {
+        let contact = &self.of[&self.root(id)];
+        self.fold.scorecard(contact, Timestamp::from_millis(day(days))).plans[0].score.thousandths()
+    }
+}
+
+#[test]
+fn bases_become_one_with_what_is_in_them_s49() {
+    let (mut people, mut told) = (forgetful(), Vec::new());
+    for (contact, first) in [("ann", 0), ("bob", 1)] {
+        people.event(contact, &event(&format!("{contact} hello"), 0.5, "hello"), &mut told);
+        for number in 0..5 {
+            let days = f64::from(first + 2 * number) + 1.0;
+            let worth = event(&format!("{contact} {number}"), days, "worth").with("value", 7.0);
+            people.event(contact, &worth, &mut told);
+        }
+        people.event(contact, &event(&format!("{contact} tagged"), days_of(first), "tagged"), &mut told);
+    }
+    let apart = people.score("ann", 20.0) + people.score("bob", 20.0);
+    people.link(&merge("m", "bob", "ann"), "bob", &mut told);
+    let ann = &people.of["ann"];
+    assert!(ann.base.is_some() && people.of["bob"].is_blank());
+    // The boundary is the later one, and all that was booked is there. What both said hello for had gone into the bases by then.
+    assert!((people.score("ann", 20.0) - apart).abs() <= 1, "{} is not {apart}", people.score("ann", 20.0));
+    assert_eq!(ann.state.tags[0].since.millis(), day(days_of(0)));
+    assert!(told.iter().any(|event| event.kind.as_str() == "contact.merged" && *event.contact == *"bob"));
+    // Nobody says hello a second time, whichever of them did.
+    let before = people.score("ann", 60.0);
+    people.event("bob", &event("again", 60.0, "hello"), &mut told);
+    assert_eq!(people.score("ann", 60.0), before);
+}
+
+fn days_of(first: i32) -> f64 {
+    f64::from(first) + 12.0
+}
+
+#[test]
+fn a_contact_with_a_base_and_one_without_are_as_if_always_one_s49() {
+    let (mut people, mut told) = (forgetful(), Vec::new());
+    let (mut one, mut silence) = (forgetful(), Vec::new());
+    for number in 0..8 {
+        let contact = if number < 6 { "ann" } else { "bob" };
+        let worth = event(&number.to_string(), f64::from(number), "worth").with("value", 7.0);
+        people.event(contact, &worth, &mut told);
+        one.event("ann", &worth, &mut silence);
+    }
+    people.link(&merge("m", "bob", "ann"), "bob", &mut told);
+    assert_eq!(people.of["ann"].rows.len(), 3);
+    assert_eq!(people.score("ann", 30.0), one.score("ann", 30.0));
+    assert_eq!(ledger_of(&people.of["ann"]), ledger_of(&one.of["ann"]));
 }
 
 fn config() -> ProptestConfig {

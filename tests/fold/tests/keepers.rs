@@ -142,6 +142,9 @@ impl Net {
                 assert!(!self.erased.contains(id), "nothing is given to who is erased");
                 let keeper = Arc::clone(&part.keeper);
                 let contact = self.of.get_mut(id).unwrap();
+                if let Some(root) = contact.root().cloned() {
+                    return self.send(&root, Message::Part(part));
+                }
                 self.fold.take_part(contact, *part, Timestamp::MIN, &mut Vec::new());
                 return self.send(&keeper, Message::Notice(Notice::Arrived));
             }

@@ -97,9 +97,10 @@ impl Fold {
                 kept.1.origins.set(row.uid, 1);
             }
         }
-        given.base = contact.base.as_ref().map(|base| {
-            Arc::new(Base { boundary: base.boundary, state: Default::default(), verdicts: Vec::new() })
-        });
+        given.base = contact
+            .base
+            .as_ref()
+            .map(|base| Arc::new(Base { boundary: base.boundary, state: Default::default(), verdicts: Vec::new() }));
         given.announced = numbers_only(&contact.announced);
         given.state.tau = contact.state.tau;
         let taken_ids = taken.ids.clone();
@@ -141,13 +142,7 @@ impl Fold {
     }
 
     /// Takes a part that another id gives, as if it had always been here, and corrects what was told.
-    pub fn take_part(
-        &mut self,
-        contact: &mut Contact,
-        mut part: Part,
-        clock: Timestamp,
-        out: &mut Vec<DerivedEvent>,
-    ) {
+    pub fn take_part(&mut self, contact: &mut Contact, mut part: Part, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
         if contact.base.is_some() || part.contact.base.is_some() {
             self.unite_bases(contact, &mut part.contact);
         }

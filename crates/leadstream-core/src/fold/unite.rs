@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::contact::{
-    Announced, Attribute, Base, Contact, FactStatistics, Ledger, Level, Pending, PlanState, RuleIndex, RuleState, SharedList,
-    Standing, State, SubjectId, SubjectState, TagState, Waits,
+    Announced, Attribute, Base, Contact, FactStatistics, Ledger, Level, Pending, PlanState, RuleIndex, RuleState,
+    SharedList, Standing, State, SubjectId, SubjectState, TagState, Waits,
 };
 use crate::decay::{Group, Sum};
 use crate::fold::Fold;
@@ -227,7 +227,9 @@ fn unite_plan(our: &mut PlanState, their: PlanState, plans: &PlanSet) {
         match our.standing.is_some() {
             true => {
                 let name = our.plan;
-                unite_standing(our.standing_mut(), &their, |band| rank(&Level::Named(band), &SubjectId::Band(name), plan));
+                unite_standing(our.standing_mut(), &their, |band| {
+                    rank(&Level::Named(band), &SubjectId::Band(name), plan)
+                });
             }
             false => our.standing = Some(their),
         }

@@ -180,11 +180,7 @@ pub fn turn_back(id: &Arc<str>, notice: Notice, said: &mut Said) {
                 said.say(&request.via.clone(), Notice::Ask(request));
             }
         }
-        Notice::Keep(_)
-        | Notice::KeptBy(_)
-        | Notice::Change(_)
-        | Notice::Arrived
-        | Notice::Erase { .. } => {}
+        Notice::Keep(_) | Notice::KeptBy(_) | Notice::Change(_) | Notice::Arrived | Notice::Erase { .. } => {}
     }
 }
 
@@ -214,6 +210,9 @@ impl Keeper {
         }
         self.followers.extend(handed.followers);
         self.waiting.extend(handed.waiting);
+        if self.under_way.is_none() {
+            self.under_way = handed.under_way;
+        }
     }
 
     fn is_blank(&self) -> bool {
@@ -299,7 +298,10 @@ impl Contact {
             keeper.under_way = Some((request, missing - 1));
             return;
         }
-        said.answer(request, Answer::Applied);
+        // An erasure was answered for when it was carried out.
+        if request.asked != Asked::Erase {
+            said.answer(request, Answer::Applied);
+        }
         self.carry_on(said);
     }
 
@@ -311,7 +313,8 @@ impl Contact {
             let Some((request, other)) = keeper.waiting.pop_front() else { break };
             // All ids that it names must be kept here: of any other it is not known whether it was erased.
             let ids = request.ids();
-            let Some(other) = std::iter::once(&other).chain(&ids).find(|named| **named != id && !keeper.keeps(named)) else {
+            let Some(other) = std::iter::once(&other).chain(&ids).find(|named| **named != id && !keeper.keeps(named))
+            else {
                 keeper.carry_out(&id, request, said);
                 continue;
             };
@@ -407,12 +410,22 @@ impl Keeper {
             }
         }
         self.links.retain(|kept| !kept.record.ids().any(|named| erased.contains(named)));
+        // Others may have been connected by way of who is gone.
+        let rest = before.iter().filter(|(other, _)| *other != root);
+        let rest: Sets = rest.map(|(root, ids)| (Arc::clone(root), ids.clone())).collect();
+        let changes = changes(&rest, &self.sets());
+        let record = LinkRecord { uid: request.uid, time: request.time, link: Link::Split(request.uid) };
         let mut followers = std::mem::take(&mut self.followers);
         followers.extend(before.values().flatten().cloned());
         followers.retain(|known| !erased.contains(known) && known != id);
         if erased.contains(id) {
-            self.hand_on(&followers, said);
+            self.hand_on(&followers, (record, changes), said);
         } else {
+            let parts: u64 = changes.values().map(|(_, _, gives)| gives.len() as u64).sum();
+            for (to, changed) in changes {
+                said.say(&to, change_to(&record, id, changed));
+            }
+            self.under_way = (parts > 0).then(|| (request.clone(), parts));
             // Some may have known their keeper by way of an id that is erased now.
             for known in &followers {
                 said.say(known, Notice::KeptBy(self.knows(known).then(|| Arc::clone(id))));
@@ -424,7 +437,12 @@ impl Keeper {
     }
 
     /// Hands all it has to those of the remaining ids that come first among those that are still connected.
-    fn hand_on(&mut self, followers: &BTreeSet<Arc<str>>, said: &mut Said) {
+    fn hand_on(
+        &mut self,
+        followers: &BTreeSet<Arc<str>>,
+        (record, changes): (LinkRecord, BTreeMap<Arc<str>, Changed>),
+        said: &mut Said,
+    ) {
         // Splits go with the merges that they name, and are of no use without.
         let mut groups: Vec<(BTreeSet<Arc<str>>, Keeper)> = Vec::new();
         let links = std::mem::take(&mut self.links);
@@ -445,12 +463,31 @@ impl Keeper {
         }
         for split in splits {
             let Link::Split(merge) = &split.record.link else { continue };
-            let named = |group: &&mut (BTreeSet<Arc<str>>, Keeper)| {
-                group.1.links.iter().any(|kept| kept.record.uid == *merge)
-            };
+            let named =
+                |group: &&mut (BTreeSet<Arc<str>>, Keeper)| group.1.links.iter().any(|kept| kept.record.uid == *merge);
             if let Some((_, group)) = groups.iter_mut().find(named) {
                 group.links.push(split);
             }
+        }
+        for (to, changed) in changes {
+            let group = groups.iter_mut().find(|(ids, _)| ids.contains(&to));
+            let keeper = match group {
+                Some((ids, keeper)) if !changed.2.is_empty() => {
+                    let asked = Request {
+                        uid: record.uid,
+                        time: record.time,
+                        clamped: false,
+                        asked: Asked::Erase,
+                        via: Arc::clone(&to),
+                    };
+                    let (_, parts) = keeper.under_way.get_or_insert((asked, 0));
+                    *parts += changed.2.len() as u64;
+                    ids.first().cloned()
+                }
+                Some((ids, _)) => ids.first().cloned(),
+                None => None,
+            };
+            said.say(&to, change_to(&record, &keeper.unwrap_or_else(|| Arc::clone(&to)), changed));
         }
         for known in followers {
             let group = groups.iter().find(|(ids, _)| ids.contains(known));
@@ -470,6 +507,11 @@ impl Keeper {
 
 /// The root of an id from now on, its ids where it is the root, and what it gives.
 type Changed = (Arc<str>, Vec<Arc<str>>, Vec<(Arc<str>, Vec<Arc<str>>)>);
+
+fn change_to(record: &LinkRecord, keeper: &Arc<str>, (root, ids, gives): Changed) -> Notice {
+    let (record, keeper) = (record.clone(), Arc::clone(keeper));
+    Notice::Change(Box::new(Change { record, times: 1, keeper, root, ids, gives }))
+}
 
 /// What changes for each id between two foldings of the records.
 fn changes(before: &Sets, after: &Sets) -> BTreeMap<Arc<str>, Changed> {
@@ -509,8 +551,7 @@ impl Identity {
         if self.ids == ids {
             return;
         }
-        let places: Vec<Option<usize>> =
-            self.ids.iter().map(|id| ids.iter().position(|known| known == id)).collect();
+        let places: Vec<Option<usize>> = self.ids.iter().map(|id| ids.iter().position(|known| known == id)).collect();
         let of = |mask: u64| {
             let known = places.iter().enumerate().filter(|(old, _)| mask >> old & 1 == 1);
             known.filter_map(|(_, new)| *new).fold(0, |mask, new| mask | 1 << new)
