@@ -29,7 +29,9 @@ pub use contact::Contact;
 pub use derived::DerivedEvent;
 pub use erasure::{ErasureKey, erased, numbers_behind, reinstated_from};
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
-pub use fold::{BOOKING_BYTES, Bound, Fault, Fold, HistoryLimits, Outcome, Part, Past, Reached, STATE_BYTES_MAX, Sight};
+pub use fold::{
+    BOOKING_BYTES, Bound, Fault, Fold, HistoryLimits, Outcome, Part, Past, Reached, STATE_BYTES_MAX, Sight,
+};
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use published::{PUBLISHED_NAMES, published_type};

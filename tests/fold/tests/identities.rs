@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use leadstream_core::identity::{Answer, Asked, Link as CoreLink, Notice, Request, Said};
-use leadstream_core::{Contact, DerivedEvent, Fold, HistoryLimits, Outcome, Part, Span, Timeline, Timestamp, Uid};
+use leadstream_core::{Contact, DerivedEvent, Fold, HistoryLimits, Outcome, Span, Timeline, Timestamp, Uid};
 use leadstream_fold_tests::{
     compiled, compiles, contributions_of, core_event, day, derived_of, event, image_of, ledger_of, levels_of,
     outcome_of, scorecard_of,
@@ -16,13 +16,8 @@ use leadstream_oracle::generate::identities::{MERGE, OTHER_ID, dealt};
 use leadstream_oracle::generate::{Groups, Profile, START_MS, case};
 use leadstream_oracle::{ContactCommand, Contacts, DAY_MS, LineKind, Link, LinkRecord, OracleEvent};
 use leadstream_wire::stored::contact::read_image;
+use leadstream_wire::stored::message::{Message, MessageWriter};
 use proptest::prelude::*;
-
-/// A message between ids.
-enum Message {
-    Notice(Notice),
-    Part(Box<Part>),
-}
 
 /// Contacts of the real fold, and the messages between them.
 struct People {
@@ -95,7 +90,9 @@ impl People {
         self.contact(via).ask(request, &mut said);
         self.send(said);
         while let Some((to, message)) = self.messages.pop_front() {
-            self.receive(&to, message, out);
+            let mut bytes = Vec::new();
+            MessageWriter::default().write(&message, &mut bytes);
+            self.receive(&to, Message::read(&bytes).unwrap(), out);
             self.survive_storage();
         }
     }
@@ -121,6 +118,7 @@ impl People {
             }
             Message::Notice(Notice::Arrived) => contact.part_arrived(&mut said),
             Message::Notice(Notice::Erase { .. }) => panic!("nobody is erased here"),
+            Message::Event(_) => panic!("events go to their roots here"),
             Message::Part(part) => {
                 let keeper = Arc::clone(&part.keeper);
                 self.fold.take_part(&mut contact, *part, clock, out);

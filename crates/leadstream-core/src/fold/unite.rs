@@ -133,7 +133,7 @@ fn unite_states(ours: &mut State, theirs: State, plans: &PlanSet) {
             None => ours.plans.push(their),
         }
     }
-    ours.plans.sort_by(|one, other| one.plan.cmp(&other.plan));
+    ours.plans.sort_by_key(|plan| plan.plan);
     for their in rules {
         match ours.rules.iter_mut().find(|state| state.rule == their.rule) {
             Some(our) => unite_rule(our, &their),

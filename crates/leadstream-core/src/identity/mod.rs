@@ -1,15 +1,17 @@
 //! Who is one with whom (S48): what a contact, or an id that belongs to another one, knows of its identity.
 //!
 //! Most contacts know nothing of the kind and hold no memory for it. Owns the ids of a contact of several and to which of them each row was delivered;
-//! [`links`] owns what records say, [`keeper`] who carries them out. Never looks at scores.
+//! [`links`] owns what records say, [`keeper`] who carries them out, [`notices`] what is said for that. Never looks at scores.
 
 pub mod keeper;
 pub mod links;
+pub mod notices;
 
 use std::sync::Arc;
 
-pub use keeper::{Answer, Asked, Change, Keeper, Kept, LINKS_MAX, Notice, Refusal, Request, Said, turn_back};
+pub use keeper::{Keeper, Kept, LINKS_MAX};
 pub use links::{IDS_MAX, Link, LinkRecord};
+pub use notices::{Answer, Asked, Change, Notice, Refusal, Request, Said, turn_back};
 
 use crate::contact::{Contact, Rows};
 use crate::id::Uid;

@@ -32,7 +32,7 @@ pub(super) fn put_identity(contact: &Contact, identity: &Identity, bytes: &mut V
         put_text(root, bytes);
     }
     if !identity.ids.is_empty() {
-        put_list(&identity.ids, |id, bytes| put_text(id, bytes), bytes);
+        put_list(&identity.ids, put_text, bytes);
         put_origins(contact, identity, bytes);
     }
     if let Some(keeper) = &identity.kept_by {

@@ -10,6 +10,7 @@ pub mod contact;
 mod form;
 mod history;
 mod identity;
+pub mod message;
 pub mod plans;
 pub mod redo;
 mod standing;
