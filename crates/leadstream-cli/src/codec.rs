@@ -2,6 +2,7 @@
 //!
 //! Owns the translation between the two crates' types, and the form of a value that carries several watermarks. Decides nothing.
 
+use leadstream_core::identity::{Asked, Link, Request};
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
 use leadstream_runtime::log::{Header, Record, partition_for_key};
 use leadstream_runtime::{
@@ -11,6 +12,7 @@ use leadstream_wire::out::{
     DataError, DataFormat, DerivedWriter, OutRecord, OutTopic, Scorecard, ScorecardWriter, topic_of,
 };
 use leadstream_wire::{Decoder, InputRecord, envelope};
+use serde_json::json;
 
 /// The topics written, in the order of [`OutputTopic`].
 const QUALIFICATIONS: OutputTopic = OutputTopic(0);
@@ -253,6 +255,20 @@ impl OutputEncoder for Encoders {
 
     fn erased(&mut self, contact: &str, out: &mut OutputBuffer) {
         out.push(SCORES, Some(contact.as_bytes()), None, &[], None);
+    }
+
+    fn refused(&mut self, request: &Request, code: &'static str, out: &mut OutputBuffer) {
+        let value = match &request.asked {
+            Asked::Link(Link::Merge(contact, into)) => {
+                json!({ "command": "merge", "contact": **contact, "into": **into, "time": request.time.millis() })
+            }
+            Asked::Link(Link::Split(_)) | Asked::Erase => {
+                json!({ "command": "split", "contact": *request.via, "time": request.time.millis() })
+            }
+        };
+        let header = Header { name: "x-leadstream-code", value: Some(code.as_bytes()) };
+        let (key, value) = (request.via.as_bytes(), value.to_string());
+        out.push(DEAD_LETTERS, Some(key), Some(value.as_bytes()), &[header], None);
     }
 
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {

@@ -32,6 +32,10 @@ pub enum EventKind {
     Erase,
     /// An erased id counts again, for what happens from the instant on that the number `from` says, in milliseconds (S52). No fold ever takes it.
     Reinstate,
+    /// The contact becomes part of the contact of the id that the text property `into` names (S48). No fold ever takes it.
+    Merge,
+    /// What the merge record did that the text properties `source` and `id` name is undone (S48). No fold ever takes it.
+    Split,
 }
 
 impl EventKind {
@@ -48,6 +52,8 @@ impl EventKind {
             EventKind::Verdict => 5,
             EventKind::Erase => 10,
             EventKind::Reinstate => 11,
+            EventKind::Merge => 12,
+            EventKind::Split => 13,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a worker needs of formats: records into events, derived events into records. Plugged in from above.
 
+use leadstream_core::identity::Request;
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, Timestamp};
 use leadstream_wire::DeadLetterRecord;
 
@@ -96,6 +97,9 @@ pub trait OutputEncoder: Send {
 
     /// Appends what takes the scorecard of an erased contact away.
     fn erased(&mut self, contact: &str, out: &mut OutputBuffer);
+
+    /// Appends the dead letter of a record that asked to make ids one, or to part them, and is not carried out; `code` says why.
+    fn refused(&mut self, request: &Request, code: &'static str, out: &mut OutputBuffer);
 
     /// Appends the value of a record of the re-keyed topic that holds the event; its key is the contact's id.
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>);

@@ -30,6 +30,8 @@ pub enum InputKind {
     ToRekey,
     /// The re-keyed topic itself.
     Rekeyed,
+    /// The topic of messages between ids, which the workers write themselves.
+    Identities,
 }
 
 /// One input topic.
@@ -62,6 +64,8 @@ pub struct Topics {
     pub redo: String,
     /// The re-keyed topic, if there are inputs to re-key.
     pub rekeyed: Option<String>,
+    /// The topic of messages between ids, one partition a task; without one nobody is merged.
+    pub identities: Option<String>,
 }
 
 /// Where the clock that fires timers comes from.

@@ -100,6 +100,7 @@ impl TaskContacts {
                 return;
             }
             match decode_entry(fold, id, value) {
+                Ok(entry) if entry.contact.is_blank() => {}
                 Ok(entry) => visitor.visit(fold, &entry.contact, self.clock),
                 Err(error) => unreadable = unreadable.take().or(Some(error)),
             }

@@ -70,6 +70,8 @@ pub fn write_event(event: &Event, into: &mut Vec<u8>) {
         EventKind::Verdict => 5,
         EventKind::Erase => 10,
         EventKind::Reinstate => 11,
+        EventKind::Merge => 12,
+        EventKind::Split => 13,
     });
     into.push(match event.verdict {
         Verdict::Human => 0,
@@ -146,6 +148,8 @@ fn read_event(reader: &mut Reader<'_>, event: &mut Event) -> Result<(), Envelope
         5 => EventKind::Verdict,
         10 => EventKind::Erase,
         11 => EventKind::Reinstate,
+        12 => EventKind::Merge,
+        13 => EventKind::Split,
         _ => return Err(EnvelopeError::Damaged("an event of an unknown kind")),
     };
     event.verdict = match reader.byte()? {

@@ -1,7 +1,9 @@
-//! Formats as small as can be: `contact|id|type|time`, and watermarks as `~topic|partition|time`. The types `erase` and `reinstate:FROM` are commands.
+//! Formats as small as can be: `contact|id|type|time`, and watermarks as `~topic|partition|time`. The types `erase`,
+//! `reinstate:FROM`, `merge:INTO` and `split:ID` are commands.
 
 use std::fmt::Write as _;
 
+use leadstream_core::identity::Request;
 use leadstream_core::{Contact, DerivedEvent, Event, EventKind, Fold, Timestamp, Uid, Value};
 use leadstream_runtime::log::Record;
 use leadstream_runtime::{
@@ -44,6 +46,15 @@ impl TinyDecoder {
         if let Some(from) = event_type.strip_prefix("reinstate:") {
             event.kind = EventKind::Reinstate;
             event.properties.set("from", Value::Number(from.parse().unwrap_or(f64::NAN)));
+        }
+        if let Some(into) = event_type.strip_prefix("merge:") {
+            event.kind = EventKind::Merge;
+            event.properties.set("into", Value::Text(into));
+        }
+        if let Some(merge) = event_type.strip_prefix("split:") {
+            event.kind = EventKind::Split;
+            event.properties.set("source", Value::Text("simulation"));
+            event.properties.set("id", Value::Text(merge));
         }
         true
     }
@@ -127,6 +138,11 @@ impl OutputEncoder for TinyEncoder {
 
     fn erased(&mut self, contact: &str, out: &mut OutputBuffer) {
         out.push(SCORES, Some(contact.as_bytes()), None, &[], None);
+    }
+
+    fn refused(&mut self, request: &Request, code: &'static str, out: &mut OutputBuffer) {
+        let value = format!("{code} {}", request.uid);
+        out.push(DEAD, Some(request.via.as_bytes()), Some(value.as_bytes()), &[], None);
     }
 
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {

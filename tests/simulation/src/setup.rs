@@ -56,6 +56,8 @@ pub struct Settings {
     pub plans: PlansInForce,
     /// Events come through the re-keyed topic instead of a keyed one.
     pub rekeyed: bool,
+    /// Ids can be made one contact.
+    pub identities: bool,
     /// How long contacts stay dirty.
     pub write_back_ms: i64,
     /// The secret of the key under which erased ids are remembered.
@@ -94,6 +96,7 @@ impl Settings {
             start_ms: 1_700_000_000_000,
             plans,
             rekeyed: false,
+            identities: false,
             write_back_ms: 500,
             erasure_secret: "simulation",
             contacts_bytes: 40_000,
@@ -135,6 +138,9 @@ pub(crate) fn options(
     } else {
         inputs.push(input("events", InputKind::Keyed, TASKS));
     }
+    if settings.identities {
+        inputs.push(input("identities", InputKind::Identities, TASKS));
+    }
     WorkerOptions {
         name: format!("worker-{number}"),
         group: "scoring".to_owned(),
@@ -150,6 +156,7 @@ pub(crate) fn options(
             changelog_delete_retention_ms: 86_400_000,
             redo: "redo".to_owned(),
             rekeyed: settings.rekeyed.then(|| "interactions".to_owned()),
+            identities: settings.identities.then(|| "identities".to_owned()),
         },
         state_folder: folder,
         store_memory: memory,
@@ -215,6 +222,7 @@ pub(crate) fn topics() -> Vec<TopicSpec> {
         topic("events", TASKS, CleanupPolicy::Delete),
         topic("raw", RAW_PARTITIONS, CleanupPolicy::Delete),
         topic("interactions", TASKS, CleanupPolicy::Delete),
+        topic("identities", TASKS, CleanupPolicy::Delete),
         topic("changelog", TASKS, CleanupPolicy::Compact),
         topic("redo", TASKS, CleanupPolicy::Delete),
         topic("derived", TASKS, CleanupPolicy::Delete),

@@ -455,7 +455,8 @@ impl World {
         let markers_only = |name: &TopicPartition, from: u64| self.read_from(name, from).is_empty();
         inputs.iter().zip(committed).zip(bounds).all(|((name, committed), bounds)| {
             let next = committed.map_or(0, |committed| committed.next_offset);
-            next >= bounds.end_offset || (name.topic == "interactions" && markers_only(name, next))
+            next >= bounds.end_offset
+                || (["interactions", "identities"].contains(&name.topic.as_str()) && markers_only(name, next))
         })
     }
 
@@ -465,6 +466,9 @@ impl World {
             (0..partitions).map(|number| TopicPartition::new(source, number)).collect();
         if self.settings.rekeyed {
             names.extend((0..TASKS).map(|number| TopicPartition::new("interactions", number)));
+        }
+        if self.settings.identities {
+            names.extend((0..TASKS).map(|number| TopicPartition::new("identities", number)));
         }
         names
     }

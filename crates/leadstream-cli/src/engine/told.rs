@@ -155,6 +155,7 @@ pub(super) fn worker_options(
             changelog_delete_retention_ms: delete_retention_ms(changelog),
             redo: names.redo.to_string(),
             rekeyed: rekeys.then(|| names.interactions.to_string()),
+            identities: None,
         },
         state_folder: state_folder(config),
         store_memory: stores.clone(),

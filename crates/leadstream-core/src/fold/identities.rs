@@ -123,15 +123,18 @@ impl Fold {
     fn give_all(&self, contact: &mut Contact, change: &Change, to: &Arc<str>, out: &mut Vec<DerivedEvent>) -> Part {
         let id = Arc::clone(&contact.id);
         let mut left = Contact { id: Arc::clone(&id), rewrites: contact.rewrites + 1, ..Contact::default() };
-        left.announced.begin_behind(contact.announced.numbers_from);
         let identity = contact.identity.take().map(Arc::unwrap_or_clone).unwrap_or_default();
         let ids = if identity.ids.is_empty() { vec![Arc::clone(&id)] } else { identity.ids.clone() };
         let with = Identity { ids, origins: identity.origins.clone(), ..Identity::default() };
         left.identity = Some(Arc::new(Identity { ids: Vec::new(), origins: Default::default(), ..identity }));
         let mut given = contact.clone();
         given.identity = Some(Arc::new(with));
-        // The last that is told under the id.
-        out.push(self.tell_identity(contact, DerivedKind::ContactMerged, &change.record, change.times, (&id, to)));
+        // The last that is told under the id; where it is told of again one day, that is not earlier.
+        let last = self.tell_identity(contact, DerivedKind::ContactMerged, &change.record, change.times, (&id, to));
+        given.announced.time = Some(last.time);
+        out.push(last);
+        // The id may be parted from the other one day, and then tells at once: no number comes twice (S54).
+        left.announced = numbers_only(&contact.announced);
         *contact = left;
         self.part(change, contact, given, false)
     }

@@ -113,7 +113,7 @@ pub(crate) fn input_partitions(options: &WorkerOptions, task: u32) -> Vec<(usize
     let mut partitions = Vec::new();
     for (index, input) in options.inputs.iter().enumerate() {
         let numbers: Vec<u32> = match input.kind {
-            InputKind::Keyed | InputKind::Rekeyed => vec![task],
+            InputKind::Keyed | InputKind::Rekeyed | InputKind::Identities => vec![task],
             InputKind::ToRekey => (task..input.partitions).step_by(options.tasks.max(1) as usize).collect(),
         };
         partitions.extend(numbers.into_iter().map(|number| (index, TopicPartition::new(&input.topic, number))));

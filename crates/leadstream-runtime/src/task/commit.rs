@@ -137,7 +137,10 @@ impl Task {
         self.records.images.write(&entry.contact, &mut self.records.bytes);
         let to = self.records.bytes.len();
         self.records.changelog.push(StateRecord { slot, from, to, due });
-        tools.encoder.scorecard(tools.fold, &entry.contact, clock, &mut self.open.outputs);
+        // An id that belongs to another contact has none.
+        if !entry.contact.is_blank() {
+            tools.encoder.scorecard(tools.fold, &entry.contact, clock, &mut self.open.outputs);
+        }
         Ok(())
     }
 

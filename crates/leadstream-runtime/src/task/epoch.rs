@@ -29,6 +29,8 @@ pub(crate) struct EpochCounts {
     pub(crate) rekeyed: u64,
     /// Dead letters by code.
     pub(crate) dead: Vec<(&'static str, u64)>,
+    /// Events and requests sent on to other ids.
+    pub(crate) sent_on: u64,
     /// Derived events by kind.
     pub(crate) derived: Vec<(&'static str, u64)>,
     /// Contacts that the clock stepped.

@@ -3,7 +3,7 @@
 //! An erased id is remembered by its keyed hash, in the changelog and the store under a key that names nobody, and here. The record says in which epoch
 //! the contact went, so that a restore passes over every earlier redo entry of it; that is why the null record of the id itself can come in the same
 //! transaction. In the open epoch the contact lies aside, out of reach, until the outcome of the commit is known: an epoch that fails gives it back.
-//! What acts is a list of ids, of which there is one as long as contacts cannot be merged.
+//! Of a contact of several ids each is erased by its own task, when the keeper of their records says so.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -35,8 +35,13 @@ pub(crate) struct Block {
 
 impl Block {
     /// Whether an event of the id is not to be taken.
-    fn refuses(&self, event: &Event) -> bool {
-        self.from.is_none_or(|from| event.time < from)
+    pub(super) fn refuses(&self, event: &Event) -> bool {
+        self.refuses_at(event.time)
+    }
+
+    /// Whether what happened at an instant is not to be taken.
+    pub(super) fn refuses_at(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| time < from)
     }
 }
 
@@ -163,19 +168,31 @@ impl Task {
             return Ok(());
         }
         let slot = self.load(tools.fold, contact)?;
+        // What others belong to, or belongs to others, goes with them.
+        if self.contacts.get(slot).is_some_and(|entry| entry.contact.identity.is_some()) {
+            return self.ask(tools, request);
+        }
+        self.erase_slot(tools, slot, request, true);
+        self.open.counts.applied += 1;
+        Ok(())
+    }
+
+    /// Erases what is in memory under an id; told of where `tells`.
+    pub(super) fn erase_slot(&mut self, tools: &mut Tools<'_>, slot: Slot, request: &Event, tells: bool) {
+        let contact = &request.contact;
         self.touch(slot, tools.savepoints);
-        let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
+        let Some(entry) = self.contacts.get_mut(slot) else { return };
         let told = erased(&entry.contact, request);
         // The number of derived events is at least that of those of any subject.
         let numbers = told.seq;
-        tools.derived.push(told);
+        if tells {
+            tools.derived.push(told);
+        }
         self.timers.forget(slot, entry);
         self.contacts.detach(slot);
         self.open.erased.push(slot);
         self.blocks.set(contact, Block { erased_in: self.epoch + 1, from: None, numbers });
         tools.encoder.erased(contact, &mut self.open.outputs);
-        self.open.counts.applied += 1;
-        Ok(())
     }
 
     /// Lets an erased id count again.

@@ -1,6 +1,6 @@
 //! Folding: records and timers into the contacts of the open epoch.
 
-use leadstream_core::{Event, EventKind, Timestamp};
+use leadstream_core::{Event, EventKind, Outcome, Timestamp};
 use leadstream_store::DueEntry;
 
 use super::cache::Slot;
@@ -78,6 +78,10 @@ impl Task {
                 }
             }
             Content::DeadLetter(letter) => self.bury(&letter),
+            Content::Message(message) => {
+                let (to, message) = *message;
+                self.receive(tools, &to, message)?;
+            }
             Content::Events(count) => {
                 for _ in 0..count {
                     let Some(event) = self.inputs[index].pop_event() else { break };
@@ -97,16 +101,23 @@ impl Task {
         match event.kind {
             EventKind::Erase => self.erase(tools, event)?,
             EventKind::Reinstate => self.reinstate(event),
+            EventKind::Merge | EventKind::Split => self.ask(tools, event)?,
             _ if self.refuse_erased(event) => {}
-            _ => self.take(tools, event)?,
+            _ => {
+                let slot = self.load(tools.fold, &event.contact)?;
+                match self.contacts.get(slot).and_then(|entry| entry.contact.root().cloned()) {
+                    None => self.take(tools, slot, event)?,
+                    Some(root) => self.send_on(tools, &root, event),
+                }
+            }
         }
         self.clock.saw_event(event.time);
         self.tell(tools);
         Ok(())
     }
 
-    fn take(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
-        let slot = self.load(tools.fold, &event.contact)?;
+    /// Folds an event into the contact of the id that it was delivered to.
+    pub(super) fn take(&mut self, tools: &mut Tools<'_>, slot: Slot, event: &Event) -> Result<(), WorkerError> {
         self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
         let sight = tools.fold.look(&entry.contact, event);
@@ -114,13 +125,14 @@ impl Task {
             undo.prepare(&entry.contact, sight.past());
         }
         let outcome = tools.fold.take(&mut entry.contact, event, sight, self.clock.now(), tools.derived);
+        entry.contact.delivered(event.uid, &event.contact, outcome != Outcome::Duplicate);
         self.timers.follow(slot, entry);
         self.open.counts.outcome(outcome);
         self.count_folded(tools);
         Ok(())
     }
 
-    fn count_folded(&mut self, tools: &mut Tools<'_>) {
+    pub(super) fn count_folded(&mut self, tools: &mut Tools<'_>) {
         tools.fold.take_faults().for_each(|fault| self.open.counts.fault(&fault));
         if let Some(reached) = tools.fold.take_reached() {
             self.open.counts.reached.merge(&reached);
@@ -137,7 +149,7 @@ impl Task {
         }
     }
 
-    fn tell(&mut self, tools: &mut Tools<'_>) {
+    pub(super) fn tell(&mut self, tools: &mut Tools<'_>) {
         for event in tools.derived.drain(..) {
             self.open.counts.derived(event.kind.as_str());
             tools.encoder.derived(&event, &mut self.open.outputs);

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use leadstream_core::{Event, Timestamp};
+use leadstream_wire::stored::message::Message;
 
 use crate::codec::{DeadLetter, Decoded, EventBatch, Watermark};
 use crate::log::Progress;
@@ -26,6 +27,8 @@ pub(crate) enum Content {
     Skipped,
     Watermarks(Vec<Watermark>),
     DeadLetter(Box<DeadLetter>),
+    /// A message for an id.
+    Message(Box<(String, Message)>),
 }
 
 /// One input partition of a task.
@@ -94,6 +97,11 @@ impl InputQueue {
         };
         batch.clear();
         self.items.push_back(Item { offset, timestamp_ms, content });
+    }
+
+    /// Adds a message for an id.
+    pub(crate) fn push_message(&mut self, offset: u64, timestamp_ms: i64, to: String, message: Message) {
+        self.items.push_back(Item { offset, timestamp_ms, content: Content::Message(Box::new((to, message))) });
     }
 
     /// The next event of the item just popped.

@@ -9,6 +9,7 @@ pub(crate) mod commit;
 pub(crate) mod epoch;
 pub(crate) mod erasure;
 mod fold;
+mod identity;
 pub(crate) mod inputs;
 mod lifecycle;
 pub(crate) mod metadata;
@@ -58,6 +59,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) savepoints: &'a mut Savepoints,
     /// The re-keyed topic, behind the encoder's topics.
     pub(crate) rekeyed_topic: OutputTopic,
+    /// The topic of messages between ids, behind that.
+    pub(crate) identities_topic: Option<OutputTopic>,
     /// When the step began. Monotonic, in milliseconds.
     pub(crate) now_ms: i64,
     pub(crate) clock: &'a dyn Clock,
@@ -101,6 +104,8 @@ pub(crate) struct Task {
     pace: WatermarkPace,
     /// The redo topic was asked to delete everything before this.
     pub(crate) trimmed_before: u64,
+    /// The topic of identities was asked to delete everything before this.
+    pub(crate) messages_trimmed_before: u64,
 }
 
 impl Task {
@@ -136,6 +141,7 @@ impl Task {
             folded_at_ms: now_ms,
             pace: WatermarkPace::default(),
             trimmed_before: 0,
+            messages_trimmed_before: 0,
         }
     }
 
@@ -241,11 +247,13 @@ impl Task {
         for entry in self.write_back.slots().filter_map(|slot| self.contacts.get(slot)) {
             seen.insert(Arc::clone(&entry.contact.id));
             match &entry.undo {
+                // An id that belongs to another contact is none.
+                None if entry.contact.is_blank() => {}
                 None => visitor.visit(fold, &entry.contact, clock),
                 Some(undo) => {
                     let committed = undo.committed(&entry.contact);
                     let committed = committed.map_err(|_| "a contact is being changed".to_owned())?;
-                    if let Some(contact) = committed {
+                    if let Some(contact) = committed.filter(|contact| !contact.is_blank()) {
                         visitor.visit(fold, &contact, clock);
                     }
                 }

@@ -5,7 +5,9 @@ use leadstream_core::Bound;
 use super::{Phase, Worker};
 use crate::error::WorkerError;
 use crate::log::{Committed, InputOffset, Log, LogError, Membership, Producer, TopicIndex, TopicPartition};
+use crate::options::InputKind;
 use crate::task::epoch::EpochCounts;
+use crate::task::inputs::InputQueue;
 use crate::worker::internal_topics::{CHANGELOG, REDO};
 
 impl<L: Log> Worker<L> {
@@ -131,6 +133,7 @@ impl<L: Log> Worker<L> {
             ("erased", counts.erased),
             ("skipped", counts.skipped),
             ("rekeyed", counts.rekeyed),
+            ("sent_on", counts.sent_on),
         ] {
             metrics.deliveries.with_label_values(&[outcome]).inc_by(number);
         }
@@ -181,6 +184,7 @@ impl<L: Log> Worker<L> {
             .filter(|task| task.write_back.trim_before() > task.trimmed_before)
             .map(|task| (TopicPartition::new(&self.options.topics.redo, task.id), task.write_back.trim_before()))
             .collect();
+        self.trim_messages();
         if cuts.is_empty() {
             return;
         }
@@ -194,6 +198,26 @@ impl<L: Log> Worker<L> {
             }
             // Nothing depends on it; the next time cuts more.
             Err(error) => tracing::debug!(%error, "the redo topic was not trimmed"),
+        }
+    }
+
+    /// Deletes messages between ids that have been read: parts of contacts lie in them, which are to go with their contacts (L6).
+    fn trim_messages(&mut self) {
+        let options = &self.options;
+        let mut cuts = Vec::new();
+        for task in self.tasks.values_mut() {
+            let is_message = |queue: &&InputQueue| queue.kind == InputKind::Identities;
+            let Some(read) = task.inputs.iter().find(is_message).map(|queue| queue.committed) else { continue };
+            if read > task.messages_trimmed_before {
+                let topic = options.topics.identities.as_deref().unwrap_or_default();
+                cuts.push((TopicPartition::new(topic, task.id), read));
+                task.messages_trimmed_before = read;
+            }
+        }
+        if !cuts.is_empty()
+            && let Err(error) = self.log.delete_before(&cuts)
+        {
+            tracing::debug!(%error, "the topic of identities was not trimmed");
         }
     }
 }

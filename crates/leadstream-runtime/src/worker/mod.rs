@@ -115,6 +115,7 @@ pub struct Worker<L: Log> {
     refusals: Refusals,
     stopping_since_ms: Option<i64>,
     rekeyed_topic: OutputTopic,
+    identities_topic: Option<OutputTopic>,
     batch: EventBatch,
     derived: Vec<DerivedEvent>,
     value: Vec<u8>,
@@ -160,12 +161,15 @@ impl<L: Log> Worker<L> {
         let stalled_after_ms = options.stalled_after_ms;
         let handle = WorkerHandle::new(query_sender, Arc::clone(&shared), Arc::clone(&clock), stalled_after_ms);
         let encoder_topics = u16::try_from(encoder.topics().len()).unwrap_or(u16::MAX);
+        let before_identities = encoder_topics + u16::from(options.topics.rekeyed.is_some());
+        let identities_topic = options.topics.identities.is_some().then_some(OutputTopic(before_identities));
         let now_ms = clock.monotonic_ms();
         let worker = Worker {
             plans: plans.book,
             fold: Fold::new(timeline, plans.history),
             plans_shown: 0,
             rekeyed_topic: OutputTopic(encoder_topics),
+            identities_topic,
             log,
             decoder,
             encoder,
@@ -269,7 +273,7 @@ impl<L: Log> Worker<L> {
         let mut needed = vec![(&topics.membership, tasks), (&topics.changelog, tasks), (&topics.redo, tasks)];
         needed.extend(self.options.inputs.iter().map(|input| match input.kind {
             InputKind::ToRekey => (&input.topic, input.partitions),
-            InputKind::Keyed | InputKind::Rekeyed => (&input.topic, tasks),
+            InputKind::Keyed | InputKind::Rekeyed | InputKind::Identities => (&input.topic, tasks),
         }));
         let names: Vec<&str> = needed.iter().map(|(topic, _)| topic.as_str()).collect();
         let described = match self.log.describe(&names) {
@@ -289,6 +293,7 @@ impl<L: Log> Worker<L> {
         let mut topics = vec![self.options.topics.changelog.clone(), self.options.topics.redo.clone()];
         topics.extend(self.encoder.topics());
         topics.extend(self.options.topics.rekeyed.clone());
+        topics.extend(self.options.topics.identities.clone());
         let options = ProducerOptions {
             transactional_id: self.options.transactional_id.clone(),
             topics,
@@ -340,9 +345,36 @@ impl<L: Log> Worker<L> {
 
     /// The tasks, and what they work with at this instant.
     fn tasks_and_tools(&mut self, now_ms: i64) -> (&mut BTreeMap<u32, Task>, Tools<'_>) {
-        let Worker { tasks, fold, encoder, options, derived, value, savepoints, rekeyed_topic, clock, .. } = self;
+        let Worker {
+            tasks,
+            fold,
+            encoder,
+            options,
+            derived,
+            value,
+            savepoints,
+            rekeyed_topic,
+            identities_topic,
+            clock,
+            ..
+        } = self;
         let (encoder, rekeyed_topic, clock) = (encoder.as_mut(), *rekeyed_topic, &**clock);
-        (tasks, Tools { fold, encoder, options, derived, value, savepoints, rekeyed_topic, now_ms, clock })
+        let identities_topic = *identities_topic;
+        (
+            tasks,
+            Tools {
+                fold,
+                encoder,
+                options,
+                derived,
+                value,
+                savepoints,
+                rekeyed_topic,
+                identities_topic,
+                now_ms,
+                clock,
+            },
+        )
     }
 
     /// Bytes of decoded contacts that each task may hold.

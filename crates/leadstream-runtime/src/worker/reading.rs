@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use leadstream_wire::stored::StoredError;
+use leadstream_wire::stored::message::Message;
+
 use super::{WAIT, Worker};
 use crate::codec::Decoded;
 use crate::error::WorkerError;
 use crate::log::{
-    Log, ReadStart, Reader, ReaderPartition, ReaderProblem, RecordProblem, TopicPartition, partition_for_key,
+    Log, ReadStart, Reader, ReaderPartition, ReaderProblem, Record, RecordProblem, TopicPartition, partition_for_key,
 };
 use crate::options::InputKind;
 use crate::restore::accept_lost;
@@ -19,13 +22,25 @@ impl<L: Log> Worker<L> {
         }
         let timeout = self.read_timeout(now_ms);
         let Worker { reader, tasks, decoder, batch, routes, options, clock, .. } = self;
-        let (mut misplaced, mut began) = (None, None);
+        let (mut misplaced, mut unreadable, mut began) = (None, None, None);
         let summary = reader.read(options.read_records, timeout, &mut |record| {
             // Before the first record there was a wait.
             began.get_or_insert_with(|| clock.monotonic_seconds());
             let Some((number, index)) = routes.get(&(record.topic.0, record.partition)) else { return };
             let Some(task) = tasks.get_mut(number) else { return };
             let Some(queue) = task.inputs.get_mut(*index) else { return };
+            let timestamp_ms = record.timestamp.map_or(0, |timestamp| timestamp.ms);
+            if queue.kind == InputKind::Identities {
+                match read_message(record) {
+                    Ok((to, message)) => queue.push_message(record.offset, timestamp_ms, to, message),
+                    Err(error) => {
+                        let partition = TopicPartition::new(&options.inputs[queue.input].topic, record.partition);
+                        let place = format!("offset {} of {partition}", record.offset);
+                        unreadable.get_or_insert(WorkerError::Stored { place, error });
+                    }
+                }
+                return;
+            }
             batch.clear();
             let mut decoded = decoder.decode(queue.input, record, batch);
             if let Decoded::DeadLetter(letter) = &mut decoded {
@@ -46,7 +61,6 @@ impl<L: Log> Worker<L> {
                         expected,
                     });
             }
-            let timestamp_ms = record.timestamp.map_or(0, |timestamp| timestamp.ms);
             queue.push(record.offset, timestamp_ms, decoded, batch);
         });
         let summary = summary.map_err(|error| WorkerError::of_log(&self.options.name, &error))?;
@@ -54,7 +68,7 @@ impl<L: Log> Worker<L> {
             let decoding = self.metrics.batch_seconds.with_label_values(&["decode"]);
             decoding.observe(self.clock.monotonic_seconds() - began);
         }
-        if let Some(error) = misplaced {
+        if let Some(error) = misplaced.or(unreadable) {
             return Err(error);
         }
         for problem in &summary.problems {
@@ -162,4 +176,11 @@ impl<L: Log> Worker<L> {
         let start = ReadStart { partition: problem.partition, offset };
         self.reader.start(&[start]).map_err(|error| WorkerError::of_log(&self.options.name, &error))
     }
+}
+
+/// A message between ids, and whom it is for. Nobody but workers writes them.
+fn read_message(record: &Record<'_>) -> Result<(String, Message), StoredError> {
+    let to = std::str::from_utf8(record.key.unwrap_or_default());
+    let to = to.map_err(|_| StoredError::Malformed("a message for an id that is no text"))?;
+    Ok((to.to_owned(), Message::read(record.value.unwrap_or_default())?))
 }
