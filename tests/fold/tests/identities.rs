@@ -300,7 +300,7 @@ fn a_contact_with_a_base_and_one_without_are_as_if_always_one_s49() {
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 128;
+        config.cases = 48;
     }
     config.max_global_rejects = config.cases.saturating_mul(1_000);
     config

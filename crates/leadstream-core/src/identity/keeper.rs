@@ -13,7 +13,7 @@ use crate::identity::notices::{Answer, Asked, Change, Notice, Refusal, Request, 
 use crate::identity::{ID_BYTES, Identity};
 
 /// How many records a keeper keeps at most (S58).
-pub const LINKS_MAX: usize = 500;
+pub const LINKS_MAX: usize = 200;
 
 /// A record that a keeper keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
