@@ -21,6 +21,7 @@ mod words;
 mod yaml;
 
 pub use catalogue::preset_event_types;
+pub use cel::{Function, functions};
 pub use code::Code;
 pub use compile::{Compilation, Need, Options, Reference, compile};
 pub use diagnostic::{Diagnostic, Severity, Style};

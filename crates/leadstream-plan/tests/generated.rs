@@ -3,31 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
-use std::fs;
-use std::path::PathBuf;
-
 use leadstream_core::HistoryLimits;
 use leadstream_plan::{Code, Options, Severity, Style, compile, plan_schema};
 
-/// The folder of this package. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
-fn package() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
-}
+mod common;
 
-#[track_caller]
-fn check(path: &str, fresh: &str) {
-    let path = package().join("../..").join(path);
-    if std::env::var_os("LEADSTREAM_WRITE_GENERATED").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, fresh).unwrap();
-    }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == fresh,
-        "{} is not what the code says: write it anew with LEADSTREAM_WRITE_GENERATED=1",
-        path.display()
-    );
-}
+use common::{check, example_of};
 
 #[test]
 fn the_schema_in_the_repository_is_fresh() {
@@ -40,11 +21,13 @@ fn the_page_of_codes_is_fresh() {
         "# What `leadstream plan check` can say\n\n\
          Every problem has a code in brackets that never changes its meaning: `error[unknown-key]`. An error keeps the plan from being loaded; a\n\
          warning says that the plan probably does not do what its author meant. All problems of all files are shown at once.\n\n\
-         This page is written from the code.\n",
+         This page is written from the code, its examples from the broken plans of the tests.\n",
     );
     for code in Code::all() {
         let severity = if code.severity() == Severity::Error { "error" } else { "warning" };
         page.push_str(&format!("\n## {}\n\n*{severity}.* {}\n", code.name(), code.explanation()));
+        let example = example_of(code).unwrap_or_else(|| panic!("no broken plan shows {}", code.name()));
+        page.push_str(&format!("\n```text\n{example}\n```\n"));
     }
     check("docs/errors/plan.md", &page);
 }

@@ -15,7 +15,7 @@ use crate::suggest;
 use crate::yaml::Span;
 
 /// Every function, for suggestions.
-const FUNCTIONS: [&str; 14] = [
+pub(super) const FUNCTIONS: [&str; 14] = [
     "has",
     "size",
     "int",

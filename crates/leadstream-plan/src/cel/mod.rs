@@ -13,11 +13,13 @@ mod lexer;
 mod literal;
 mod operators;
 mod parser;
+mod reference;
 mod types;
 
 pub(crate) use check::{Checker, Place};
 pub(crate) use history::Facts;
 pub(crate) use parser::parse;
+pub use reference::{Function, functions};
 pub(crate) use types::Type;
 
 #[cfg(test)]
