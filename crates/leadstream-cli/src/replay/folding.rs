@@ -49,6 +49,8 @@ pub(crate) struct Folder {
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
     /// By plan and rule; rules that booked before the horizon only are there with nothing.
     pub(crate) rules: BTreeMap<(Word, Word), RuleTotal>,
+    /// Rules that did not fire because an expression of theirs had no value, by plan, rule and why.
+    pub(crate) faults: BTreeMap<(Word, Word, &'static str), u64>,
 }
 
 impl Folder {
@@ -66,6 +68,7 @@ impl Folder {
             erased: 0,
             outcomes: BTreeMap::new(),
             rules: BTreeMap::new(),
+            faults: BTreeMap::new(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Folder {
         let outcome = self.fold.apply(&mut self.contacts[place], event, Timestamp::MIN, &mut self.fresh);
         self.found.extend(self.fresh.drain(..).map(|derived| (place, derived)));
         *self.outcomes.entry(outcome).or_default() += 1;
+        count_faults(&mut self.fold, &mut self.faults);
     }
 
     /// Carries out what concerns erased ids (S52). False where the event is to be folded.
@@ -176,6 +180,7 @@ impl Folder {
             if let Some(until) = until {
                 self.fold.advance(contact, until, &mut self.fresh);
                 self.found.extend(self.fresh.drain(..).map(|derived| (place, derived)));
+                count_faults(&mut self.fold, &mut self.faults);
             }
         }
         self.add_up();
@@ -215,5 +220,11 @@ impl Folder {
         self.contacts.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let erased = &self.erased_ids;
         self.contacts.retain(|contact| !(contact.is_blank() && erased.contains_key(&*contact.id)));
+    }
+}
+
+fn count_faults(fold: &mut Fold, faults: &mut BTreeMap<(Word, Word, &'static str), u64>) {
+    for fault in fold.take_faults() {
+        *faults.entry((fault.plan, fault.rule, fault.error.as_str())).or_default() += 1;
     }
 }

@@ -193,5 +193,15 @@ fn rules(tally: &Tally, plan: &Plan, text: &mut String) -> std::fmt::Result {
             None => never.push(&*rule.id),
         }
     }
-    if never.is_empty() { Ok(()) } else { writeln!(text, "  never fired: {}", never.join(", ")) }
+    if !never.is_empty() {
+        writeln!(text, "  never fired: {}", never.join(", "))?;
+    }
+    // In the order of the plan; what a rule lacks says more than that it did not fire.
+    for rule in &plan.rules {
+        let of_rule = tally.faults.iter().filter(|((of_plan, id, _), _)| (*of_plan, *id) == (plan.id, rule.id));
+        for ((.., error), count) in of_rule {
+            writeln!(text, "  {:<24} {:>12} x no value ({error})", rule.id, grouped(*count))?;
+        }
+    }
+    Ok(())
 }

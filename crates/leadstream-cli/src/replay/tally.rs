@@ -53,6 +53,8 @@ pub(crate) struct Tally {
     pub(crate) types: BTreeMap<String, u64>,
     /// By plan and rule.
     pub(crate) rules: BTreeMap<(Word, Word), RuleTotal>,
+    /// Rules that did not fire because an expression of theirs had no value, by plan, rule and why.
+    pub(crate) faults: BTreeMap<(Word, Word, &'static str), u64>,
 }
 
 impl Tally {
@@ -114,6 +116,7 @@ impl Tally {
             sum.bookings += total.bookings;
             sum.points += total.points;
         }
+        folder.faults.iter().for_each(|(fault, count)| *self.faults.entry(*fault).or_default() += count);
     }
 
     /// Brings the dead letters in the order of the files.

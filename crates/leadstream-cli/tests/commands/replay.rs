@@ -31,6 +31,21 @@ fn a_replay_tells_who_qualified_and_writes_what_consumers_would_read() {
 }
 
 #[test]
+fn rules_that_had_no_value_are_told_with_how_often_and_why_s9() {
+    let place = Place::new();
+    let rules = "rules:\n  - { id: worth, on: page_viewed, points: '100 / event.value' }\n";
+    place.write("plans/cars.yaml", PLAN.replacen("rules:\n", rules, 1));
+    place.write("events.jsonl", journey());
+    let visits = journey().matches("\"page\"").count();
+    // The journey repeats one event, which happens once.
+    for threads in ["1", "2"] {
+        let summary = place.run(&["replay", "events.jsonl", "--threads", threads]).code(0).out();
+        let told = format!("  worth                    {:>12} x no value (missing_field)\n", visits - 1);
+        assert!(summary.contains(&told) && summary.matches("no value").count() == 1, "{told}{summary}");
+    }
+}
+
+#[test]
 fn bands_grades_owners_and_actions_are_in_all_results_s27_s28_s34_s35() {
     let place = Place::new();
     let more = "bands: { warm: 40, hot: 80 }\ngrade: { fit: { A: 1 }, engagement: { 1: 50 } }\nroute: { to: [anna] }\n\
