@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use leadstream_config::{Config, Layers, YamlFile};
+use leadstream_core::identity::Request;
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Contact, DerivedEvent, Event, Fold, HistoryLimits, Span, Timestamp};
 use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions, segment};
@@ -411,6 +412,10 @@ impl OutputEncoder for Encoders {
     fn scorecard(&mut self, _fold: &Fold, _contact: &Contact, _clock: Timestamp, _out: &mut OutputBuffer) {}
 
     fn erased(&mut self, _contact: &str, _out: &mut OutputBuffer) {}
+
+    fn refused(&mut self, request: &Request, code: &'static str, out: &mut OutputBuffer) {
+        out.push(DEAD, Some(request.via.as_bytes()), Some(code.as_bytes()), &[], None);
+    }
 
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {
         envelope::write_event(event, value);
