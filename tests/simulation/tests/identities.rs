@@ -334,7 +334,7 @@ fn files_with(folder: &Path, bytes: &str) -> Vec<String> {
 fn erasing_one_id_erases_all_of_its_contact_s52_l6() {
     for moment in (0..60).step_by(3) {
         let [visitor, _] = two_tasks();
-        let anonymous = format!("{visitor} of {ERIKA}");
+        let anonymous = format!("{visitor}-of-{ERIKA}");
         let mut world = world_with(moment, 1, |_| {});
         world.produce_events(0, 10);
         say(&mut world, ERIKA, "1", "bought");
@@ -373,6 +373,31 @@ fn erasing_one_id_erases_all_of_its_contact_s52_l6() {
         assert_eq!(files_with(world.store_folder(0), ERIKA), Vec::<String>::new());
         check_told(&world);
     }
+}
+
+#[test]
+fn a_contact_of_more_than_fifty_ids_is_a_dead_letter_and_nothing_is_lost_s48_s58() {
+    let mut world = world_with(1, 1, |_| {});
+    for number in 0..52 {
+        let id = format!("v{number}");
+        say(&mut world, &id, &format!("e{number}"), "viewed");
+        let into = if number == 0 { "v0" } else { "ann" };
+        let now_ms = world.log.now_ms() + number;
+        produce(&mut world, &id, &format!("m{number:02}"), &format!("merge:{into}"), now_ms);
+    }
+    world.settle(0).unwrap();
+    let answer = world.insist("ann");
+    assert_eq!(answer.contact.as_ref().unwrap().ids().len(), 50);
+    assert_eq!(answer.contact.unwrap().rows.len(), 49);
+    // Two found no room, whichever came last; what was delivered to them is still theirs.
+    let dead = world.told().dead;
+    assert_eq!(dead.iter().filter(|letter| letter.starts_with("too-many-ids ")).count(), 2, "{dead:?}");
+    let alone = (1..52).filter(|number| {
+        let answer = world.insist(&format!("v{number}"));
+        answer.contact.is_some_and(|contact| contact.root().is_none() && contact.rows.len() == 1)
+    });
+    assert_eq!(alone.count(), 2);
+    assert_eq!(world.metrics.dead_letters.with_label_values(&["too-many-ids"]).get(), 2);
 }
 
 #[test]
