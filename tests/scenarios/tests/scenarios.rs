@@ -3,11 +3,13 @@
 
 #![allow(clippy::print_stdout, reason = "a person wants to know how much was run")]
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use leadstream_scenarios::expected::{Observed, differences};
 use leadstream_scenarios::{Scenario, engine, replay, scenarios};
+use serde_json::Value;
 
 /// Only the scenario with this code is run where it is set.
 const ONLY: &str = "LEADSTREAM_SCENARIO";
@@ -41,6 +43,28 @@ fn run_all(
     all.len()
 }
 
+/// Whether two ways told the same of every contact, to the last field but the mark of an offline run.
+fn same_told(by_engine: &[Value], by_replay: &[Value]) -> Result<(), String> {
+    let by_contact = |told: &[Value]| {
+        let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for mut event in told.iter().cloned() {
+            if let Some(marks) = event["marks"].as_array_mut() {
+                marks.retain(|mark| mark != "replay");
+            }
+            found.entry(event["contact"].to_string()).or_default().push(event);
+        }
+        found
+    };
+    let (engine, replay) = (by_contact(by_engine), by_contact(by_replay));
+    for contact in engine.keys().chain(replay.keys()) {
+        let (one, other) = (engine.get(contact), replay.get(contact));
+        if one != other {
+            return Err(format!("{contact} was told by the engine\n    {one:?}\nand by a replay\n    {other:?}"));
+        }
+    }
+    Ok(())
+}
+
 /// The same for a scenario in every run.
 fn seed(scenario: &Scenario) -> u64 {
     scenario.place().bytes().fold(7, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
@@ -67,6 +91,11 @@ fn they_come_out_the_same_in_workers_that_are_killed_again_and_again_l2() {
         |scenario| {
             let live = engine::run(scenario, seed(scenario))?;
             crashes.fetch_add(live.crashes, Ordering::Relaxed);
+            if scenario.engine_only.is_none() {
+                let replayed = replay::in_order(scenario)?;
+                same_told(&live.told, &replayed.told.unwrap_or_default())
+                    .map_err(|what| format!("{}: {what}", scenario.place()))?;
+            }
             live.observe(scenario)
         },
     );

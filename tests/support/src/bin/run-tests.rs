@@ -23,13 +23,14 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// The programs that take longest, longest first: they are started before the others. A name that is missing here costs time and nothing else.
-const LONGEST_FIRST: [&str; 6] = [
+const LONGEST_FIRST: [&str; 7] = [
     "tests/system real_kafka",
     "crates/leadstream-kafka real_kafka",
     "tests/log kafka",
     "tests/support surroundings",
     "tests/simulation plan_change",
     "tests/simulation seeds",
+    "tests/scenarios scenarios",
 ];
 /// Between two looks at the programs that run.
 const PAUSE: Duration = Duration::from_millis(20);
