@@ -337,9 +337,23 @@ fn people_are_erased_and_reinstated_by_command_s52() {
 }
 
 #[test]
+fn enrolment_is_a_tag_of_the_plans_name() {
+    for (word, expected) in [("enrol", "cars=Bool(true)"), ("leave", "cars=Bool(false)")] {
+        let json = format!(r#"{{"command":"{word}","plan":"cars"}}"#);
+        assert_eq!(command(&json), (EventKind::Tags, word.into(), expected.into()), "{json}");
+        for (plan, code) in
+            [("", DeadLetterCode::CommandIncomplete), (r#","plan":["cars"]"#, DeadLetterCode::WrongType)]
+        {
+            let json = format!(r#"{{"command":"{word}","contact":"c1"{plan}}}"#);
+            assert_eq!(decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err().code, code, "{json}");
+        }
+    }
+}
+
+#[test]
 fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
     use DeadLetterCode as Code;
-    for word in ["merge", "split", "enrol"] {
+    for word in ["merge", "split"] {
         let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
         let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
         assert_eq!(letter.code, Code::CommandUnsupported);

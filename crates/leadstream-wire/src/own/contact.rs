@@ -1,4 +1,4 @@
-//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, adjustments, feedback, verdicts on events, and erasure.
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, enrolment, adjustments, feedback, verdicts on events, and erasure.
 //!
 //! The commands that later versions carry out are known by name and refused, never skipped: a merge that vanished
 //! would be worse than one that is told.
@@ -21,7 +21,7 @@ use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
 
 /// Commands with a meaning that this version does not carry out.
-const LATER_COMMANDS: &[&str] = &["enrol", "merge", "split"];
+const LATER_COMMANDS: &[&str] = &["merge", "split"];
 
 /// Decodes one source of commands.
 pub(crate) struct ContactDecoder {
@@ -83,6 +83,12 @@ impl ContactDecoder {
                 event.event_type.set("tags");
                 exchange(&mut self.objects.tags, &mut event.properties);
             }
+            // Plans say who takes part by tags; that of an enrolment is the plan's id.
+            Some(word @ ("enrol" | "leave")) => {
+                event.kind = EventKind::Tags;
+                event.event_type.set(word);
+                event.properties.set(fields.crm.plan_of("enrolment")?, Value::Bool(word == "enrol"));
+            }
             Some("adjust") => fields.crm.adjust(event)?,
             Some("feedback") => fields.crm.feedback(event)?,
             Some("verdict") => fields.judgement.judge(event)?,
@@ -135,7 +141,7 @@ fn refused_command(command: &Scalar<'_>) -> DeadLetter {
         }
         Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
         Scalar::Text(_) => {
-            let reason = "`command` is none of attributes, snapshot, consent, tags, adjust, feedback, \
+            let reason = "`command` is none of attributes, snapshot, consent, tags, enrol, leave, adjust, feedback, \
                           verdict, erase, reinstate";
             DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
         }

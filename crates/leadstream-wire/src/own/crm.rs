@@ -38,12 +38,16 @@ impl<'de> CrmFields<'de> {
         })
     }
 
+    /// The plan, of commands that must name one; `what` they are is for the reason.
+    pub(super) fn plan_of(&self, what: &str) -> Result<&str, DeadLetter> {
+        text("plan", &self.plan)?.ok_or_else(|| missing(format!("the {what} names no `plan`")))
+    }
+
     /// Fills an event with points by hand.
     pub(super) fn adjust(&self, event: &mut Event) -> Result<(), DeadLetter> {
         event.kind = EventKind::Adjust;
         event.event_type.set("adjust");
-        let plan = text("plan", &self.plan)?.ok_or_else(|| missing("the adjustment names no `plan`"))?;
-        event.properties.set("plan", Value::Text(plan));
+        event.properties.set("plan", Value::Text(self.plan_of("adjustment")?));
         let (name, points) = match (points("add_points", &self.add_points)?, points("set_points", &self.set_points)?) {
             (Some(points), None) => ("add", points),
             (None, Some(points)) => ("set", points),
@@ -79,7 +83,7 @@ impl<'de> CrmFields<'de> {
     }
 }
 
-fn missing(reason: &str) -> DeadLetter {
+fn missing(reason: impl Into<String>) -> DeadLetter {
     DeadLetter::new(DeadLetterCode::CommandIncomplete, reason)
 }
 
