@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use leadstream_runtime::log::{
     Committed, Destination, Ends, Failure, InputOffset, LogError, OutputRecord, ProducedOffset, Producer,
-    ProducerOptions,
+    ProducerOptions, TopicIndex,
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -276,6 +276,10 @@ impl Producer for KafkaProducer {
                 Err(LogError::Retry(Failure::new("begin transaction", error.to_string())))
             }
         }
+    }
+
+    fn take_over(&mut self, topic: TopicIndex, partition: u32, end_offset: u64) {
+        self.ends.take_over(topic, partition, end_offset);
     }
 
     fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadstream_runtime::log::{
-    Isolation, Log, LogError, Membership, OutputRecord, Producer, ProducerOptions, TopicIndex,
+    Isolation, Log, LogError, Membership, OutputRecord, Producer, ProducerOptions, TopicIndex, TopicPartition,
 };
 
 use crate::fixture::{
@@ -179,12 +179,17 @@ fn insist<C: Cluster>(cluster: &C, producer: &mut ProducerOf<C>, value: &str) ->
 
 /// What was written to the first one is gone, and whoever counts on it must not go on as if it were there.
 pub fn a_topic_of_state_that_was_made_anew_takes_no_commit_and_any_other_topic_does(cluster: &impl Cluster) {
-    for state_topics in [1, 0] {
+    for (state_topics, is_taken_over) in [(1, false), (1, true), (0, false)] {
         let name = topic(cluster, "anew", 1);
         let options = ProducerOptions { state_topics, ..options(&cluster.name("anew"), &[&name]) };
         let mut producer = patiently(cluster, || cluster.log().open_producer(&options)).unwrap();
         for value in ["first", "second", "third"] {
             commit_values(cluster, &mut producer, &[value, value]);
+        }
+        if is_taken_over {
+            producer = patiently(cluster, || cluster.log().open_producer(&options)).unwrap();
+            let bounds = cluster.log().bounds(&[TopicPartition::new(&name, 0)]).unwrap();
+            producer.take_over(TopicIndex(0), 0, bounds[0].end_offset);
         }
         expect_values(cluster, &name, &["first", "first", "second", "second", "third", "third"]);
         cluster.make_anew(&name);

@@ -12,7 +12,7 @@ use leadstream_runtime::ManualClock;
 use leadstream_runtime::log::model::{ModelLog, ModelMembership, ModelProducer, ModelReader, ModelToken};
 use leadstream_runtime::log::{
     Committed, CommittedOffset, Failure, InputOffset, Log, LogError, MembershipOptions, OutputRecord, PartitionBounds,
-    Producer, ProducerOptions, ReaderOptions, TopicDescription, TopicPartition, TopicSpec,
+    Producer, ProducerOptions, ReaderOptions, TopicDescription, TopicIndex, TopicPartition, TopicSpec,
 };
 
 /// A moment of a call.
@@ -118,6 +118,10 @@ impl Producer for CrashProducer {
 
     fn begin(&mut self) -> Result<(), LogError> {
         self.call("begin", ModelProducer::begin)
+    }
+
+    fn take_over(&mut self, topic: TopicIndex, partition: u32, end_offset: u64) {
+        self.producer.take_over(topic, partition, end_offset);
     }
 
     fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError> {

@@ -236,6 +236,29 @@ fn a_changelog_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
 }
 
 #[test]
+fn a_changelog_that_is_deleted_under_a_worker_that_has_only_read_it_gets_no_commit_more() {
+    let mut world = world();
+    world.produce_events(0, 20);
+    world.settle(0).unwrap();
+    write_back(&mut world);
+    let ends = |world: &World| {
+        let partitions: Vec<_> = (0..TASKS).map(|task| TopicPartition::new("changelog", task)).collect();
+        world.log.bounds(&partitions).unwrap().iter().map(|bounds| bounds.end_offset).collect::<Vec<_>>()
+    };
+    world.kill(0);
+    let before = ends(&world);
+    world.start(0, true).unwrap();
+    world.settle(0).unwrap();
+    assert_eq!(ends(&world), before, "another worker wrote it");
+    assert!(world.log.recreate_topic("changelog"));
+    world.produce_events(20, 20);
+    let error = world.failure();
+    assert!(matches!(error, WorkerError::ChangelogLost { .. }), "{error}");
+    let records: usize = (0..TASKS).map(|task| world.read_from(&TopicPartition::new("changelog", task), 0).len()).sum();
+    assert_eq!(records, 0, "contacts were written back to another changelog");
+}
+
+#[test]
 fn a_redo_topic_that_is_deleted_under_a_running_worker_gets_no_commit_more() {
     let mut world = world();
     world.produce_events(0, 20);

@@ -1,7 +1,7 @@
 //! `leadstream contact erase ID --verify`: where the bytes of an id are left, in all topics of the application and its sources, and in the local state.
 //!
 //! It changes nothing. Records are looked at as they come out of Kafka, those of transactions that were aborted too: an id that stands in them in another
-//! spelling, as escaped in JSON, is not found.
+//! spelling, as escaped in JSON, is not found, and a short one may stand by chance in what a file has of random bytes.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ const BUFFER_BYTES: usize = 8 << 20;
 const PIECE_BYTES: usize = 1 << 20;
 /// How long a read waits.
 const TIMEOUT: Duration = Duration::from_millis(200);
+/// Shorter ids stand by chance in files of random names and checksums.
+const CHANCE_BYTES: usize = 6;
 /// How long nothing at all may come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,7 +64,13 @@ pub(super) fn run(given: &ConfigurationArguments, id: &str) -> Result<(), Failur
     }
     let folder = state_folder(&config);
     let mut files = 0;
+    let in_topics = places.len();
     look_into_folder(&folder, id.as_bytes(), &mut files, &mut places)?;
+    if places.len() > in_topics && id.len() < CHANCE_BYTES {
+        terminal::note(
+            "an id this short can stand in a file by chance, as in the random name that RocksDB gives a store",
+        );
+    }
     terminal::note(format!("looked into {} topics, and into {files} files in {}", topics.len(), folder.display()));
     if places.is_empty() {
         return terminal::print("the id is nowhere\n");

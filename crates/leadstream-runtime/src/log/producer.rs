@@ -79,6 +79,14 @@ pub struct ProducedOffset {
 pub struct Ends(BTreeMap<(TopicIndex, u32), u64>);
 
 impl Ends {
+    /// Takes over a partition of a topic of state that ends at that offset, whoever wrote into it.
+    pub fn take_over(&mut self, topic: TopicIndex, partition: u32, end_offset: u64) {
+        match end_offset.checked_sub(1) {
+            Some(last_offset) => self.0.insert((topic, partition), last_offset),
+            None => self.0.remove(&(topic, partition)),
+        };
+    }
+
     /// Compares what a transaction wrote with what those before it wrote, and remembers it where it lies behind.
     ///
     /// # Errors
@@ -119,6 +127,10 @@ pub trait Producer: Send {
     /// # Errors
     /// [`LogError::Retry`] (the producer had to be replaced and the coordinator cannot be reached), [`LogError::Fenced`], [`LogError::Fatal`].
     fn begin(&mut self) -> Result<(), LogError>;
+
+    /// Says where a partition of a topic of state ends when its task begins here. No transaction may write before that: it would be into another topic
+    /// of the same name.
+    fn take_over(&mut self, topic: TopicIndex, partition: u32, end_offset: u64);
 
     /// Adds a record to the open transaction. It may be refused later, which the commit reports.
     ///
@@ -182,6 +194,12 @@ mod tests {
                 matches!(replaced, Err(LogError::Replaced { partition: 0, .. })),
                 "{first} to {last}: {replaced:?}"
             );
+        }
+        for (end_offset, is_noticed) in [(0, false), (3, false), (4, true)] {
+            let mut ends = Ends(ends.0.clone());
+            ends.take_over(TopicIndex(0), 0, end_offset);
+            let went = ends.follow(&wrote(0, 3, 3), &options);
+            assert_eq!(went.is_err(), is_noticed, "a partition that ends at {end_offset} was taken over: {went:?}");
         }
         assert_eq!(ends.follow(&wrote(1, 6, 6), &options), Ok(()));
         assert_eq!(ends.follow(&wrote(1, 0, 9), &options), Ok(()), "what is told may begin anew");

@@ -215,6 +215,11 @@ impl Restore {
         [CHANGELOG, REDO].map(|topic| ReaderPartition { topic, partition: self.task.id })
     }
 
+    /// Where those end.
+    pub(crate) fn ends(&self) -> [u64; 2] {
+        [self.changelog_end, self.redo_end]
+    }
+
     /// Takes a record of the changelog or the redo topic. What is wrong with it shows in the next [`Restore::check`].
     pub(crate) fn visit(&mut self, record: &Record<'_>) {
         if self.error.is_some() {

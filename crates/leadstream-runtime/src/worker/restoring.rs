@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Worker;
 use crate::error::WorkerError;
 use crate::log::{
-    Isolation, Log, LogError, ReadStart, Reader, ReaderOptions, ReaderProblem, RecordProblem, TopicPartition,
+    Isolation, Log, LogError, Producer, ReadStart, Reader, ReaderOptions, ReaderProblem, RecordProblem, TopicPartition,
 };
 use crate::restore::{BeginError, CHANGELOG, REDO, Restore};
 
@@ -154,6 +154,11 @@ impl<L: Log> Worker<L> {
         let Some(restore) = self.restores.remove(&number) else { return Ok(()) };
         if let Some(reader) = &mut self.restore_reader {
             reader.stop(&restore.partitions()).map_err(|error| WorkerError::of_log(&self.options.name, &error))?;
+        }
+        if let Some(producer) = &mut self.producer {
+            for (partition, end_offset) in restore.partitions().into_iter().zip(restore.ends()) {
+                producer.take_over(partition.topic, number, end_offset);
+            }
         }
         let progress = restore.progress(now_ms);
         let task = restore.finish(&mut self.fold, &self.plans, &self.options, &self.metrics, now_ms)?;

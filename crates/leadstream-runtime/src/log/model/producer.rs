@@ -225,6 +225,10 @@ impl Producer for ModelProducer {
         Ok(())
     }
 
+    fn take_over(&mut self, topic: TopicIndex, partition: u32, end_offset: u64) {
+        self.ends.take_over(topic, partition, end_offset);
+    }
+
     fn produce(&mut self, record: &OutputRecord<'_>) -> Result<(), LogError> {
         self.require_open("produce")?;
         let shared = self.shared.clone();
