@@ -55,7 +55,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TopicsCommand,
     },
-    /// Look at one contact, erase it, or take it up again
+    /// Look at one contact, merge or part its ids, erase it, or take it up again
     Contact {
         #[command(subcommand)]
         command: ContactCommand,
@@ -132,6 +132,33 @@ pub(crate) enum ContactCommand {
         /// Erase nothing: look for the id in all topics and in the local state of this machine, and say where it is left; ends with code 1 if it is
         #[arg(long)]
         verify: bool,
+        /// Where the service listens; without it http.listen of the configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Make the contact of one id part of the contact of another, as if they had always been one
+    Merge {
+        /// The id whose contact becomes part of the other
+        id: String,
+        /// The id whose contact it becomes part of
+        into: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// Where the service listens; without it http.listen of the configuration
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Part an id from the contact that it became part of
+    Split {
+        /// The id to be parted
+        id: String,
+        /// The record whose link is undone, as `contact show` names it; without it, the one that brought the id to its contact
+        #[arg(long, value_name = "RECORD")]
+        link: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
         /// Where the service listens; without it http.listen of the configuration
         #[arg(long, value_name = "URL")]
         url: Option<String>,

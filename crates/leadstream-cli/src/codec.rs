@@ -259,16 +259,20 @@ impl OutputEncoder for Encoders {
 
     fn refused(&mut self, request: &Request, code: &'static str, out: &mut OutputBuffer) {
         let value = match &request.asked {
-            Asked::Link(Link::Merge(contact, into)) => {
+            // What was seen is written as whoever insists would say it.
+            Asked::Link(Link::Merge(contact, into) | Link::Follow(contact, into)) => {
                 json!({ "command": "merge", "contact": **contact, "into": **into, "time": request.time.millis() })
             }
-            Asked::Link(Link::Split(_)) | Asked::Erase => {
-                json!({ "command": "split", "contact": *request.via, "time": request.time.millis() })
+            Asked::Link(Link::Split(link)) => {
+                json!({ "command": "split", "contact": *request.via, "link": link.to_string(), "time": request.time.millis() })
             }
+            Asked::Erase => return,
         };
-        let header = Header { name: "x-leadstream-code", value: Some(code.as_bytes()) };
+        let reason = refusal(code);
+        let header = |name, value: &'static str| Header { name, value: Some(value.as_bytes()) };
+        let headers = [header("x-leadstream-code", code), header("x-leadstream-reason", reason)];
         let (key, value) = (request.via.as_bytes(), value.to_string());
-        out.push(DEAD_LETTERS, Some(key), Some(value.as_bytes()), &[header], None);
+        out.push(DEAD_LETTERS, Some(key), Some(value.as_bytes()), &headers, None);
     }
 
     fn rekeyed(&mut self, event: &Event, value: &mut Vec<u8>) {
@@ -277,6 +281,15 @@ impl OutputEncoder for Encoders {
 
     fn watermarks(&mut self, watermarks: &[Watermark], value: &mut Vec<u8>) {
         write_watermarks(watermarks, value);
+    }
+}
+
+/// Why a record that links ids was refused where it was to be carried out.
+fn refusal(code: &str) -> &'static str {
+    match code {
+        "id_erased" => "an id that it names was erased",
+        "too_many_ids" => "the contact would have more than 50 ids",
+        _ => "200 records connect these ids already",
     }
 }
 

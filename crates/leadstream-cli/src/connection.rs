@@ -51,6 +51,7 @@ pub(crate) fn own_topics(config: &Config) -> Vec<TopicSpec> {
     vec![
         topic(&names.contacts, log, retention(&config.topics.contacts_retention)),
         topic(&names.interactions, log, retention(&config.topics.interactions_retention)),
+        topic(&names.identities, log, None),
         topic(&names.contacts_changelog, table, None),
         topic(&names.redo, log, None),
         TopicSpec { partitions: 1, ..topic(&names.plans, table, None) },
@@ -65,7 +66,9 @@ pub(crate) fn own_topics(config: &Config) -> Vec<TopicSpec> {
 /// Topics that only Leadstream writes and reads, in the order in which a reset deletes them.
 pub(crate) fn internal_topics(config: &Config) -> Vec<String> {
     let names = config.topic_names();
-    [&names.contacts_changelog, &names.redo, &names.interactions, &names.plans].map(ToString::to_string).to_vec()
+    [&names.contacts_changelog, &names.redo, &names.interactions, &names.identities, &names.plans]
+        .map(ToString::to_string)
+        .to_vec()
 }
 
 /// Topics whose cleanup and retention are the operator's to choose.

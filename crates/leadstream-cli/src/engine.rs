@@ -105,7 +105,7 @@ impl Workforce {
         let names = config.topic_names();
         let known = |topic: &TopicDescription| (topic.name.clone(), topic.id);
         let mut watched = vec![(names.redo.to_string(), None), (names.plans.to_string(), None)];
-        watched.extend([&topics.changelog, &topics.contacts, &topics.interactions].map(known));
+        watched.extend([&topics.changelog, &topics.contacts, &topics.interactions, &topics.identities].map(known));
         watched.extend(topics.sources.iter().map(known));
         let handles: Vec<WorkerHandle> = self.workers.iter().map(|(handle, _)| handle.clone()).collect();
         TopicWatch::begin(Arc::clone(log), watched, LOOK_EVERY, move |lost| {

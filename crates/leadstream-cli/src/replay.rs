@@ -9,6 +9,7 @@ mod avro;
 mod blocks;
 mod decoding;
 mod folding;
+mod links;
 mod packing;
 mod summary;
 mod tally;
@@ -25,10 +26,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use indicatif::ProgressBar;
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{HistoryLimits, Timestamp};
-use leadstream_wire::SourceFormat;
+use leadstream_wire::{Shape, SourceFormat};
 
 use self::blocks::Slot;
 pub(crate) use self::folding::Folder;
+use self::links::United;
 pub(crate) use self::summary::Summary;
 pub(crate) use self::tally::Tally;
 pub(crate) use self::topics::Topics;
@@ -92,20 +94,49 @@ const SLOTS_PER_THREAD: usize = 4;
 /// # Errors
 /// As [`fold`].
 pub(crate) fn count(events: &Events, threads: usize, interrupt: &Interrupt) -> Result<Tally, Failure> {
-    let (position, bar) = progress(events, "reading");
+    let mut tally = Tally::default();
+    survey(events, threads, "reading", interrupt, decoding::count)?.into_iter().for_each(|part| tally.add(part));
+    tally.finish();
+    Ok(tally)
+}
+
+/// Finds out which ids are one contact; `None` for standard input, which can be read only once.
+fn unite(options: &Options, interrupt: &Interrupt) -> Result<Option<United>, Failure> {
+    let is_read_once = |input: &Input| files::is_standard(&input.path);
+    if matches!(&options.events, Events::Files(inputs) if inputs.iter().any(is_read_once)) {
+        return Ok(None);
+    }
+    let may_link = |input: &Input| matches!(input.format.shape, Shape::Segment | Shape::Contacts(_));
+    if matches!(&options.events, Events::Files(inputs) if !inputs.iter().any(may_link)) {
+        return Ok(Some(United::default()));
+    }
+    let found =
+        survey(&options.events, options.threads, "looking for ids of one person", interrupt, decoding::find_links)?;
+    Ok(Some(United::of(found.into_iter().flatten().collect())))
+}
+
+/// Has several threads look at everything, each at some of the blocks.
+fn survey<T: Send>(
+    events: &Events,
+    threads: usize,
+    title: &'static str,
+    interrupt: &Interrupt,
+    look: impl Fn(&Receiver<Slot>, &Sender<Slot>) -> Result<T, Failure> + Sync,
+) -> Result<Vec<T>, Failure> {
+    let (position, bar) = progress(events, title);
     let (free_sender, free) = unbounded();
     for _ in 0..SLOTS_PER_THREAD * threads {
         // The receiver lives to the end of this function.
         let _ = free_sender.send(Slot::new(0));
     }
     let (block_sender, blocks) = bounded(threads);
-    let mut tally = thread::scope(|scope| {
-        let counted = &position;
+    let found = thread::scope(|scope| {
+        let (counted, look) = (&position, &look);
         let reader = scope.spawn(move || read(events, &free, &block_sender, counted, interrupt));
-        let decoders: Vec<_> = (0..threads)
+        let lookers: Vec<_> = (0..threads)
             .map(|_| {
                 let (blocks, free) = (blocks.clone(), free_sender.clone());
-                scope.spawn(move || decoding::count(&blocks, &free))
+                scope.spawn(move || look(&blocks, &free))
             })
             .collect();
         drop((blocks, free_sender));
@@ -114,15 +145,11 @@ pub(crate) fn count(events: &Events, threads: usize, interrupt: &Interrupt) -> R
             thread::sleep(Duration::from_millis(50));
         }
         let read = joined(reader);
-        let mut tally = Tally::default();
-        for decoder in decoders {
-            tally.add(joined(decoder)?);
-        }
-        read.map(|()| tally)
+        let found: Result<Vec<T>, Failure> = lookers.into_iter().map(joined).collect();
+        found.and_then(|found| read.map(|()| found))
     })?;
     bar.finish_and_clear();
-    tally.finish();
-    Ok(tally)
+    Ok(found)
 }
 
 /// What was read so far, in bytes of files or offsets of topics, and a bar that shows it.
@@ -154,6 +181,9 @@ fn read(
 /// # Errors
 /// A file that cannot be read to its end, a description that does not compile, or an interrupt.
 pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, Failure> {
+    let united = unite(options, interrupt)?;
+    let nobody = United::default();
+    let roots = united.as_ref().unwrap_or(&nobody);
     let (position, bar) = progress(&options.events, options.title);
     let (free_sender, free) = unbounded();
     for _ in 0..(SLOTS_PER_THREAD * (options.threads + 1)) {
@@ -162,7 +192,7 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
     }
     let (block_sender, blocks) = bounded(options.threads);
     let shares: Vec<_> = (0..options.threads).map(|_| unbounded()).collect();
-    let (tally, folders) = thread::scope(|scope| {
+    let (mut tally, folders) = thread::scope(|scope| {
         let counted = &position;
         // The reader owns the sender: when it ends, decoders end, and after them folders.
         let reader = scope.spawn(move || read(&options.events, &free, &block_sender, counted, interrupt));
@@ -170,7 +200,7 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
             .map(|_| {
                 let (blocks, shares) =
                     (blocks.clone(), shares.iter().map(|(sender, _)| sender.clone()).collect::<Vec<_>>());
-                scope.spawn(move || decoding::decode(&blocks, &shares, options.keep_dead_letters))
+                scope.spawn(move || decoding::decode(&blocks, &shares, roots, options.keep_dead_letters))
             })
             .collect();
         let folders: Vec<_> = shares
@@ -203,6 +233,8 @@ pub(crate) fn fold(options: &Options, interrupt: &Interrupt) -> Result<Outcome, 
         }
     })?;
     bar.finish_and_clear();
+    tally.united = united.as_ref().map(United::len);
+    tally.refused = united.map(|united| united.refused).unwrap_or_default();
     finish(options, tally, folders)
 }
 

@@ -77,13 +77,14 @@ fn ask_once(base: &str, address: &str, timeout: Duration) -> Result<Answer, Fail
     }
 }
 
-/// The status of its answer alone.
+/// Its answer as it is, with the status.
 ///
 /// # Errors
 /// Why nobody answers in time.
-pub(crate) fn status(address: &str, timeout: Duration) -> Result<u16, String> {
+pub(crate) fn answer(address: &str, timeout: Duration) -> Result<(u16, String), String> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).build().into();
-    let response = agent.get(address).call().map_err(|error| error.to_string())?;
-    Ok(response.status().as_u16())
+    let mut response = agent.get(address).call().map_err(|error| error.to_string())?;
+    let body = response.body_mut().with_config().limit(LARGEST_ANSWER_BYTES).read_to_string();
+    Ok((response.status().as_u16(), body.map_err(|error| error.to_string())?))
 }

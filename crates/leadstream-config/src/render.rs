@@ -26,6 +26,7 @@ fn effective(config: &Config) -> Config {
     let mut config = config.clone();
     config.topics.contacts = Some(names.contacts);
     config.topics.interactions = Some(names.interactions);
+    config.topics.identities = Some(names.identities);
     config.topics.contacts_changelog = Some(names.contacts_changelog);
     config.topics.redo = Some(names.redo);
     config.topics.plans = Some(names.plans);

@@ -20,7 +20,8 @@ pub enum EventKind {
     Tags,
     /// The properties are all attributes of the contact: every attribute that is not named is unset (S16).
     Snapshot,
-    /// The text property `with` names another id of the same contact. Kept, without effect on a score, until identities merge (S48).
+    /// The text property `with` names another id that becomes part of this contact; where `seen` is true it was only seen with it (S48). No fold ever
+    /// takes it where identities merge.
     Link,
     /// Points given or set by hand in the plan that the text property `plan` names: the number `add` or `set`; `decay: none` keeps their worth (S17).
     Adjust,
@@ -34,7 +35,7 @@ pub enum EventKind {
     Reinstate,
     /// The contact becomes part of the contact of the id that the text property `into` names (S48). No fold ever takes it.
     Merge,
-    /// What the merge record did that the text properties `source` and `id` name is undone (S48). No fold ever takes it.
+    /// What the record did that the text properties `source` and `id` name, or `link` by its identity, is undone (S48). No fold ever takes it.
     Split,
 }
 

@@ -84,6 +84,19 @@ impl Uid {
     pub fn of(source: &str, id: &str) -> Uid {
         Uid(Hasher::new().text(source).text(id).finish())
     }
+
+    /// The identity that was shown as these 32 hexadecimal digits.
+    pub fn read(shown: &str) -> Option<Uid> {
+        let digits = shown.as_bytes();
+        if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        let mut hash = [0; 16];
+        for (byte, at) in hash.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(&shown[at..at + 2], 16).ok()?;
+        }
+        Some(Uid(hash))
+    }
 }
 
 impl fmt::Display for Uid {

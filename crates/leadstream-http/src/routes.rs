@@ -195,29 +195,69 @@ async fn contact(
             Ok(behind) => behind,
             Err(answer) => return *answer,
         };
-        match behind.engine.contact(&id) {
-            Ok(answer) => explain(behind, &id, at.map(|(_, at)| at), answer),
-            Err(QueryRefusal::NotOwned { task }) if forwarded.is_none() => {
-                let at = at.as_ref().map(|(text, _)| text.as_str());
-                forward(&shared.forwarder, behind, task, &id, at)
-            }
-            Err(refusal) => refuse_query(&refusal),
-        }
+        look_up(&shared.forwarder, behind, id, at, forwarded.is_some())
     });
     let answered = answered.await;
     answered.unwrap_or_else(|_| refuse(StatusCode::INTERNAL_SERVER_ERROR, "the contact could not be explained"))
 }
 
+/// The contact that an id belongs to, here or at the instance that owns it. A question that was handed on is answered for its id alone.
+fn look_up(
+    forwarder: &Forwarder,
+    behind: &Behind,
+    mut id: String,
+    at: Option<(String, Timestamp)>,
+    was_forwarded: bool,
+) -> Response {
+    let (text, at) = at.map_or((None, None), |(text, at)| (Some(text), Some(at)));
+    for _ in 0..CONTACTS_ASKED {
+        match behind.engine.contact(&id) {
+            Ok(answer) => match answer.contact.as_ref().and_then(|contact| contact.root()) {
+                None => return explain(behind, &id, at, answer),
+                Some(root) if was_forwarded => return part_of(&id, root),
+                Some(root) => id = root.to_string(),
+            },
+            Err(QueryRefusal::NotOwned { task }) if !was_forwarded => {
+                match forward(forwarder, behind, task, &id, text.as_deref()) {
+                    Forwarded::Answer(answer) => return answer,
+                    Forwarded::PartOf(root) => id = root,
+                }
+            }
+            Err(refusal) => return refuse_query(&refusal),
+        }
+    }
+    later("the ids of the contact are changing: ask again soon")
+}
+
+/// An id belongs to another contact, which belongs to no further one unless both change in this moment.
+const CONTACTS_ASKED: usize = 4;
+
+/// What another instance says.
+enum Forwarded {
+    Answer(Response),
+    PartOf(String),
+}
+
 /// What the instance answers that owns the contact.
-fn forward(forwarder: &Forwarder, behind: &Behind, task: u32, id: &str, at: Option<&str>) -> Response {
-    match forwarder.ask(behind.engine.as_ref(), task, id, at) {
+fn forward(forwarder: &Forwarder, behind: &Behind, task: u32, id: &str, at: Option<&str>) -> Forwarded {
+    Forwarded::Answer(match forwarder.ask(behind.engine.as_ref(), task, id, at) {
         Ok((StatusCode::SERVICE_UNAVAILABLE, body)) => {
             let refusal = serde_json::from_slice::<Refusal>(&body).map(|refusal| refusal.error);
             later(&refusal.unwrap_or_default())
         }
+        Ok((StatusCode::CONFLICT, body)) => match serde_json::from_slice::<Refusal>(&body) {
+            Ok(Refusal { part_of: Some(root), .. }) => return Forwarded::PartOf(root),
+            _ => later("the owner of the contact gives an answer that is none of ours"),
+        },
         Ok((status, body)) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(reason) => later(&format!("{reason}: ask again soon")),
-    }
+    })
+}
+
+/// Said to the instance that handed the question on: it asks for the other contact itself.
+fn part_of(id: &str, root: &str) -> Response {
+    let error = format!("{id} is part of the contact {root}");
+    (StatusCode::CONFLICT, Json(Refusal { error, part_of: Some(root.to_owned()) })).into_response()
 }
 
 /// Said of an id that was erased, whatever it was and whenever that was.
@@ -250,7 +290,7 @@ fn explain(Behind { plans, .. }: &Behind, id: &str, asked: Option<Timestamp>, an
     };
     let explanation = fold.explain(&shown, at.unwrap_or(newest));
     let holds_for = at.or(explanation.scorecard.at).unwrap_or(newest);
-    let view = ContactView::of(&explanation, holds_for, epoch);
+    let view = ContactView::of(&explanation, holds_for, epoch).of_ids(&shown);
     Json(view.asked_beyond(asked.filter(|asked| *asked > newest))).into_response()
 }
 
@@ -281,5 +321,5 @@ fn later(reason: &str) -> Response {
 }
 
 fn refuse(code: StatusCode, reason: &str) -> Response {
-    (code, Json(Refusal { error: reason.to_owned() })).into_response()
+    (code, Json(Refusal { error: reason.to_owned(), part_of: None })).into_response()
 }

@@ -5,7 +5,7 @@ mod waiting;
 use leadstream_core::contact::AttributeValue;
 use leadstream_core::event::Verdict;
 use leadstream_core::explain::{Explanation, LedgerLine, LedgerOf, LevelCard, MissingReason, PlanCard};
-use leadstream_core::{Points, Timestamp};
+use leadstream_core::{Contact, Points, Timestamp};
 use leadstream_runtime::{Lifecycle, NumberedPlans, Readiness, WorkerStatus};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub use waiting::{AwaitedView, WaitingView};
 pub struct Refusal {
     /// The reason, for a person.
     pub error: String,
+    /// The contact that the id is part of, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
 }
 
 /// Everything that explains a contact's scores.
@@ -23,6 +26,9 @@ pub struct Refusal {
 pub struct ContactView {
     /// The contact.
     pub contact: String,
+    /// The other ids of the contact; left out where it has one only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<IdView>,
     /// The instant that this holds for.
     pub at: String,
     /// The instant that was asked for, where it lies behind all that is known: then `at` is as far as anybody can tell (S5).
@@ -47,6 +53,19 @@ pub struct ContactView {
     /// What is decided and waits for an instant or an event; left out where there is nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<WaitingView>,
+}
+
+/// An id that became part of the contact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdView {
+    /// The id.
+    pub id: String,
+    /// When the record was made that linked it.
+    pub since: String,
+    /// `seen` where the id was seen with the contact's own, `merged` where somebody said so.
+    pub how: String,
+    /// The record, as a command to split names it.
+    pub link: String,
 }
 
 /// What a plan says.
@@ -390,11 +409,24 @@ impl ContactView {
         ContactView { asked: asked.map(|asked| asked.to_string()), ..self }
     }
 
+    /// The same, with the other ids of the contact that is explained.
+    pub(crate) fn of_ids(self, contact: &Contact) -> ContactView {
+        let joined = contact.identity.iter().flat_map(|identity| &identity.joined);
+        let ids = joined.map(|joined| IdView {
+            id: joined.id.to_string(),
+            since: joined.time.to_string(),
+            how: if joined.seen { "seen" } else { "merged" }.to_owned(),
+            link: joined.uid.to_string(),
+        });
+        ContactView { ids: ids.collect(), ..self }
+    }
+
     /// Of an explanation, which holds for the instant `at`.
     pub fn of(explanation: &Explanation, at: Timestamp, epoch: u64) -> ContactView {
         let card = &explanation.scorecard;
         ContactView {
             contact: card.contact.to_string(),
+            ids: Vec::new(),
             at: at.to_string(),
             asked: None,
             epoch,

@@ -7,8 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use leadstream_core::identity::Joined;
 use leadstream_core::plan::PlanSet;
-use leadstream_core::{Contact, HistoryLimits, Timeline, Timestamp};
+use leadstream_core::{Contact, HistoryLimits, Timeline, Timestamp, Uid};
 use leadstream_http::view::{ContactView, Refusal};
 use leadstream_http::{Engine, Listener, Owner, Server, ServerOptions};
 use leadstream_runtime::{AllAnswer, ContactVisitor, PlansInForce, QueryAnswer, QueryRefusal, WorkerStatus};
@@ -28,6 +29,28 @@ struct Instance {
     questions: AtomicUsize,
 }
 
+/// A contact that a visitor became part of, the visitor, or one that finds no end.
+fn contact(id: &str) -> Contact {
+    let mut contact = Contact::new(id);
+    let of = |id: &str| Some(Arc::from(id));
+    match id {
+        "visitor" => contact.identity_mut().root = of("c/1 ż"),
+        "in circles" => contact.identity_mut().root = of("in circles"),
+        _ => {
+            let joined = Joined {
+                id: Arc::from("visitor"),
+                uid: Uid::of("web", "m1"),
+                time: Timestamp::from_millis(0),
+                seen: true,
+            };
+            let identity = contact.identity_mut();
+            identity.ids = vec![Arc::from(id), Arc::clone(&joined.id)];
+            identity.joined = vec![joined];
+        }
+    }
+    contact
+}
+
 impl Engine for Instance {
     fn contact(&self, id: &str) -> Result<QueryAnswer, QueryRefusal> {
         self.questions.fetch_add(1, Ordering::Relaxed);
@@ -37,7 +60,7 @@ impl Engine for Instance {
         if !self.owns {
             return Err(QueryRefusal::NotOwned { task: 3 });
         }
-        let contact = (id == "c/1 ż").then(|| Box::new(Contact::new(id)));
+        let contact = ["c/1 ż", "visitor", "in circles"].contains(&id).then(|| Box::new(contact(id)));
         let timeline = Timeline::new(Arc::new(PlanSet::default()));
         Ok(QueryAnswer { contact, erased: false, task: 3, epoch: 7, clock: Timestamp::from_millis(5_000), timeline })
     }
@@ -120,10 +143,19 @@ fn any_instance_answers_for_any_contact() {
         assert_eq!(answer.0, 200, "{}", answer.1);
         assert_eq!(serde_json::from_str::<ContactView>(&answer.1).unwrap().contact, "c/1 ż");
     }
+    // An id that is part of the contact is asked for as the contact, here and elsewhere.
+    for server in [&here_server, &there_server] {
+        assert_eq!(get(server, "/v1/contacts/visitor"), get(&there_server, path));
+        let (code, body) = get(server, "/v1/contacts/in%20circles");
+        assert_eq!((code, &*body), (503, r#"{"error":"the ids of the contact are changing: ask again soon"}"#));
+    }
+    let shown = serde_json::from_str::<ContactView>(&get(&here_server, path).1).unwrap().ids;
+    let [visitor] = &shown[..] else { panic!("{shown:?}") };
+    assert_eq!((&*visitor.id, &*visitor.how, &*visitor.link), ("visitor", "seen", &*Uid::of("web", "m1").to_string()));
     let nobody = get(&here_server, "/v1/contacts/nobody");
     assert_eq!(nobody, get(&there_server, "/v1/contacts/nobody"));
     assert_eq!(nobody.0, 404);
-    assert_eq!(here.asked.lock().unwrap()[..], [false; 3], "what the group said will do");
+    assert_eq!(here.asked.lock().unwrap()[..], [false; 10], "what the group said will do");
 }
 
 #[test]

@@ -8,6 +8,40 @@ use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::expression::{Expression, Inputs, Outcome};
 use crate::limits::CONTACT_MAX_BYTES;
 
+/// What programs write as an id where they know nobody, in lower case; so are texts of zeros and dashes alone. People are never one by them.
+const NOBODY: [&str; 24] = [
+    "",
+    "-1",
+    "[object object]",
+    "anonymous",
+    "email",
+    "false",
+    "guest",
+    "id",
+    "n/a",
+    "na",
+    "nan",
+    "nil",
+    "none",
+    "not_authenticated",
+    "null",
+    "test",
+    "true",
+    "undefined",
+    "unknown",
+    "user",
+    "user_id",
+    "userid",
+    "visitor",
+    "(null)",
+];
+
+/// Whether an id names nobody.
+pub(crate) fn is_nobody(id: &str) -> bool {
+    let id = id.trim();
+    id.bytes().all(|byte| matches!(byte, b'0' | b'-')) || NOBODY.iter().any(|nobody| nobody.eq_ignore_ascii_case(id))
+}
+
 /// The rule of one source.
 pub(crate) struct ContactIds {
     expression: Option<Expression>,

@@ -207,8 +207,14 @@ codes! {
     CommandUnknown = "command_unknown",
     /// A command without something that it needs.
     CommandIncomplete = "command_incomplete",
-    /// A command that this version does not carry out.
-    CommandUnsupported = "command_unsupported",
+    /// A link to an id that names nobody.
+    LinkBlocked = "link_blocked",
+    /// A link to an id that was erased.
+    IdErased = "id_erased",
+    /// A link that would give a contact too many ids.
+    TooManyIds = "too_many_ids",
+    /// A link between ids that too many records connect.
+    TooManyLinks = "too_many_links",
     /// A command in another partition than that of its contact.
     WrongPartition = "wrong_partition",
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use leadstream_core::identity::{Asked, Change, Identity, Keeper, Kept, Link, LinkRecord, Notice, Request};
+use leadstream_core::identity::{Asked, Change, Identity, Joined, Keeper, Kept, Link, LinkRecord, Notice, Request};
 use leadstream_core::{Contact, Event, Part, Timestamp, Uid, Value};
 use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::contact::{ImageWriter, read_image};
@@ -54,6 +54,8 @@ fn contact() -> Contact {
         contact.rows.insert(&event(uid, i64::from(uid)));
     }
     let mut identity = Identity { ids: ["ann", "anonymous", "bob"].map(id).to_vec(), ..Identity::default() };
+    let (time, uid) = (Timestamp::from_millis(7), Uid([8; 16]));
+    identity.joined.push(Joined { id: id("anonymous"), uid, time, seen: true });
     identity.origins.set(Uid([2; 16]), 0b010);
     identity.origins.set(Uid([3; 16]), 0b101);
     (identity.kept_by, identity.keeper) = (Some(id("a")), Some(keeper()));
@@ -79,7 +81,9 @@ fn messages() -> Vec<Message> {
         parted: true,
     };
     let link = || request(Asked::Link(merge()));
+    let seen = Link::Follow(id("anonymous"), id("ann"));
     vec![
+        Message::Notice(Notice::Ask(request(Asked::Link(seen)))),
         Message::Event(event(1, 5)),
         Message::Part(Box::new(part)),
         Message::Notice(Notice::Ask(link())),

@@ -351,14 +351,32 @@ fn enrolment_is_a_tag_of_the_plans_name() {
 }
 
 #[test]
+fn merges_and_splits_name_who_becomes_whom_and_what_is_undone_s48() {
+    let merge = r#"{"command":"merge","into":"c2"}"#;
+    assert_eq!(command(merge), (EventKind::Merge, "merge".into(), r#"into=Text("c2")"#.into()));
+    let shown = Uid::of("contacts", "m1").to_string();
+    let split = format!(r#"{{"command":"split","link":"{shown}"}}"#);
+    assert_eq!(command(&split), (EventKind::Split, "split".into(), format!(r#"link=Text("{shown}")"#)));
+    let split = r#"{"command":"split","link_source":"crm","link_id":"m1"}"#;
+    assert_eq!(command(split), (EventKind::Split, "split".into(), r#"id=Text("m1") source=Text("crm")"#.into()));
+    use DeadLetterCode::{CommandIncomplete, LinkBlocked, WrongType};
+    for (members, code) in [
+        (r#""command":"merge""#, CommandIncomplete),
+        (r#""command":"merge","into":"c1""#, CommandIncomplete),
+        (r#""command":"merge","into":"null""#, LinkBlocked),
+        (r#""command":"split""#, CommandIncomplete),
+        (r#""command":"split","link_source":"crm""#, CommandIncomplete),
+        (r#""command":"split","link":"0f","link_source":"crm""#, CommandIncomplete),
+        (r#""command":"split","link":"0f""#, WrongType),
+    ] {
+        let json = format!(r#"{{{members},"contact":"c1"}}"#);
+        assert_eq!(decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err().code, code, "{json}");
+    }
+}
+
+#[test]
 fn commands_that_cannot_be_carried_out_are_refused_and_never_skipped() {
     use DeadLetterCode as Code;
-    for word in ["merge", "split"] {
-        let json = format!(r#"{{"command":"{word}","contact":"c1"}}"#);
-        let letter = decode_one(&contacts(), &record(json.as_bytes())).1.unwrap_err();
-        assert_eq!(letter.code, Code::CommandUnsupported);
-        assert_eq!(letter.reason, format!("the command `{word}` is not supported in this version"));
-    }
     for (json, expected) in [
         (r#"{"command":"delete","contact":"c1"}"#, Code::CommandUnknown),
         (r#"{"contact":"c1"}"#, Code::TypeMissing),

@@ -68,7 +68,7 @@ fn an_identify_gives_attributes_and_a_link_between_its_ids() {
     assert_eq!((attributes.kind, attributes.uid), (EventKind::Attributes, Uid::of("web", "m1")));
     assert_eq!(properties(attributes), r#"age=Number(30.0) city=Text("Kraków") first_name=Text("Ana") phone=Null"#);
     assert_eq!((link.kind, link.uid), (EventKind::Link, Uid::of("web", "m1#link")));
-    assert_eq!((link.contact.as_str(), &*properties(link)), ("u1", r#"with=Text("a1")"#));
+    assert_eq!((link.contact.as_str(), &*properties(link)), ("u1", r#"seen=Bool(true) with=Text("a1")"#));
 
     let (_, decoded) = decode_one(&web(), &record(br#"{"type":"identify","userId":"u1","traits":{}}"#));
     assert_eq!(decoded, Ok(Decoded::Skipped(SkipReason::Empty)));
@@ -83,7 +83,18 @@ fn an_alias_links_and_a_group_is_joined() {
     let link = &batch.events()[0];
     assert_eq!((link.kind, link.contact.as_str()), (EventKind::Link, "web:u1"));
     assert_eq!(properties(link), r#"with=Text("web:p1")"#);
+    let seen = event(r#"{"type":"alias","userId":"u1","anonymousId":"a1","messageId":"m"}"#);
+    assert_eq!(properties(&seen), r#"seen=Bool(true) with=Text("a1")"#);
     assert_eq!(code(r#"{"type":"alias","userId":"u1"}"#), DeadLetterCode::AliasIncomplete);
+    // Nobody becomes one with all others of whom nothing is known.
+    for nobody in ["null", "00000000-0000-0000-0000-000000000000", "Undefined", "-1"] {
+        assert_eq!(
+            code(&format!(r#"{{"type":"alias","userId":"u1","previousId":"{nobody}"}}"#)),
+            DeadLetterCode::LinkBlocked
+        );
+        let identify = format!(r#"{{"type":"identify","userId":"u1","anonymousId":"{nobody}","traits":{{"age":3}}}}"#);
+        assert_eq!(decode_one(&web(), &record(identify.as_bytes())).1, Ok(Decoded::Events(1)), "{nobody}");
+    }
     assert_eq!(code(r#"{"type":"alias","userId":"u1","previousId":"u1"}"#), DeadLetterCode::AliasIncomplete);
 
     let group = event(r#"{"type":"group","userId":"u1","groupId":"g1","traits":{"plan":"gold","x":""}}"#);

@@ -77,6 +77,7 @@ impl People {
     fn link(&mut self, record: &LinkRecord, via: &str, out: &mut Vec<DerivedEvent>) {
         let link = match &record.link {
             Link::Merge(one, other) => CoreLink::Merge(Arc::from(one.as_str()), Arc::from(other.as_str())),
+            Link::Follow(one, other) => CoreLink::Follow(Arc::from(one.as_str()), Arc::from(other.as_str())),
             Link::Split(source, id) => CoreLink::Split(Uid::of(source, id)),
         };
         let request = Request {

@@ -43,6 +43,8 @@ pub struct Contacts {
     delivered: Vec<(String, Row)>,
     links: BTreeMap<Uid, LinkRecord>,
     erased: BTreeMap<String, Erased>,
+    /// When the last was told under an id that belongs to another contact.
+    last_told: BTreeMap<String, i64>,
 }
 
 impl Contacts {
@@ -50,7 +52,7 @@ impl Contacts {
     pub fn new(plans: &[&str], limits: Limits) -> Result<Contacts, PlanError> {
         let blank = Oracle::with_limits("", plans, limits)?;
         let (of, delivered, links, erased) = (BTreeMap::new(), Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Contacts { blank, of, delivered, links, erased })
+        Ok(Contacts { blank, of, delivered, links, erased, last_told: BTreeMap::new() })
     }
 
     /// The contact that an id belongs to.
@@ -183,9 +185,13 @@ impl Contacts {
         refuse_base(&kept)?;
         self.unite_copies(survivor);
         let plans = self.blank.plans_now().clone();
-        let announced = Announcements::merged(&kept.announced, &lost.announced, &plans);
+        let mut announced = Announcements::merged(&kept.announced, &lost.announced, &plans);
         let levels = (loser, survivor);
         let mut derived = Vec::from_iter(lost.announce_identity(DerivedType::ContactMerged, record, levels));
+        if lost.tau.is_some() {
+            announced.last_time = announced.last_time.max(lost.announced.last_time);
+        }
+        self.last_told.insert(loser.to_owned(), lost.announced.last_time);
         // Of ids that nothing came for yet, telling of the record is the first that is told: what is told later isn't earlier (L3).
         let tau = kept.tau.max(lost.tau).or(Some((record.time, None)));
         let mut merged = Oracle { announced, tau, rows: self.rows_of(survivor), ..self.blank_of(survivor) };
@@ -203,7 +209,9 @@ impl Contacts {
         let levels = (survivor, other);
         let mut derived = Vec::new();
         let tau = whole.tau.or(Some((record.time, None)));
-        for (id, announced) in [(survivor, whole.announced.clone()), (other, whole.announced.numbers_only())] {
+        let mut numbers = whole.announced.numbers_only();
+        numbers.last_time = numbers.last_time.max(self.last_told.get(other).copied().unwrap_or(i64::MIN));
+        for (id, announced) in [(survivor, whole.announced), (other, numbers)] {
             let mut part = Oracle { announced, tau, rows: self.rows_of(id), ..self.blank_of(id) };
             derived.extend(part.announce_identity(DerivedType::ContactSplit, record, levels));
             derived.extend(part.reconcile_for(&cause(record), "split"));

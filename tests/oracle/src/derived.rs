@@ -97,18 +97,26 @@ fn level_rank(level: Option<&Level>, subject: &str, plan: Option<&Plan>) -> u64 
 }
 
 /// What was announced of each subject, by plan (empty for tags) and subject, and how many events that took.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Announcements {
     pub(crate) of: BTreeMap<(String, String), Announced>,
     pub(crate) seq: u64,
     /// No number of a subject up to this one is used (S52).
     numbers_from: u64,
+    /// When the last was told: none is told earlier (S43).
+    pub(crate) last_time: i64,
+}
+
+impl Default for Announcements {
+    fn default() -> Announcements {
+        Announcements::after(0)
+    }
 }
 
 impl Announcements {
     /// Nothing announced, and every number greater than this one.
     pub(crate) fn after(number: u64) -> Announcements {
-        Announcements { of: BTreeMap::new(), seq: number, numbers_from: number }
+        Announcements { of: BTreeMap::new(), seq: number, numbers_from: number, last_time: i64::MIN }
     }
 
     /// S51: the numbers without the levels.
@@ -161,6 +169,8 @@ impl Announcements {
             }
             edge.old = Level::Count(announced);
         }
+        edge.time = edge.time.max(self.last_time);
+        self.last_time = edge.time;
         let entry = self.of.entry((plan.clone(), edge.subject.clone())).or_default();
         entry.n = entry.n.max(self.numbers_from) + 1;
         self.seq += 1;

@@ -28,7 +28,10 @@ pub struct LinkRecord {
 pub enum Link {
     /// The first id's contact becomes part of the second's.
     Merge(String, String),
-    /// The link of the merge record with this source and id is undone.
+    /// The first id was seen with the second: it becomes part of its contact, if it is one with nobody yet. Of several such records of the same two ids
+    /// the first counts.
+    Follow(String, String),
+    /// The link of the record with this source and id is undone; of what was seen, all that say the same are.
     Split(String, String),
 }
 
@@ -41,7 +44,7 @@ impl LinkRecord {
     /// The ids it names.
     pub(crate) fn ids(&self) -> Vec<&String> {
         match &self.link {
-            Link::Merge(one, other) => vec![one, other],
+            Link::Merge(one, other) | Link::Follow(one, other) => vec![one, other],
             Link::Split(..) => Vec::new(),
         }
     }
@@ -68,7 +71,25 @@ pub(crate) fn sets(records: &BTreeMap<Uid, LinkRecord>) -> BTreeMap<String, BTre
                     linked.insert(*uid, child);
                 }
             }
+            Link::Follow(one, other) => {
+                let same = |known: &&LinkRecord| known.link == record.link;
+                let is_first =
+                    records.values().filter(same).all(|known| (record.time, *uid) <= (known.time, known.uid()));
+                let has_company = parents.iter().any(|(child, parent)| child == one || parent == one);
+                let parent = root(&parents, other);
+                if is_first && !has_company && *one != parent {
+                    parents.insert(one.clone(), parent);
+                    linked.insert(*uid, one.clone());
+                }
+            }
             Link::Split(source, id) => {
+                let named = records.get(&Uid::of(source, id)).filter(|named| matches!(named.link, Link::Follow(..)));
+                let same = records.iter().filter(|(_, known)| named.is_some_and(|named| named.link == known.link));
+                for (uid, _) in same {
+                    if let Some(child) = linked.remove(uid) {
+                        parents.remove(&child);
+                    }
+                }
                 if let Some(child) = linked.remove(&Uid::of(source, id)) {
                     parents.remove(&child);
                 }

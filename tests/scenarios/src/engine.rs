@@ -62,6 +62,7 @@ pub fn run(scenario: &Scenario, seed: u64) -> Result<Live, String> {
     let in_force = PlansInForce::only(beginning, history);
     let format = source(&config);
     let mut settings = Settings::new(in_force.clone());
+    settings.identities = true;
     settings.rekeyed = !scenario.records.is_empty();
     settings.start_ms = inputs.iter().map(|input| input.time_ms).min().unwrap_or(instant::BEGINNING_MS);
     settings.clock = ClockMode::Wall { slack: Span::from_millis(SLACK_MS) };
@@ -210,7 +211,11 @@ fn live(scenario: &Scenario, world: &mut World, plans: PlansInForce, end: i64, c
     let mut contacts: Vec<String> = rows.into_iter().flatten().map(|row| row.cell("who").to_owned()).collect();
     contacts.sort();
     contacts.dedup();
-    let answers = contacts.iter().map(|id| (id.clone(), world.insist(id))).collect();
+    let mut answers: BTreeMap<String, QueryAnswer> = contacts.iter().map(|id| (id.clone(), world.insist(id))).collect();
+    let roots = answers.values().filter_map(|answer| Some(answer.contact.as_ref()?.root()?.to_string()));
+    for root in roots.collect::<Vec<_>>() {
+        answers.entry(root.clone()).or_insert_with(|| world.insist(&root));
+    }
     Ok(Live { crashes, told, server: serve(answers, plans)?, contacts, end })
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::document::Scenario;
 use crate::expected::{Observed, end, instants};
 use crate::instant;
-use crate::rows::{Input, SOURCE, inputs};
+use crate::rows::{Input, SOURCE, inputs, makes_one};
 use crate::standing::Standing;
 
 /// The configuration of a scenario: its own keys, and a source of events where it names none.
@@ -32,7 +32,7 @@ pub fn configuration(scenario: &Scenario) -> String {
 /// What cannot be understood or run.
 pub fn in_order(scenario: &Scenario) -> Result<Observed, String> {
     let inputs = inputs(scenario)?;
-    run(scenario, &inputs, "replay, in order", true)
+    run(scenario, &inputs, "replay, in order", !makes_one(scenario))
 }
 
 /// Its events in another order, about half of them twice. What is told depends on the order, so it is not looked at.

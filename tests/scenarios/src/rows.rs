@@ -21,6 +21,9 @@ pub struct Input {
     pub is_command: bool,
 }
 
+/// The name of the source of commands.
+const COMMANDS_SOURCE: &str = "leadstream.contacts";
+
 const COMMANDS: &[&str] = &[
     "attributes",
     "snapshot",
@@ -80,6 +83,9 @@ fn input(number: usize, row: &Row) -> Result<Input, String> {
         }
         _ if is_command => {
             object.insert("command".to_owned(), json!(what));
+            if what == "split" {
+                object.insert("link_source".to_owned(), json!(COMMANDS_SOURCE));
+            }
             if what == "verdict" {
                 object.insert("event_source".to_owned(), json!(SOURCE));
             }
@@ -125,4 +131,10 @@ fn scalar(text: &str) -> Value {
             Err(_) => json!(text.trim_matches('"')),
         },
     }
+}
+
+/// Whether ids become one contact in it. A replay folds them as one from the beginning, so that it tells other things on the way there.
+pub fn makes_one(scenario: &Scenario) -> bool {
+    scenario.events.iter().any(|row| row.cell("what") == "merge")
+        || scenario.records.iter().any(|record| record.contains("\"alias\"") || record.contains("\"identify\""))
 }

@@ -22,25 +22,16 @@ const DEFINITIONS: &[&str] = &["S53", "S58", "S59"];
 
 /// How it is seen that the product still cannot do something.
 enum Probe {
-    /// A command about contacts is a dead letter.
-    RefusedCommand(&'static str),
     /// The help of a command does not mention a word.
     NoWordInHelp(&'static [&'static str], &'static str),
 }
 
 /// What the product cannot do yet: the codes, why, and how it is seen.
-const NOT_YET: &[(&[&str], &str, Probe)] = &[
-    (
-        &["S48", "S49", "S50", "S51", "P5", "P8"],
-        "contacts are not made one: links between ids are kept without effect",
-        Probe::RefusedCommand("merge"),
-    ),
-    (
-        &["S46"],
-        "a plan changes forward only: histories are not folded again under a new version",
-        Probe::NoWordInHelp(&["plan", "activate"], "recompute"),
-    ),
-];
+const NOT_YET: &[(&[&str], &str, Probe)] = &[(
+    &["S46"],
+    "a plan changes forward only: histories are not folded again under a new version",
+    Probe::NoWordInHelp(&["plan", "activate"], "recompute"),
+)];
 
 fn codes() -> BTreeSet<String> {
     let all = scenarios().unwrap_or_else(|problem| panic!("{problem}"));
@@ -73,20 +64,7 @@ fn still_missing(probe: &Probe) -> bool {
     let place = tempfile::tempdir().expect("there is room for a folder");
     let mut command = Command::new(leadstream_binary());
     command.current_dir(place.path()).env_remove("LEADSTREAM_CONFIG");
-    let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).expect("it can be written");
     match probe {
-        Probe::RefusedCommand(word) => {
-            write("leadstream.yaml", "sources: [ { topic: web, format: leadstream-json } ]\n");
-            write("plan.yaml", "plan: p\nrules: [ { id: visit, on: page_viewed, points: 1 } ]\n");
-            write("events.jsonl", "{\"type\":\"page_viewed\",\"contact\":\"a\",\"time\":\"2024-01-01T00:00:00Z\"}\n");
-            let record = format!("{{\"command\":\"{word}\",\"contact\":\"a\",\"time\":\"2024-01-01T00:00:00Z\"}}\n");
-            write("contacts.jsonl", &record);
-            command.args(["--config", "leadstream.yaml", "replay", "events.jsonl", "--contacts", "contacts.jsonl"]);
-            command.args(["--plan", "plan.yaml"]);
-            let output = command.output().expect("leadstream starts");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8_lossy(&output.stdout).contains("dead (command_unsupported)")
-        }
         Probe::NoWordInHelp(words, word) => {
             let output = command.args(*words).arg("--help").output().expect("leadstream starts");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

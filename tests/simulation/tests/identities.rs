@@ -361,7 +361,7 @@ fn erasing_one_id_erases_all_of_its_contact_s52_l6() {
         assert_eq!(kinds(&world, ERIKA).iter().filter(|kind| *kind == "contact.erased").count(), 1);
         assert!(!kinds(&world, &anonymous).contains(&"contact.erased".to_owned()));
         // Nobody becomes one with somebody who was erased.
-        assert_eq!(world.told().dead, [format!("id-erased {}", Uid::of("simulation", "m2"))]);
+        assert_eq!(world.told().dead, [format!("id_erased {}", Uid::of("simulation", "m2"))]);
         assert!(world.insist("c1").contact.unwrap().root().is_none());
         go_quiet(&mut world);
         for topic in ["changelog", "scores"] {
@@ -391,13 +391,13 @@ fn a_contact_of_more_than_fifty_ids_is_a_dead_letter_and_nothing_is_lost_s48_s58
     assert_eq!(answer.contact.unwrap().rows.len(), 49);
     // Two found no room, whichever came last; what was delivered to them is still theirs.
     let dead = world.told().dead;
-    assert_eq!(dead.iter().filter(|letter| letter.starts_with("too-many-ids ")).count(), 2, "{dead:?}");
+    assert_eq!(dead.iter().filter(|letter| letter.starts_with("too_many_ids ")).count(), 2, "{dead:?}");
     let alone = (1..52).filter(|number| {
         let answer = world.insist(&format!("v{number}"));
         answer.contact.is_some_and(|contact| contact.root().is_none() && contact.rows.len() == 1)
     });
     assert_eq!(alone.count(), 2);
-    assert_eq!(world.metrics.dead_letters.with_label_values(&["too-many-ids"]).get(), 2);
+    assert_eq!(world.metrics.dead_letters.with_label_values(&["too_many_ids"]).get(), 2);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `leadstream contact`. `show` asks the running service and tells a person what a contact's scores are made of.
 
+mod linking;
 mod waiting;
+pub(super) mod writing;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,6 +27,10 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> R
         ContactCommand::Show { id, at, json, url } => (id, at, json, url),
         ContactCommand::Erase { id, verify: true, .. } => return traces::run(given, id),
         ContactCommand::Erase { id, yes, url, .. } => return erasure::erase(given, id, *yes, url.as_deref()),
+        ContactCommand::Merge { id, into, yes, url } => return linking::merge(given, id, into, *yes, url.as_deref()),
+        ContactCommand::Split { id, link, yes, url } => {
+            return linking::split(given, id, link.as_deref(), *yes, url.as_deref());
+        }
         ContactCommand::Reinstate { id, from, yes, url } => {
             return erasure::reinstate(given, id, *from, *yes, url.as_deref());
         }
@@ -49,6 +55,10 @@ fn render(view: &ContactView) -> String {
     // Writing to a text cannot fail.
     if let Some(asked) = &view.asked {
         let _ = writeln!(text, "(asked for at {asked}; nobody knows more yet)");
+    }
+    for id in &view.ids {
+        let how = if id.how == "seen" { "seen with it" } else { "merged into it" };
+        let _ = writeln!(text, "also {}, {how} at {} (link {})", id.id, id.since, id.link);
     }
     let _ = writeln!(text, "global score {}", view.global);
     for plan in &view.plans {
@@ -256,6 +266,7 @@ mod tests {
     fn blank() -> ContactView {
         ContactView {
             contact: String::new(),
+            ids: Vec::new(),
             at: String::new(),
             asked: None,
             epoch: 0,

@@ -5,24 +5,18 @@
 
 use std::time::{Duration, Instant};
 
-use leadstream_config::{Config, ContactsFormat};
+use leadstream_config::Config;
 use leadstream_core::Timestamp;
 use leadstream_http::segment;
-use leadstream_kafka::KafkaLog;
-use leadstream_runtime::log::{
-    Destination, Log, LogError, OutputRecord, Producer, ProducerOptions, TopicIndex, partition_for_key,
-};
 use serde_json::{Value, json};
 
-use super::topics::{existing, patiently};
+use super::contact::writing::{confirm, refuse_what_cannot_be_written, write};
 use crate::arguments::ConfigurationArguments;
 use crate::connection::connect;
 use crate::failure::Failure;
 use crate::settings::configuration;
 use crate::{service, terminal};
 
-/// How long the transaction of one record may take.
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the service may take to carry a command out.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two questions.
@@ -41,6 +35,7 @@ pub(super) fn erase(given: &ConfigurationArguments, id: &str, yes: bool, url: Op
     terminal::note(
         "  scores, history, levels and everything else that is known go, in every instance, and in the topics",
     );
+    terminal::note("  where it is one of several ids of a contact, all of them go");
     terminal::note(format!("  {}, {} and {}", names.contacts_changelog, names.redo, names.scores));
     terminal::note(format!("  contact.erased is told in {}, with the id", names.activity));
     terminal::note("  later events of the id are refused, until it is reinstated");
@@ -68,32 +63,6 @@ pub(super) fn reinstate(
     carry_out(given, &config, id, url, &command, false)
 }
 
-fn refuse_what_cannot_be_written(config: &Config, id: &str) -> Result<(), Failure> {
-    if id.is_empty() {
-        return Err(Failure::input("an id has at least one character"));
-    }
-    match config.contacts.format {
-        ContactsFormat::LeadstreamJson => Ok(()),
-        ContactsFormat::LeadstreamAvro => Err(Failure::input(format!(
-            "contacts.format is leadstream-avro, in which this command cannot write: put the command into {} with a producer of yours, as \
-             schemas/contact.avsc describes it, keyed by the id",
-            config.topic_names().contacts
-        ))),
-    }
-}
-
-fn confirm(id: &str, yes: bool) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    terminal::require_somebody("do it")?;
-    if terminal::ask("type the id to go on:")? == id {
-        Ok(())
-    } else {
-        Err(Failure::NotDone("that was not the id; nothing was changed".to_owned()))
-    }
-}
-
 fn carry_out(
     given: &ConfigurationArguments,
     config: &Config,
@@ -112,46 +81,15 @@ fn carry_out(
     terminal::print("the command is written; it is carried out as soon as the service has read it\n")
 }
 
-/// Writes the command where the task of the contact reads it.
-fn write(log: &KafkaLog, config: &Config, id: &str, command: &Value) -> Result<(), Failure> {
-    let topic = config.topic_names().contacts.to_string();
-    let partition = partition_for_key(id.as_bytes(), existing(log, &topic)?.partitions);
-    let value = command.to_string();
-    patiently(log, || {
-        let mut producer = log.open_producer(&ProducerOptions {
-            transactional_id: format!("{}-commands", config.application.id),
-            topics: vec![topic.clone()],
-            state_topics: 0,
-            transaction_timeout: TRANSACTION_TIMEOUT,
-            queue_records: 10,
-        })?;
-        producer.begin()?;
-        producer.produce(&OutputRecord {
-            topic: TopicIndex(0),
-            destination: Destination::Partition(partition),
-            key: Some(id.as_bytes()),
-            value: Some(value.as_bytes()),
-            headers: &[],
-            timestamp_ms: None,
-        })?;
-        match producer.commit_without_offsets() {
-            Ok(_) => Ok(()),
-            // Done twice is done: the second time finds nothing more to do.
-            Err(LogError::UnknownOutcome(failure)) => Err(LogError::Retry(failure)),
-            Err(error) => Err(error),
-        }
-    })
-}
-
 /// Asks the service until it says that the command is carried out. False where nobody can be asked, which is said.
 #[expect(clippy::disallowed_methods, reason = "patience ends")]
 fn await_service(base: &str, id: &str, to_be_gone: bool) -> Result<bool, Failure> {
     let address = format!("{base}/v1/contacts/{}", segment(id));
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        match service::status(&address, ANSWER_TIMEOUT) {
-            Ok(status) if status >= 500 => {}
-            Ok(status) if (status == GONE) == to_be_gone => return Ok(true),
+        match service::answer(&address, ANSWER_TIMEOUT) {
+            Ok((status, _)) if status >= 500 => {}
+            Ok((status, _)) if (status == GONE) == to_be_gone => return Ok(true),
             Ok(_) => {}
             Err(reason) => {
                 terminal::note(format!("nobody answers at {base} ({reason}), so nobody can say when it is done"));

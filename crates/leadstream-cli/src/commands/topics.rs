@@ -182,11 +182,19 @@ pub(crate) fn await_topics(
                 let missing = || Failure::NotDone("a topic was deleted in this moment".to_owned());
                 let dead_letters = described.pop().ok_or_else(missing)?;
                 let changelog = described.pop().ok_or_else(missing)?;
+                let identities = described.pop().ok_or_else(missing)?;
                 let interactions = described.pop().ok_or_else(missing)?;
                 let contacts = described.pop().ok_or_else(missing)?;
                 warn_of_retention(config, &described);
                 let sources = described;
-                return Ok(Some(DescribedTopics { sources, contacts, interactions, changelog, dead_letters }));
+                return Ok(Some(DescribedTopics {
+                    sources,
+                    contacts,
+                    interactions,
+                    identities,
+                    changelog,
+                    dead_letters,
+                }));
             }
         }
     }
@@ -202,7 +210,8 @@ fn ask(log: &Arc<KafkaLog>, config: &Config, interrupt: &Interrupt) -> Option<Lo
         let own = config.topic_names();
         let mut names: Vec<&str> = config.sources.iter().map(|source| source.topic.as_str()).collect();
         names.extend(
-            [&own.contacts, &own.interactions, &own.contacts_changelog, &own.dead_letters].map(|name| name.as_str()),
+            [&own.contacts, &own.interactions, &own.identities, &own.contacts_changelog, &own.dead_letters]
+                .map(|name| name.as_str()),
         );
         let looked = compare(&log, &config).and_then(|differences| Ok((differences, log.describe(&names)?)));
         // Who asked may have been told to stop.

@@ -37,6 +37,8 @@ pub(crate) struct DescribedTopics {
     pub(crate) contacts: TopicDescription,
     /// What was re-keyed.
     pub(crate) interactions: TopicDescription,
+    /// What ids say to each other.
+    pub(crate) identities: TopicDescription,
     /// The changelog.
     pub(crate) changelog: TopicDescription,
     /// The topic of dead letters.
@@ -97,6 +99,8 @@ fn inputs(config: &Config, topics: &DescribedTopics) -> Vec<InputOptions> {
     if config.sources.iter().any(|source| !source.keyed) {
         inputs.push(own(&topics.interactions, InputKind::Rekeyed));
     }
+    // The engine reads its own messages: no codec is for this one.
+    inputs.push(own(&topics.identities, InputKind::Identities));
     inputs
 }
 
@@ -155,7 +159,7 @@ pub(super) fn worker_options(
             changelog_delete_retention_ms: delete_retention_ms(changelog),
             redo: names.redo.to_string(),
             rekeyed: rekeys.then(|| names.interactions.to_string()),
-            identities: None,
+            identities: Some(names.identities.to_string()),
         },
         state_folder: state_folder(config),
         store_memory: stores.clone(),

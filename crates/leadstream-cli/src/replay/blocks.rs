@@ -54,6 +54,14 @@ impl InputFile {
         Ok(Arc::new(InputFile { place, name, topic, decoder, content, layout }))
     }
 
+    /// Whether its records may link ids.
+    pub(super) fn may_link(&self) -> bool {
+        match &self.content {
+            Content::Source(format) => matches!(format.shape, Shape::Segment | Shape::Contacts(_)),
+            Content::Envelopes => true,
+        }
+    }
+
     /// Whether this is a file of commands. Records of topics come in the order in which a service takes them, whatever they are.
     pub(super) fn holds_commands(&self) -> bool {
         let is_commands = |format: &SourceFormat| matches!(format.shape, Shape::Contacts(_));

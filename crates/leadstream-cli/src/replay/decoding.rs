@@ -5,10 +5,12 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
+use leadstream_core::identity::{Asked, Request};
 use leadstream_core::{EventKind, Name, Timestamp};
 use leadstream_wire::{DeadLetter, DeadLetterCode, Decoded, Decoder, EventBatch, InputRecord, envelope};
 
 use super::blocks::{Content, InputFile, Layout, Slot, records};
+use super::links::{Found, Sieve, United};
 use super::tally::Tally;
 use crate::failure::Failure;
 use crate::sources;
@@ -17,13 +19,18 @@ use crate::sources;
 ///
 /// # Errors
 /// A description of records that does not compile.
-pub(super) fn decode(blocks: &Receiver<Slot>, shares: &[Sender<Arc<Slot>>], keep_dead: bool) -> Result<Tally, Failure> {
+pub(super) fn decode(
+    blocks: &Receiver<Slot>,
+    shares: &[Sender<Arc<Slot>>],
+    united: &United,
+    keep_dead: bool,
+) -> Result<Tally, Failure> {
     let mut tally = Tally::keeping(keep_dead);
     let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
     for mut slot in blocks {
         let Some(file) = slot.file.clone() else { continue };
-        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally);
-        deal(&mut slot, &mut tally.newest);
+        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally, |_| true);
+        deal(&mut slot, &mut tally.newest, united);
         let slot = Arc::new(slot);
         for share in shares {
             // Folders that are gone have panicked, and joining them says so.
@@ -42,7 +49,7 @@ pub(super) fn count(blocks: &Receiver<Slot>, free: &Sender<Slot>) -> Result<Tall
     let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
     for mut slot in blocks {
         let Some(file) = slot.file.clone() else { continue };
-        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally);
+        decode_block(&mut slot, &file, decoder_of(&mut decoders, &file)?, &mut tally, |_| true);
         let interactions = slot.events.events().iter().filter(|event| event.kind == EventKind::Interaction);
         for event in interactions {
             match tally.types.get_mut(event.event_type.as_str()) {
@@ -54,6 +61,28 @@ pub(super) fn count(blocks: &Receiver<Slot>, free: &Sender<Slot>) -> Result<Tall
         let _ = free.send(slot);
     }
     Ok(tally)
+}
+
+/// Decodes what may link ids, until there are no more blocks, and says what does.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn find_links(blocks: &Receiver<Slot>, free: &Sender<Slot>) -> Result<Vec<Found>, Failure> {
+    let (mut found, mut tally, sieve) = (Vec::new(), Tally::default(), Sieve::new());
+    let mut decoders: BTreeMap<usize, RecordDecoder> = BTreeMap::new();
+    for mut slot in blocks {
+        let Some(file) = slot.file.clone() else { continue };
+        if file.may_link() {
+            let decoder = decoder_of(&mut decoders, &file)?;
+            decode_block(&mut slot, &file, decoder, &mut tally, |value| sieve.lets_through(value));
+            let requests = slot.events.events().iter().filter_map(Request::of);
+            let links = requests.filter(|request| request.asked != Asked::Erase);
+            found.extend(links.enumerate().map(|(place, request)| (slot.number, place, request)));
+        }
+        // The reader may have ended.
+        let _ = free.send(slot);
+    }
+    Ok(found)
 }
 
 fn decoder_of<'d>(
@@ -106,10 +135,20 @@ fn decode_envelope(record: &InputRecord<'_>, events: &mut EventBatch) -> Result<
     }
 }
 
-fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut RecordDecoder, tally: &mut Tally) {
+/// Decodes the records of a block whose values are wanted.
+fn decode_block(
+    slot: &mut Slot,
+    file: &InputFile,
+    decoder: &mut RecordDecoder,
+    tally: &mut Tally,
+    is_wanted: impl Fn(&[u8]) -> bool,
+) {
     let Slot { first, bytes, spans, heads, damage, events, .. } = slot;
     events.clear();
     let mut take = |record: &InputRecord<'_>| {
+        if !is_wanted(record.value.unwrap_or_default()) {
+            return;
+        }
         let outcome = decoder.decode(record, events);
         tally.records += u64::from(!matches!(outcome, Ok(None)));
         match outcome {
@@ -159,11 +198,15 @@ fn decode_block(slot: &mut Slot, file: &InputFile, decoder: &mut RecordDecoder, 
     }
 }
 
-/// Deals the events to the folders by contact: all of one contact to one folder, in order.
-fn deal(slot: &mut Slot, newest: &mut Option<Timestamp>) {
+/// Deals the events to the folders by contact, the one that their ids are part of: all of one contact to one folder, in order.
+fn deal(slot: &mut Slot, newest: &mut Option<Timestamp>, united: &United) {
     let count = slot.shares.len() as u64;
     slot.shares.iter_mut().for_each(Vec::clear);
-    for (place, event) in slot.events.events().iter().enumerate() {
+    for (place, event) in slot.events.events_mut().iter_mut().enumerate() {
+        if let Some(root) = united.root(&event.contact) {
+            event.contact.clear();
+            event.contact.push_str(root);
+        }
         let hash = Name::of(&event.contact).0;
         // The high bits choose the folder, the low ones the place in its table.
         slot.shares[((hash >> 32) % count) as usize].push((hash, place));

@@ -45,6 +45,8 @@ pub(crate) struct Folder {
     erased_ids: HashMap<String, (u64, Option<Timestamp>)>,
     /// Events of ids that were erased.
     pub(crate) erased: u64,
+    /// Records that link ids.
+    pub(crate) links: u64,
     /// Events by what became of them.
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
     /// By plan and rule; rules that booked before the horizon only are there with nothing.
@@ -66,6 +68,7 @@ impl Folder {
             commands: HashMap::new(),
             erased_ids: HashMap::new(),
             erased: 0,
+            links: 0,
             outcomes: BTreeMap::new(),
             rules: BTreeMap::new(),
             faults: BTreeMap::new(),
@@ -83,6 +86,12 @@ impl Folder {
                 let waits = slot.file.as_ref().is_some_and(|file| file.holds_commands());
                 for (hash, place) in &slot.shares[self.share] {
                     let event = &slot.events.events()[*place];
+                    // Who is one with whom was found before.
+                    if matches!(event.kind, EventKind::Link | EventKind::Merge | EventKind::Split) {
+                        *self.outcomes.entry(Outcome::Applied).or_default() += 1;
+                        self.links += 1;
+                        continue;
+                    }
                     let contact = self.contact(*hash, event);
                     if waits {
                         self.hold(contact, event.clone());

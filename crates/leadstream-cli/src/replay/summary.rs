@@ -70,6 +70,17 @@ impl Summary<'_> {
         if tally.erased > 0 {
             line(text, "events", "erased", tally.erased, "")?;
         }
+        match tally.united {
+            Some(ids) if ids > 0 => line(text, "ids", "part of another contact", ids, "")?,
+            None if tally.links > 0 => {
+                let note = "  standard input is read once: give a file, and ids of one person are one contact";
+                line(text, "links", "not followed", tally.links, note)?;
+            }
+            _ => {}
+        }
+        for (code, count) in &tally.refused {
+            line(text, "links", &format!("refused ({code})"), *count, "")?;
+        }
         for (reason, count) in &tally.skipped {
             line(text, "records", &format!("skipped ({reason})"), *count, "")?;
         }

@@ -47,6 +47,12 @@ pub(crate) struct Tally {
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
     /// Events of ids that were erased.
     pub(crate) erased: u64,
+    /// Records that link ids.
+    pub(crate) links: u64,
+    /// Ids that are part of other contacts; `None` where that could not be found out.
+    pub(crate) united: Option<u64>,
+    /// Records that link ids and were refused, by why.
+    pub(crate) refused: BTreeMap<DeadLetterCode, u64>,
     /// Contacts.
     pub(crate) contacts: u64,
     /// Interactions by their type; only where nothing else is made of them.
@@ -110,6 +116,7 @@ impl Tally {
     pub(super) fn count(&mut self, folder: &Folder) {
         folder.outcomes.iter().for_each(|(outcome, count)| *self.outcomes.entry(*outcome).or_default() += count);
         self.erased += folder.erased;
+        self.links += folder.links;
         self.contacts += folder.contacts.len() as u64;
         for (rule, total) in &folder.rules {
             let sum = self.rules.entry(*rule).or_default();

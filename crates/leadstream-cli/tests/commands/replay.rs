@@ -273,7 +273,7 @@ fn a_command_from_before_the_events_counts_for_all_of_them() {
     place.write("plans/cars.yaml", PLAN.replace("plan: cars", "plan: cars\nmembers: '\"vip\" in contact.tags'"));
     place.write("events.jsonl", journey());
     let command = r#"{"command":"tags","contact":"c1","add":["vip"],"time":"2025-12-01T00:00:00Z"}"#;
-    place.write("contacts.jsonl", format!("{command}\n{{\"command\":\"merge\",\"contact\":\"c2\"}}\n"));
+    place.write("contacts.jsonl", format!("{command}\n{{\"command\":\"delete\",\"contact\":\"c2\"}}\n"));
     let arguments = ["replay", "events.jsonl", "--contacts", "contacts.jsonl", "--scorecards", "cards.jsonl"];
     let replayed = place.run(&arguments).code(0);
     let scores: Vec<serde_json::Value> = place
@@ -283,7 +283,7 @@ fn a_command_from_before_the_events_counts_for_all_of_them() {
         .collect();
     let score = |card: &serde_json::Value| card["plans"][0]["score"].as_f64();
     assert_eq!(scores.iter().map(score).collect::<Vec<_>>(), [Some(55.0), Some(0.0)]);
-    assert!(replayed.out().contains("dead (command_unsupported)"), "{}", replayed.out());
+    assert!(replayed.out().contains("dead (command_unknown)"), "{}", replayed.out());
 }
 
 #[test]

@@ -17,6 +17,8 @@ section! {
         pub contacts: Option<TopicName> = None,
         /// Internal: events re-keyed to the contact.
         pub interactions: Option<TopicName> = None,
+        /// Internal: what ids of one person say to each other when they become one contact, or are parted.
+        pub identities: Option<TopicName> = None,
         /// Internal: one state record for each contact.
         pub contacts_changelog: Option<TopicName> = None,
         /// Internal: what each commit changed.
@@ -43,6 +45,8 @@ pub struct TopicNames {
     pub contacts: TopicName,
     /// Internal: events re-keyed to the contact.
     pub interactions: TopicName,
+    /// Internal: what ids of one person say to each other when they become one contact, or are parted.
+    pub identities: TopicName,
     /// Internal: one state record for each contact.
     pub contacts_changelog: TopicName,
     /// Internal: what each commit changed.
@@ -70,6 +74,7 @@ impl Topics {
         TopicNames {
             contacts: name(&self.contacts, "contacts"),
             interactions: name(&self.interactions, "interactions"),
+            identities: name(&self.identities, "identities"),
             contacts_changelog: name(&self.contacts_changelog, "contacts-changelog"),
             redo: name(&self.redo, "redo"),
             plans: name(&self.plans, "plans"),
@@ -84,10 +89,11 @@ impl Topics {
 
 impl TopicNames {
     /// Key in the configuration and name of every topic.
-    pub fn all(&self) -> [(&'static str, &TopicName); 10] {
+    pub fn all(&self) -> [(&'static str, &TopicName); 11] {
         [
             ("contacts", &self.contacts),
             ("interactions", &self.interactions),
+            ("identities", &self.identities),
             ("contacts_changelog", &self.contacts_changelog),
             ("redo", &self.redo),
             ("plans", &self.plans),

@@ -129,9 +129,9 @@ impl Fold {
         left.identity = Some(Arc::new(Identity { ids: Vec::new(), origins: Default::default(), ..identity }));
         let mut given = contact.clone();
         given.identity = Some(Arc::new(with));
-        // The last that is told under the id; where it is told of again one day, that is not earlier.
+        // The last that is told under the id; where it is told of again one day, that is not earlier. Who had nothing keeps nobody from telling.
         let last = self.tell_identity(contact, DerivedKind::ContactMerged, &change.record, change.times, (&id, to));
-        given.announced.time = Some(last.time);
+        given.announced.time = contact.state.tau.map(|_| last.time);
         out.push(last);
         // The id may be parted from the other one day, and then tells at once: no number comes twice (S54).
         left.announced = numbers_only(&contact.announced);

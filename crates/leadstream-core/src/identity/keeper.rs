@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::contact::Contact;
 use crate::identity::links::{IDS_MAX, Link, LinkRecord, Sets, sets};
 use crate::identity::notices::{Answer, Asked, Change, Notice, Refusal, Request, Said};
-use crate::identity::{ID_BYTES, Identity};
+use crate::identity::{ID_BYTES, Identity, Joined};
 
 /// How many records a keeper keeps at most (S58).
 pub const LINKS_MAX: usize = 200;
@@ -82,8 +82,14 @@ impl Contact {
     /// A request was delivered to this id.
     pub fn ask(&mut self, request: Request, said: &mut Said) {
         match &request.asked {
-            Asked::Link(Link::Merge(one, other)) if one == other => said.answer(request, Answer::Applied),
-            Asked::Link(Link::Merge(one, other)) => {
+            Asked::Link(Link::Merge(one, other) | Link::Follow(one, other)) if one == other => {
+                said.answer(request, Answer::Applied);
+            }
+            // Most of what is seen is seen again and again.
+            Asked::Link(Link::Follow(one, _)) if self.has_seen(one, &request) => {
+                said.answer(request, Answer::Duplicate);
+            }
+            Asked::Link(Link::Merge(one, other) | Link::Follow(one, other)) => {
                 let other = if *one == self.id { other } else { one }.clone();
                 said.say(&other, Notice::Ask(request));
             }
@@ -91,10 +97,18 @@ impl Contact {
         }
     }
 
+    /// Whether an earlier record, or the same one, says that an id was seen with this one, and made it part of this contact.
+    fn has_seen(&self, one: &Arc<str>, request: &Request) -> bool {
+        let mut joined = self.identity.iter().flat_map(|identity| &identity.joined);
+        joined.any(|known| known.seen && known.id == *one && (known.time, known.uid) <= (request.time, request.uid))
+    }
+
     /// Another id asks, or what could not be carried out elsewhere comes back to the id that it was delivered to.
     pub fn asked(&mut self, request: Request, said: &mut Said) {
         let other = match &request.asked {
-            Asked::Link(Link::Merge(one, other)) => if *one == self.id { other } else { one }.clone(),
+            Asked::Link(Link::Merge(one, other) | Link::Follow(one, other)) => {
+                if *one == self.id { other } else { one }.clone()
+            }
             Asked::Link(Link::Split(_)) | Asked::Erase => Arc::clone(&self.id),
         };
         self.join(request, other, None, said);
@@ -217,6 +231,9 @@ impl Keeper {
         if known.is_some_and(|at| !record.precedes(&self.links[at].record)) {
             return Err(Answer::Duplicate);
         }
+        if self.links.iter().any(|kept| record.is_said_by(&kept.record)) {
+            return Err(Answer::Duplicate);
+        }
         let before = self.sets();
         let mut links = self.links.clone();
         let at = match known {
@@ -300,7 +317,7 @@ impl Keeper {
         let mut groups: Vec<(BTreeSet<Arc<str>>, Keeper)> = Vec::new();
         let links = std::mem::take(&mut self.links);
         let (merges, splits): (Vec<Kept>, Vec<Kept>) =
-            links.into_iter().partition(|kept| matches!(kept.record.link, Link::Merge(..)));
+            links.into_iter().partition(|kept| !matches!(kept.record.link, Link::Split(_)));
         for kept in merges {
             let mut ids: BTreeSet<Arc<str>> = kept.record.ids().cloned().collect();
             let mut keeper = Keeper { links: vec![kept], ..Keeper::default() };
@@ -400,6 +417,15 @@ impl Identity {
         self.root = (change.root != *own).then(|| Arc::clone(&change.root));
         self.kept_by = (change.keeper < *own).then(|| Arc::clone(&change.keeper));
         self.renumber(&change.ids);
+        self.joined.retain(|known| change.ids.contains(&known.id));
+        let record = &change.record;
+        let is_seen = |id: &Arc<str>| matches!(&record.link, Link::Follow(one, other) if one == id && other == own);
+        for id in change.ids.iter().filter(|id| *id != own) {
+            if !self.joined.iter().any(|known| known.id == *id) {
+                let (uid, time) = (record.uid, record.time);
+                self.joined.push(Joined { id: Arc::clone(id), uid, time, seen: is_seen(id) });
+            }
+        }
     }
 
     /// Takes other ids, of which the rows that are here keep theirs.

@@ -27,7 +27,10 @@ pub struct LinkRecord {
 pub enum Link {
     /// The first id's contact becomes part of the second's.
     Merge(Arc<str>, Arc<str>),
-    /// The link that this merge record made is undone.
+    /// The first id was seen together with the second and becomes part of its contact, unless it is one with another id already: what is seen may be
+    /// a shared device, so it never makes two people one. Of several that name the same two ids only the first counts.
+    Follow(Arc<str>, Arc<str>),
+    /// The link that this record made is undone; of one that was only seen, for good.
     Split(Uid),
 }
 
@@ -35,11 +38,18 @@ impl LinkRecord {
     /// The ids that it names.
     pub fn ids(&self) -> impl Iterator<Item = &Arc<str>> {
         match &self.link {
-            Link::Merge(one, other) => [Some(one), Some(other)],
+            Link::Merge(one, other) | Link::Follow(one, other) => [Some(one), Some(other)],
             Link::Split(_) => [None, None],
         }
         .into_iter()
         .flatten()
+    }
+
+    /// Whether it says nothing since another one says the same before it.
+    pub fn is_said_by(&self, earlier: &LinkRecord) -> bool {
+        matches!(self.link, Link::Follow(..))
+            && self.link == earlier.link
+            && (earlier.time, earlier.uid) < (self.time, self.uid)
     }
 
     /// Whether it stays where another copy of it is known (S3).
@@ -56,8 +66,15 @@ pub fn sets<'a>(records: impl Iterator<Item = &'a LinkRecord>) -> Sets {
     let mut records: Vec<&LinkRecord> = records.collect();
     records.sort_by_key(|record| (record.time, record.uid));
     let mut parents: BTreeMap<&Arc<str>, &Arc<str>> = BTreeMap::new();
-    // The child that each merge record has linked.
+    // The child that each record has linked.
     let mut linked: BTreeMap<Uid, &Arc<str>> = BTreeMap::new();
+    // What was seen, by the first record of it.
+    let mut seen: BTreeMap<&Link, Uid> = BTreeMap::new();
+    let of_seen: BTreeMap<Uid, &Link> = records
+        .iter()
+        .filter(|record| matches!(record.link, Link::Follow(..)))
+        .map(|record| (record.uid, &record.link))
+        .collect();
     for record in &records {
         match &record.link {
             Link::Merge(one, other) => {
@@ -67,8 +84,18 @@ pub fn sets<'a>(records: impl Iterator<Item = &'a LinkRecord>) -> Sets {
                     linked.insert(record.uid, child);
                 }
             }
-            Link::Split(merge) => {
-                if let Some(child) = linked.remove(merge) {
+            Link::Follow(one, other) => {
+                let is_first = *seen.entry(&record.link).or_insert(record.uid) == record.uid;
+                let parent = root(&parents, other);
+                let is_alone = !parents.contains_key(one) && parents.values().all(|parent| *parent != one);
+                if is_first && is_alone && one != parent {
+                    parents.insert(one, parent);
+                    linked.insert(record.uid, one);
+                }
+            }
+            Link::Split(named) => {
+                let first = of_seen.get(named).and_then(|link| seen.get(link)).unwrap_or(named);
+                if let Some(child) = linked.remove(first) {
                     parents.remove(child);
                 }
             }
@@ -124,6 +151,37 @@ mod tests {
         // A late one changes who survives.
         assert_eq!(shown(&[merge(1, "a", "b"), merge(2, "c", "a"), merge(0, "b", "d")]), "d:a+b+c+d");
         assert_eq!(shown(&[merge(1, "a", "a")]), "a:a");
+    }
+
+    fn follow(number: u8, one: &str, other: &str) -> LinkRecord {
+        let link = Link::Follow(Arc::from(one), Arc::from(other));
+        LinkRecord { link, ..merge(number, "", "") }
+    }
+
+    #[test]
+    fn an_id_that_was_seen_with_two_people_stays_with_the_first_s48() {
+        let (ann, ben) = (follow(1, "device", "ann"), follow(2, "device", "ben"));
+        assert_eq!(shown(&[ann.clone(), ben.clone()]), "ann:ann+device ben:ben");
+        assert_eq!(shown(&[ben, ann]), "ann:ann+device ben:ben");
+        // Nor do two people become one by an id that one of them is seen with later.
+        assert_eq!(shown(&[merge(1, "ben", "device"), follow(2, "device", "ann")]), "ann:ann device:ben+device");
+        assert_eq!(shown(&[follow(1, "ann", "ann")]), "ann:ann");
+        // Whoever says so in words may.
+        assert_eq!(shown(&[follow(1, "device", "ann"), merge(2, "device", "ben")]), "ben:ann+ben+device");
+    }
+
+    #[test]
+    fn what_was_seen_and_parted_is_not_linked_by_being_seen_again_s48() {
+        let again = [follow(1, "device", "ann"), follow(2, "device", "ann")];
+        for of in [1, 2] {
+            let mut records = again.to_vec();
+            records.push(split(3, of));
+            records.push(follow(4, "device", "ann"));
+            assert_eq!(shown(&records), "ann:ann device:device", "the split names record {of}");
+        }
+        assert!(again[1].is_said_by(&again[0]) && !again[0].is_said_by(&again[1]));
+        assert!(!again[1].is_said_by(&follow(1, "device", "ben")));
+        assert!(!merge(2, "a", "b").is_said_by(&merge(1, "a", "b")));
     }
 
     #[test]

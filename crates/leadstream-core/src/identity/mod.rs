@@ -15,6 +15,7 @@ pub use notices::{Answer, Asked, Change, Notice, Refusal, Request, Said, turn_ba
 
 use crate::contact::{Contact, Rows};
 use crate::id::Uid;
+use crate::time::Timestamp;
 
 /// What an id knows of its identity.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,10 +26,25 @@ pub struct Identity {
     pub ids: Vec<Arc<str>>,
     /// To which of the ids rows were delivered.
     pub origins: Origins,
+    /// How the other ids came to the contact.
+    pub joined: Vec<Joined>,
     /// The id that keeps the records, or knows who does; `None`: this one.
     pub kept_by: Option<Arc<str>>,
     /// The records that connect this id with others, where it keeps them.
     pub keeper: Option<Box<Keeper>>,
+}
+
+/// How an id came to a contact.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Joined {
+    /// The id.
+    pub id: Arc<str>,
+    /// The record that brought it.
+    pub uid: Uid,
+    /// When that was made.
+    pub time: Timestamp,
+    /// It was seen with the contact's own id, and nobody said more.
+    pub seen: bool,
 }
 
 impl Identity {
@@ -45,7 +61,9 @@ impl Identity {
     /// About how many bytes of memory it holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         let keeper = self.keeper.as_ref().map_or(0, |keeper| keeper.memory_bytes());
-        size_of::<Identity>() + self.ids.len() * ID_BYTES + self.origins.0.capacity() * size_of::<(Uid, u64)>() + keeper
+        let origins = self.origins.0.capacity() * size_of::<(Uid, u64)>();
+        let joined = self.joined.capacity() * size_of::<Joined>();
+        size_of::<Identity>() + self.ids.len() * ID_BYTES + joined + origins + keeper
     }
 }
 

@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::id::Uid;
+use crate::event::Value;
+use crate::event::{Event, EventKind};
+use crate::id::{Name, Uid};
 use crate::identity::keeper::Keeper;
 use crate::identity::links::{Link, LinkRecord};
 use crate::time::Timestamp;
@@ -35,10 +37,42 @@ pub enum Asked {
 }
 
 impl Request {
+    /// What an event asks for that may concern several ids; `None` for one that says nothing of the kind.
+    pub fn of(event: &Event) -> Option<Request> {
+        let text = |name: &str| match event.properties.get(Name::of(name)) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        let via: Arc<str> = Arc::from(event.contact.as_str());
+        let asked = match event.kind {
+            EventKind::Erase => Asked::Erase,
+            EventKind::Merge => Asked::Link(Link::Merge(Arc::clone(&via), Arc::from(text("into")?))),
+            EventKind::Split => Asked::Link(Link::Split(match text("link") {
+                Some(shown) => Uid::read(shown)?,
+                None => Uid::of(text("source")?, text("id")?),
+            })),
+            EventKind::Link => {
+                let (with, is_seen) = (Arc::from(text("with")?), event.properties.get(Name::of("seen")));
+                let of = if matches!(is_seen, Some(Value::Bool(true))) { Link::Follow } else { Link::Merge };
+                Asked::Link(of(with, Arc::clone(&via)))
+            }
+            _ => return None,
+        };
+        Some(Request { uid: event.uid, time: event.time, clamped: event.clamped, asked, via })
+    }
+
+    /// The record that links ids or parts them.
+    pub fn record(&self) -> Option<LinkRecord> {
+        match &self.asked {
+            Asked::Link(link) => Some(LinkRecord { uid: self.uid, time: self.time, link: link.clone() }),
+            Asked::Erase => None,
+        }
+    }
+
     /// The ids that the request concerns from the beginning: those that it was delivered to and names.
     pub fn ids(&self) -> BTreeSet<Arc<str>> {
         let named = match &self.asked {
-            Asked::Link(Link::Merge(one, other)) => vec![one, other],
+            Asked::Link(Link::Merge(one, other) | Link::Follow(one, other)) => vec![one, other],
             Asked::Link(Link::Split(_)) | Asked::Erase => Vec::new(),
         };
         named.into_iter().chain([&self.via]).cloned().collect()

@@ -102,6 +102,7 @@ impl Task {
             EventKind::Erase => self.erase(tools, event)?,
             EventKind::Reinstate => self.reinstate(event),
             EventKind::Merge | EventKind::Split => self.ask(tools, event)?,
+            EventKind::Link if tools.identities_topic.is_some() => self.ask(tools, event)?,
             _ if self.refuse_erased(event) => {}
             _ => {
                 let slot = self.load(tools.fold, &event.contact)?;

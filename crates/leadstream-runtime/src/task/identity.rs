@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use leadstream_core::identity::{Answer, Asked, Link, Notice, Refusal, Request, Said, turn_back};
-use leadstream_core::{Event, EventKind, Name, Part, Uid, Value};
+use leadstream_core::{Event, EventKind, Part};
 use leadstream_wire::stored::message::{Message, MessageWriter};
 
 use super::cache::Slot;
@@ -15,25 +15,9 @@ use crate::error::WorkerError;
 use crate::log::{Destination, partition_for_key};
 
 impl Task {
-    /// What a command asks for that may concern several ids; `None` for one that says nothing of the kind.
-    fn request_of(event: &Event) -> Option<Request> {
-        let text = |name: &str| match event.properties.get(Name::of(name)) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        };
-        let via: Arc<str> = Arc::from(event.contact.as_str());
-        let asked = match event.kind {
-            EventKind::Erase => Asked::Erase,
-            EventKind::Merge => Asked::Link(Link::Merge(Arc::clone(&via), Arc::from(text("into")?))),
-            EventKind::Split => Asked::Link(Link::Split(Uid::of(text("source")?, text("id")?))),
-            _ => return None,
-        };
-        Some(Request { uid: event.uid, time: event.time, clamped: event.clamped, asked, via })
-    }
-
     /// Carries out a command to merge or to split, or to erase an id that others may belong to, as far as that is this id's affair.
     pub(super) fn ask(&mut self, tools: &mut Tools<'_>, event: &Event) -> Result<(), WorkerError> {
-        let Some(request) = Task::request_of(event) else {
+        let Some(request) = Request::of(event) else {
             self.open.counts.unmatched += 1;
             return Ok(());
         };
@@ -42,6 +26,10 @@ impl Task {
         let mut said = Said::default();
         if refused || tools.identities_topic.is_none() {
             self.open.counts.sent_on -= 1;
+            if is_sighting(&request) {
+                self.open.counts.erased += 1;
+                return Ok(());
+            }
             said.answers.push((request, Answer::Erased));
             return self.say(tools, None, said);
         }
@@ -204,9 +192,11 @@ impl Task {
         for (request, answer) in said.answers {
             let code = match (&request.asked, answer) {
                 (_, Answer::Applied | Answer::Duplicate) | (Asked::Erase, _) => continue,
-                (Asked::Link(_), Answer::Erased) => "id-erased",
-                (Asked::Link(_), Answer::Refused(Refusal::TooManyIds)) => "too-many-ids",
-                (Asked::Link(_), Answer::Refused(Refusal::TooManyLinks)) => "too-many-links",
+                // The event beside it was told of already.
+                (Asked::Link(Link::Follow(..)), Answer::Erased) => continue,
+                (Asked::Link(_), Answer::Erased) => "id_erased",
+                (Asked::Link(_), Answer::Refused(Refusal::TooManyIds)) => "too_many_ids",
+                (Asked::Link(_), Answer::Refused(Refusal::TooManyLinks)) => "too_many_links",
             };
             self.open.counts.dead(code);
             tools.encoder.refused(&request, code, &mut self.open.outputs);
@@ -219,6 +209,11 @@ impl Task {
         }
         Ok(())
     }
+}
+
+/// Whether an id was only seen: most of what is seen is seen again and again, and is worth no letter each time.
+fn is_sighting(request: &Request) -> bool {
+    matches!(request.asked, Asked::Link(Link::Follow(..)))
 }
 
 /// The command to erase an id, of a request to erase the contact that it belongs to.

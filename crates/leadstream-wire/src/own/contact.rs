@@ -1,7 +1,5 @@
-//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, enrolment, adjustments, feedback, verdicts on events, and erasure.
-//!
-//! The commands that later versions carry out are known by name and refused, never skipped: a merge that vanished
-//! would be worse than one that is told.
+//! Commands about contacts (`schemas/contact.avsc`): attributes, snapshots, consent, tags, enrolment, adjustments, feedback, verdicts on events, merging
+//! and splitting, and erasure.
 
 use std::fmt;
 
@@ -10,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::crm::CrmFields;
 use super::judgement::JudgementFields;
+use super::links::{self, LinkFields};
 use super::members::{Members, MembersSeed, complete, own_id};
 use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
 use crate::clock::Clock;
@@ -19,9 +18,6 @@ use crate::encoding::RecordReader;
 use crate::record::InputRecord;
 use crate::scalar::{Empty, PropertiesSeed, Scalar, ScalarSeed, set_property};
 use crate::text::utf8;
-
-/// Commands with a meaning that this version does not carry out.
-const LATER_COMMANDS: &[&str] = &["merge", "split"];
 
 /// Decodes one source of commands.
 pub(crate) struct ContactDecoder {
@@ -49,6 +45,7 @@ struct Fields<'de> {
     consent: Scalar<'de>,
     crm: CrmFields<'de>,
     judgement: JudgementFields<'de>,
+    links: LinkFields<'de>,
 }
 
 impl ContactDecoder {
@@ -92,6 +89,8 @@ impl ContactDecoder {
             Some("adjust") => fields.crm.adjust(event)?,
             Some("feedback") => fields.crm.feedback(event)?,
             Some("verdict") => fields.judgement.judge(event)?,
+            Some("merge") => fields.links.merge(event, &self.contacts)?,
+            Some("split") => fields.links.split(event)?,
             Some("erase") => {
                 event.kind = EventKind::Erase;
                 event.event_type.set("erase");
@@ -122,6 +121,7 @@ impl ContactDecoder {
         // The key is part of the command where it names the contact.
         let prefix = |event: &Event| format!("{}:", event.contact);
         complete(event, own_id, prefix, &self.contacts, &mut self.reader, record)?;
+        links::check(event)?;
         let says_all = matches!(event.kind, EventKind::Snapshot | EventKind::Erase);
         let is_empty = event.properties.is_empty() && !says_all;
         out.dropped.add(dropped);
@@ -135,14 +135,10 @@ impl ContactDecoder {
 
 fn refused_command(command: &Scalar<'_>) -> DeadLetter {
     match command {
-        Scalar::Text(word) if LATER_COMMANDS.contains(&&**word) => {
-            let reason = format!("the command `{word}` is not supported in this version");
-            DeadLetter::new(DeadLetterCode::CommandUnsupported, reason)
-        }
         Scalar::Absent => DeadLetter::new(DeadLetterCode::TypeMissing, "the record has no `command`"),
         Scalar::Text(_) => {
             let reason = "`command` is none of attributes, snapshot, consent, tags, enrol, leave, adjust, feedback, \
-                          verdict, erase, reinstate";
+                          verdict, merge, split, erase, reinstate";
             DeadLetter::new(DeadLetterCode::CommandUnknown, reason)
         }
         _ => DeadLetter::new(DeadLetterCode::WrongType, "`command` is not a text"),
@@ -198,13 +194,14 @@ impl<'de> Members<'de> for Reading<'_, 'de> {
                 let seed = TagsSeed { tags: &mut objects.tags, is_added: name == "add", dropped: self.dropped };
                 return members.next_value_seed(seed);
             }
-            _ => match self.fields.crm.slot(name) {
-                Some(slot) => slot,
-                None => match self.fields.judgement.slot(name) {
+            _ => {
+                let fields = &mut self.fields;
+                let found = fields.crm.slot(name).or_else(|| fields.judgement.slot(name));
+                match found.or_else(|| fields.links.slot(name)) {
                     Some(slot) => slot,
                     None => return members.next_value::<IgnoredAny>().map(drop),
-                },
-            },
+                }
+            }
         };
         *slot = members.next_value_seed(ScalarSeed)?;
         Ok(())

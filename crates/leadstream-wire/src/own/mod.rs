@@ -7,6 +7,7 @@ mod contact;
 mod crm;
 mod interaction;
 mod judgement;
+mod links;
 mod members;
 
 use leadstream_core::Verdict;

@@ -6,9 +6,9 @@
 //! |---|---|
 //! | track | an interaction of the event's name in snake_case, published names unified |
 //! | page, screen | `page_viewed`, `screen_viewed` with `name` and `category`; a page lacking them takes url, path, referrer, search, title of `context.page` |
-//! | identify | the traits as attributes of the contact (`context.traits` where `traits` lacks them); with both ids also a link |
+//! | identify | the traits as attributes of the contact (`context.traits` where `traits` lacks them); with both ids also a link: they were seen together |
 //! | group | `group_joined` with `group_id`, and the group's traits under `group.` |
-//! | alias | a link from `userId` to `previousId` |
+//! | alias | a link from `userId` to `previousId`, else to the anonymous id that it was seen with |
 //!
 //! `value` is the event's value, else its total, else its revenue, as a number. `path` is the path of `url` where none is given. A message
 //! that the user agent marks as a machine's gets that verdict.
@@ -28,7 +28,7 @@ use crate::agents;
 use crate::batch::{Decoded, Dropped, EventBatch, SkipReason, exchange};
 use crate::canonical;
 use crate::clock::Clock;
-use crate::contact_id::ContactIds;
+use crate::contact_id::{ContactIds, is_nobody};
 use crate::dead_letter::{DeadLetter, DeadLetterCode};
 use crate::event_types::EventTypes;
 use crate::expression::Inputs;
@@ -99,6 +99,10 @@ impl SegmentDecoder {
                 if !self.contacts.has_expression() {
                     link_identified(&mut shell, &message, &self.contacts)?;
                 }
+            }
+            MessageKind::Alias if self.contacts.has_expression() => {
+                let reason = "the source says by an expression who a contact is, which an alias does not: write a merge into the topic of contacts";
+                return Err(DeadLetter::new(DeadLetterCode::AliasIncomplete, reason));
             }
             MessageKind::Alias => alias(&mut shell, &message, &self.contacts)?,
             _ => {
@@ -215,11 +219,14 @@ impl Shell<'_> {
         event
     }
 
-    /// A link from the event's contact to another id.
-    fn link(&mut self, other: &str, part: &str) {
+    /// A link from the event's contact to another id; of one that it was only seen with, so it is said.
+    fn link(&mut self, other: &str, part: &str, is_seen: bool) {
         let event = self.event(EventKind::Link, part);
         event.event_type.set("alias");
         event.properties.set("with", Value::Text(other));
+        if is_seen {
+            event.properties.set("seen", Value::Bool(true));
+        }
     }
 }
 
@@ -240,20 +247,27 @@ fn identify(shell: &mut Shell<'_>, objects: &mut Objects) {
 fn link_identified(shell: &mut Shell<'_>, message: &Message<'_>, contacts: &ContactIds) -> Result<(), DeadLetter> {
     if let (Some(user), Some(anonymous)) = (message.user_id.identifier(), message.anonymous_id.identifier())
         && user != anonymous
+        && ![&user, &anonymous].into_iter().any(|id| is_nobody(id))
     {
-        shell.link(&contacts.checked(anonymous)?, "link");
+        shell.link(&contacts.checked(anonymous)?, "link", true);
     }
     Ok(())
 }
 
 fn alias(shell: &mut Shell<'_>, message: &Message<'_>, contacts: &ContactIds) -> Result<(), DeadLetter> {
-    let previous = message.previous_id.identifier().or_else(|| {
+    let named = message.previous_id.identifier();
+    let is_seen = named.is_none();
+    let previous = named.or_else(|| {
         // Without a previous id, an alias links the anonymous id that comes with it.
         message.user_id.identifier().and_then(|_| message.anonymous_id.identifier())
     });
+    if let Some(nobody) = [&previous, &message.user_id.identifier()].into_iter().flatten().find(|id| is_nobody(id)) {
+        let reason = format!("`{nobody}` is what programs write where they know nobody: it would make strangers one");
+        return Err(DeadLetter::new(DeadLetterCode::LinkBlocked, reason));
+    }
     match previous.map(|previous| contacts.checked(previous)).transpose()? {
         Some(other) if other != shell.contact => {
-            shell.link(&other, "");
+            shell.link(&other, "", is_seen);
             Ok(())
         }
         _ => Err(DeadLetter::new(DeadLetterCode::AliasIncomplete, "the alias does not name two different ids")),

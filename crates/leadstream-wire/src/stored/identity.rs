@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use leadstream_core::identity::{Asked, Identity, Keeper, Kept, Link, LinkRecord, Request};
+use leadstream_core::identity::{Asked, Identity, Joined, Keeper, Kept, Link, LinkRecord, Request};
 use leadstream_core::{Contact, Timestamp, Uid};
 
 use super::StoredError;
@@ -34,6 +34,7 @@ pub(super) fn put_identity(contact: &Contact, identity: &Identity, bytes: &mut V
     if !identity.ids.is_empty() {
         put_list(&identity.ids, put_text, bytes);
         put_origins(contact, identity, bytes);
+        put_list(&identity.joined, put_joined, bytes);
     }
     if let Some(keeper) = &identity.kept_by {
         put_text(keeper, bytes);
@@ -56,6 +57,7 @@ pub(super) fn read_identity(contact: &Contact, reader: &mut ByteReader<'_>) -> R
     if parts & part::IDS != 0 {
         identity.ids = read_list(reader, read_text)?;
         read_origins(contact, &mut identity, reader)?;
+        identity.joined = read_list(reader, read_joined)?;
     }
     if parts & part::KEPT_BY != 0 {
         identity.kept_by = Some(read_text(reader)?);
@@ -64,6 +66,20 @@ pub(super) fn read_identity(contact: &Contact, reader: &mut ByteReader<'_>) -> R
         identity.keeper = Some(Box::new(read_keeper(reader)?));
     }
     Ok(identity)
+}
+
+fn put_joined(joined: &Joined, bytes: &mut Vec<u8>) {
+    put_text(&joined.id, bytes);
+    bytes.extend_from_slice(&joined.uid.0);
+    put_signed(bytes, joined.time.millis());
+    bytes.push(u8::from(joined.seen));
+}
+
+fn read_joined(reader: &mut ByteReader<'_>) -> Result<Joined, StoredError> {
+    let id = read_text(reader)?;
+    let uid = Uid(reader.array()?);
+    let time = Timestamp::from_millis(reader.signed()?);
+    Ok(Joined { id, uid, time, seen: read_bool(reader)? })
 }
 
 fn put_origins(contact: &Contact, identity: &Identity, bytes: &mut Vec<u8>) {
@@ -162,6 +178,11 @@ fn put_link(link: &Link, bytes: &mut Vec<u8>) {
             bytes.push(2);
             bytes.extend_from_slice(&merge.0);
         }
+        Link::Follow(one, other) => {
+            bytes.push(3);
+            put_text(one, bytes);
+            put_text(other, bytes);
+        }
     }
 }
 
@@ -169,6 +190,7 @@ fn read_link(kind: u8, reader: &mut ByteReader<'_>) -> Result<Link, StoredError>
     match kind {
         1 => Ok(Link::Merge(read_text(reader)?, read_text(reader)?)),
         2 => Ok(Link::Split(Uid(reader.array()?))),
+        3 => Ok(Link::Follow(read_text(reader)?, read_text(reader)?)),
         _ => Err(StoredError::Malformed("an unknown kind of link")),
     }
 }

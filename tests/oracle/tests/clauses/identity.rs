@@ -73,6 +73,27 @@ fn s48_chains_and_cycles_of_merges_have_one_root_and_records_go_by_their_order()
 }
 
 #[test]
+fn s48_an_id_that_is_seen_with_two_people_stays_with_the_first_and_parted_it_stays_alone() {
+    let seen = |id: &str, days: f64, other: &str| {
+        let link = Link::Follow("device".to_owned(), other.to_owned());
+        LinkRecord { link, ..merge(id, days, "", "") }
+    };
+    let mut contacts = contacts();
+    contacts.event(&["device"], &worth("1", 0.0, 5.0));
+    contacts.link(&seen("ann", 1.0, "ann")).unwrap();
+    contacts.link(&seen("ben", 2.0, "ben")).unwrap();
+    assert_eq!((contacts.root("device"), contacts.root("ben")), ("ann".to_owned(), "ben".to_owned()));
+    assert_eq!((score(&contacts, "ann"), score(&contacts, "ben")), (5.0, 0.0));
+    contacts.link(&seen("again", 3.0, "ann")).unwrap();
+    contacts.link(&split("apart", 4.0, "again")).unwrap();
+    contacts.link(&seen("and again", 5.0, "ann")).unwrap();
+    assert_eq!(contacts.root("device"), "device");
+    // Whoever says it in words may.
+    contacts.link(&merge("said", 6.0, "device", "ann")).unwrap();
+    assert_eq!(contacts.root("device"), "ann");
+}
+
+#[test]
 fn s48_s58_a_contact_of_more_than_50_ids_is_a_dead_letter() {
     let mut contacts = contacts();
     for number in 1..50 {

@@ -157,7 +157,7 @@ fn source_topics_are_created_where_they_are_asked_for_and_never_changed() {
 }
 
 /// The topics that a reset deletes.
-const INTERNAL: [&str; 4] = ["contacts-changelog", "redo", "interactions", "plans"];
+const INTERNAL: [&str; 5] = ["contacts-changelog", "redo", "interactions", "identities", "plans"];
 
 /// What a reset says before it does anything.
 fn announcement(application: &Application) -> String {

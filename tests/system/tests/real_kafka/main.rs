@@ -10,6 +10,7 @@ mod companies;
 mod end_to_end;
 mod erasure;
 mod forwarding;
+mod identities;
 mod killed;
 mod large_records;
 mod lists;

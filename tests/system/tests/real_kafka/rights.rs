@@ -26,7 +26,7 @@ fn a_reset_that_the_cluster_does_not_allow_says_which_rights_are_missing_and_cha
 "
     );
     assert!(said.ends_with(&expected) && !said.contains("this resets"), "{said}");
-    for name in ["contacts-changelog", "redo", "interactions", "plans"] {
+    for name in ["contacts-changelog", "redo", "interactions", "identities", "plans"] {
         foreign::read_committed(&bootstrap, &application.topic(name)).expect("the topic is there");
     }
     assert!(application.path("state/guarded").exists());
