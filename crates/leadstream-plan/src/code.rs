@@ -50,8 +50,12 @@ pub enum Code {
     RuleTrigger,
     /// A rule that gives no points and sets or removes no tag.
     RuleWithoutEffect,
-    /// A cap that its rule can never reach.
+    /// A cap that its rule can never reach, or a floor or ceiling that no score of the plan can.
     CapWithoutEffect,
+    /// A rule whose condition no event or contact fulfils, or another condition that contradicts itself.
+    NeverTrue,
+    /// Two rules of which one fires for every event that fires the other, so that both give points.
+    OverlappingRules,
     /// A rule that sets a tag twice, or sets and removes it.
     ContradictoryTags,
     /// A floor above the ceiling.
@@ -111,7 +115,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 50] = [
+const CODES: [(Code, &str, Severity, &str); 52] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -228,7 +232,24 @@ const CODES: [(Code, &str, Severity, &str); 50] = [
         Severity::Warning,
         "A rule that gives no points and sets or removes no tag.",
     ),
-    (Code::CapWithoutEffect, "cap-without-effect", Severity::Warning, "A cap that its rule can never reach."),
+    (
+        Code::CapWithoutEffect,
+        "cap-without-effect",
+        Severity::Warning,
+        "A cap that its rule can never reach, or a floor or ceiling that no score of the plan can.",
+    ),
+    (
+        Code::NeverTrue,
+        "never-true",
+        Severity::Warning,
+        "A condition that contradicts itself, or a rule that no event can fire.",
+    ),
+    (
+        Code::OverlappingRules,
+        "overlapping-rules",
+        Severity::Warning,
+        "Two rules of which one fires for every event that fires the other, so that such an event counts twice. Warned of where both rules give fixed points of one sign, and both ask for something or for the same.",
+    ),
     (
         Code::ContradictoryTags,
         "contradictory-tags",

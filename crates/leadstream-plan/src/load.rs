@@ -6,7 +6,7 @@ use std::sync::Arc;
 use leadstream_core::plan::Plan;
 
 use crate::code::Code;
-use crate::compile::{Compilation, Has, Options, Reference, compile};
+use crate::compile::{Compilation, Has, Need, Options, Reference, compile};
 use crate::diagnostic::{Diagnostic, Severity, Style};
 use crate::example::Example;
 use crate::sink::Sink;
@@ -129,6 +129,22 @@ struct KnownPlan {
 }
 
 impl Known {
+    /// What no plan does that a score of all plans together needs; nothing is said where a plan with errors could do it.
+    fn nobody_gives(&self, need: &Need) -> Option<String> {
+        let gives: fn(&Has, &Need) -> bool = match need {
+            Need::GlobalPoints => |has, _| has.global,
+            Need::TagPoints(_) => |has, need| matches!(need, Need::TagPoints(tag) if has.tags.contains(tag)),
+            _ => return None,
+        };
+        if self.0.values().any(|plan| plan.has.as_ref().is_none_or(|has| gives(has, need))) {
+            return None;
+        }
+        Some(match need {
+            Need::TagPoints(tag) => format!("no rule of any plan sets the tag `{tag}`"),
+            _ => "no plan has `global: true`".to_owned(),
+        })
+    }
+
     fn of(compiled: &[Compilation]) -> Known {
         let mut known = BTreeMap::new();
         for (place, compilation) in compiled.iter().enumerate() {
@@ -140,6 +156,8 @@ impl Known {
                     grade: plan.grade.is_some(),
                     route: plan.route.is_some(),
                     actions: plan.actions.iter().map(|action| Arc::from(action.id.as_str())).collect(),
+                    global: plan.global,
+                    tags: plan.rules.iter().flat_map(|rule| &rule.tags).map(|effect| effect.tag.clone()).collect(),
                 });
                 known.entry(id.clone()).or_insert(KnownPlan { place, has });
             }
@@ -152,6 +170,15 @@ impl Known {
     }
 
     fn look_up(&self, reference: &Reference, sink: &mut Sink<'_>) {
+        if let Some(missing) = self.nobody_gives(&reference.need) {
+            sink.report(
+                Code::UnreachableThreshold,
+                reference.span.clone(),
+                format!("nothing gives this score points: {missing}"),
+            )
+            .help("give all plans that are in force together to one check");
+            return;
+        }
         let id = &reference.plan;
         let Some(plan) = self.0.get(id) else {
             let close = crate::suggest::closest(id, self.0.keys().map(AsRef::as_ref));

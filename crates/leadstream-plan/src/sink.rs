@@ -43,9 +43,11 @@ impl<'a> Sink<'a> {
     /// Says so where not all problems were kept.
     pub(crate) fn finish(self) {
         if let (Some(overflow), Some(last)) = (self.overflow, self.found.last_mut()) {
+            let is_error = self.has_errors || last.severity == Severity::Error;
             let message = format!("more than {DIAGNOSTICS_MAX} problems: the rest is not shown");
             *last = Diagnostic {
-                severity: Severity::Error,
+                // Many warnings are no error: the plan loads.
+                severity: if is_error { Severity::Error } else { Severity::Warning },
                 code: Code::TooLarge,
                 message,
                 label: String::new(),

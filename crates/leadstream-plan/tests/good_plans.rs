@@ -11,7 +11,7 @@ use leadstream_core::id::{Name, PlanVersion};
 use leadstream_core::plan::{CapPeriod, OncePer, Plan, PointsOf, Rearm, Trigger, VerdictPolicy};
 use leadstream_core::points::Points;
 use leadstream_core::time::{Span, Timestamp};
-use leadstream_plan::{Options, Source, Style, check, compile};
+use leadstream_plan::{Code, Options, Severity, Source, Style, check, compile};
 
 /// The repository. Asked for when the test runs: a path that is built in would be that of the checkout that was built last.
 fn root() -> PathBuf {
@@ -147,7 +147,7 @@ fn a_plan_may_name_itself_others_and_aliases_of_yaml() {
             Source {
                 name: "a.yaml".to_owned(),
                 text: "plan: a\nrules:\n  - { id: x, on: page_viewed, when: &same 'level(\"b\", \"qualify\") && score(\"plan:a\") < 5', points: 1 }\n  \
-                       - { id: y, on: page_viewed, when: *same, points: 1 }\n"
+                       - { id: y, on: page_viewed, when: *same, points: -1 }\n"
                     .to_owned(),
             },
             Source {
@@ -245,4 +245,136 @@ feedback: { recycle: keep, outcomes: { won: customer, lost: lost } }
         leadstream_core::decay::Decay::HalfLife(Span::days(30)),
         "adjustments decay as the plan says"
     );
+}
+
+/// The codes that a plan of these rules is warned with.
+#[track_caller]
+fn warnings(rules: &[&str]) -> Vec<Code> {
+    let numbered = rules.iter().enumerate().map(|(place, rule)| format!("  - {{ id: r{place}, {rule} }}\n"));
+    let text = format!("plan: p\nrules:\n{}", numbered.collect::<String>());
+    let compilation = compile("p.yaml", &text, &Options::default());
+    assert!(compilation.plan.is_some(), "{text}");
+    compilation.diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+#[test]
+fn rules_are_told_to_overlap_where_one_condition_implies_the_other() {
+    let implied = [
+        ("event.path == \"/a/b\"", "event.path.startsWith(\"/a/\")"),
+        ("event.path in [\"/a/b\", \"/a/c\"]", "event.path.startsWith(\"/a/\") || event.path == \"/\""),
+        ("event.path.startsWith(\"/a/b\")", "event.path.contains(\"/b\")"),
+        ("event.path.endsWith(\".pdf\")", "event.path.contains(\"pdf\")"),
+        ("event.value > 10 && contact.consent", "5 <= event.value"),
+        ("event.value == 7", "event.value > 5 && has(event.value)"),
+        ("event.value > 5", "!(event.value <= 5)"),
+        ("count(\"page_viewed\", \"7d\") >= 5", "count(\"page_viewed\", \"7d\") >= 3"),
+        ("event.kind == \"x\"", "event.kind != \"y\""),
+    ];
+    for (narrow, wide) in implied {
+        let rule = |when: &str| format!("on: page_viewed, when: '{when}', points: 1");
+        for rules in [[rule(narrow), rule(wide)], [rule(wide), rule(narrow)]] {
+            assert_eq!(warnings(&[&rules[0], &rules[1]]), [Code::OverlappingRules], "{narrow} / {wide}");
+        }
+    }
+}
+
+#[test]
+fn rules_that_only_look_alike_are_not_warned_of() {
+    let pairs = [
+        // Others than the narrower asks for.
+        [
+            "on: page_viewed, when: 'event.path == \"/b\"', points: 1",
+            "on: page_viewed, when: 'event.path.startsWith(\"/a/\")', points: 1",
+        ],
+        [
+            "on: page_viewed, when: 'event.value > 5 && event.value < 10', points: 1",
+            "on: page_viewed, when: 'event.value >= 10', points: 1",
+        ],
+        [
+            "on: page_viewed, when: 'event.value > 5 || contact.vip', points: 1",
+            "on: page_viewed, when: 'event.value > 1', points: 1",
+        ],
+        // A number is no text: the comparison has no value there.
+        [
+            "on: page_viewed, when: 'event.size == \"7\"', points: 1",
+            "on: page_viewed, when: 'event.size > 5', points: 1",
+        ],
+        [
+            "on: page_viewed, when: 'has(event.value)', points: 1",
+            "on: page_viewed, when: 'event.value > 5 || event.size <= 5', points: 1",
+        ],
+        // An extra for some, or for the first; other types; other signs; tags without points; other times.
+        ["on: page_viewed, points: 1", "on: page_viewed, when: 'event.path == \"/b\"', points: 1"],
+        ["on: page_viewed, points: 1", "on: page_viewed, once_per: ever, points: 20"],
+        [
+            "on: [page_viewed, screen_viewed], when: 'contact.vip', points: 1",
+            "on: [page_viewed, signed_in], when: 'contact.vip', points: 1",
+        ],
+        ["on: page_viewed, when: 'event.value > 5', points: 1", "on: page_viewed, when: 'event.value > 9', points: -1"],
+        ["on: page_viewed, when: 'event.value > 5', points: 1", "on: page_viewed, when: 'event.value > 9', tag: big"],
+        [
+            "on: page_viewed, when: 'event.value > 5', points: 1, valid: [null, 2026-05-01]",
+            "on: page_viewed, when: 'event.value > 9', points: 1, valid: [2026-05-01, null]",
+        ],
+        ["on: order_completed, points: 25", "on: order_completed, points: 'event.value / 100'"],
+    ];
+    for pair in pairs {
+        assert_eq!(warnings(&pair), [], "{pair:?}");
+    }
+}
+
+#[test]
+fn conditions_that_can_be_true_are_not_told_to_be_never_true() {
+    let possible = [
+        "event.path == \"/a\" || event.path == \"/b\"",
+        "event.value >= 5 && event.value <= 5",
+        "event.path.startsWith(\"/a/\") && event.path.endsWith(\".pdf\") && !event.path.contains(\"draft\")",
+        "event.path.startsWith(\"/a/\") && event.path.startsWith(\"/a/b\")",
+        "(event.path == \"/a\" || event.path == \"/b\") && (event.path == \"/b\" || event.path == \"/c\")",
+        "has(event.phone) && event.phone != \"0\"",
+        "event.path in [\"/a\", \"/b\"] && event.path != \"/a\"",
+    ];
+    for when in possible {
+        assert_eq!(warnings(&[&format!("on: page_viewed, when: '{when}', points: 1")]), [], "{when}");
+    }
+    let never = [
+        "(event.path == \"/a\" || event.path == \"/b\") && (event.path == \"/c\" || event.path == \"/d\")",
+        "event.value > 5 && event.value <= 5",
+        "event.path in [\"/a\", \"/b\"] && event.path != \"/a\" && !(event.path == \"/b\") && event.path == \"/a\"",
+        "event.path.startsWith(\"/a/\") && !event.path.contains(\"/a\")",
+        "!has(contact.age) && contact.age > 3",
+        "event.kind == true && !event.kind",
+    ];
+    for when in never {
+        assert_eq!(warnings(&[&format!("on: page_viewed, when: '{when}', points: 1")]), [Code::NeverTrue], "{when}");
+    }
+}
+
+#[test]
+fn caps_that_are_met_on_some_day_are_not_warned_of() {
+    let met = [
+        // A month of 31 days has room for two silences of thirty, and a day in autumn has 25 hours.
+        "idle: 30d, every: 30d, points: -10, cap: { points: 19, per: month }",
+        "on: page_viewed, once_per: 24h, points: 10, cap: { points: 19, per: day }",
+        "on: page_viewed, once_per: 1d, points: 10, cap: { points: 69, per: 7d }",
+        "on: page_viewed, once_per: event.path, points: 10, cap: { points: 500, per: day }",
+        "on: page_viewed, once_per: 1d, points: 'event.value', cap: { points: 500, per: day }",
+    ];
+    for rule in met {
+        assert_eq!(warnings(&[rule]), [], "{rule}");
+    }
+    assert_eq!(
+        warnings(&["on: page_viewed, once_per: 1d, points: 10, cap: { points: 70, per: 7d }"]),
+        [Code::CapWithoutEffect]
+    );
+}
+
+#[test]
+fn many_warnings_keep_no_plan_from_loading() {
+    let rules: String =
+        (0..600).map(|place| format!("  - {{ id: r{place}, on: page_viewed, when: 'false', points: 1 }}\n")).collect();
+    let compilation = compile("p.yaml", &format!("plan: p\nrules:\n{rules}"), &Options::default());
+    assert_eq!(compilation.diagnostics.len(), 500);
+    assert!(compilation.plan.is_some());
+    assert!(compilation.diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning));
 }

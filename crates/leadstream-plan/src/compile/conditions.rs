@@ -5,6 +5,7 @@ use leadstream_core::plan::PointsOf;
 use leadstream_core::points::Points;
 
 use super::Compiler;
+use super::contradiction::never_all_true;
 use super::values::{decimal, looks_like_number};
 use crate::cel::{self, Checker, Place, Type};
 use crate::code::Code;
@@ -18,6 +19,7 @@ impl Compiler<'_> {
     pub(super) fn condition(&mut self, node: &Node, place: Place) -> Option<Expr> {
         let (expr, found) = self.expression(node, place, "a condition")?;
         if found.may_be(Type::Bool) {
+            self.check_possible(node, &expr);
             return Some(expr);
         }
         self.sink
@@ -25,6 +27,18 @@ impl Compiler<'_> {
             .label(format!("this is {found}"))
             .help("compare it with something: `event.value > 100`, `has(event.phone)`");
         None
+    }
+
+    /// Warns of a condition that contradicts itself.
+    fn check_possible(&mut self, node: &Node, expr: &Expr) {
+        if never_all_true(&[expr]) {
+            let help = if matches!(expr, Expr::Literal(_)) {
+                "take out what shall rest"
+            } else {
+                "its parts exclude each other: for one of several values write `||` or `in [..]`, and guard a field by `has(..)`, not by `!has(..)`"
+            };
+            self.sink.report(Code::NeverTrue, node.span.clone(), "this condition is never true").help(help);
+        }
     }
 
     /// A key of `once_per`: a text, number or truth value.

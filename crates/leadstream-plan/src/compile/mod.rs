@@ -6,6 +6,7 @@
 mod actions;
 mod bands;
 mod conditions;
+mod contradiction;
 mod decay;
 mod effects;
 mod examples;
@@ -13,6 +14,7 @@ mod expected;
 mod facts;
 mod given;
 mod keys;
+mod lint;
 mod names;
 mod pipeline;
 mod plan;
@@ -112,6 +114,10 @@ pub enum Need {
     Route,
     /// It must have the action with this id.
     Action(Arc<str>),
+    /// Some plan must count in the global score.
+    GlobalPoints,
+    /// Some plan must have a rule that sets this tag.
+    TagPoints(Arc<str>),
 }
 
 /// The levels that a plan has.
@@ -123,13 +129,18 @@ pub(crate) struct Has {
     pub(crate) grade: bool,
     pub(crate) route: bool,
     pub(crate) actions: Vec<Arc<str>>,
+    /// Whether it counts in the global score.
+    pub(crate) global: bool,
+    /// The tags that its rules set.
+    pub(crate) tags: Vec<Arc<str>>,
 }
 
 impl Has {
     /// What is needed and not there, as plans spell it.
     pub(crate) fn lacks(&self, need: &Need) -> Option<String> {
         let (is_there, key) = match need {
-            Need::Plan => return None,
+            // The first is looked up before, the others in all plans together.
+            Need::Plan | Need::GlobalPoints | Need::TagPoints(_) => return None,
             Need::Qualify => (self.qualify, "`qualify`"),
             Need::Pipeline => (self.pipeline, "`pipeline`"),
             Need::Bands => (self.bands, "`bands`"),

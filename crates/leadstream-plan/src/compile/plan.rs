@@ -61,7 +61,8 @@ impl Compiler<'_> {
             return Outcome { id, ..Outcome::default() };
         };
         self.check_size(root, entries, rules.len() + fit.len());
-        let levels = self.levels(entries, &reach::Reach::of(&rules, &fit, limits));
+        let reach = reach::Reach::of(&rules, &fit, limits);
+        let levels = self.levels(entries, &reach);
         let tests = self.examples(entries, &head.time_zone, &levels);
         let facts = std::mem::take(&mut self.environment.facts);
         let plan = || {
@@ -88,7 +89,11 @@ impl Compiler<'_> {
                 feedback: present(levels.feedback)?.unwrap_or_default(),
             })
         };
-        Outcome { plan: plan(), id, tests }
+        let plan = plan();
+        if let Some(plan) = plan.as_ref().filter(|_| !self.sink.has_errors()) {
+            self.lint(entries, plan, &reach);
+        }
+        Outcome { plan, id, tests }
     }
 
     fn plan_id(&mut self, root: &Node, entries: &[Entry]) -> Option<(Arc<str>, Span)> {
@@ -272,6 +277,7 @@ fn has(entries: &[Entry]) -> Has {
         grade: is_there("grade"),
         route: is_there("route"),
         actions: actions.iter().filter_map(id).collect(),
+        ..Has::default()
     }
 }
 

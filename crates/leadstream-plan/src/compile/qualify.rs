@@ -5,10 +5,10 @@ use leadstream_core::plan::{Qualify, Rearm};
 use leadstream_core::points::Points;
 use leadstream_core::time::Span as Duration;
 
-use super::Compiler;
 use super::keys::{self, value};
 use super::reach::Reach;
 use super::values::present;
+use super::{Compiler, Need, Reference};
 use crate::cel::Place;
 use crate::code::Code;
 use crate::yaml::{Node, Span};
@@ -66,6 +66,7 @@ impl Compiler<'_> {
     pub(super) fn threshold_score(&mut self, node: &Node) -> Option<ScoreRef> {
         let text = &self.scalar(node, "the name of a score")?.text;
         if let Some(tag) = text.strip_prefix("tag:").filter(|tag| !tag.is_empty()) {
+            self.needs(Need::TagPoints(tag.into()), node);
             return Some(ScoreRef::Tag(tag.into()));
         }
         let score = self.choice(
@@ -79,6 +80,9 @@ impl Compiler<'_> {
                 .help("add a `pipeline`, or read another score");
             return None;
         }
+        if score == "global" {
+            self.needs(Need::GlobalPoints, node);
+        }
         Some(match score {
             "engagement" => ScoreRef::Engagement,
             "fit" => ScoreRef::Fit,
@@ -86,6 +90,13 @@ impl Compiler<'_> {
             "stage" => ScoreRef::Stage(None),
             _ => ScoreRef::Plan(None),
         })
+    }
+
+    /// Notes what plans together must have.
+    fn needs(&mut self, need: Need, node: &Node) {
+        let environment = &mut self.environment;
+        let plan = environment.plan_id.clone();
+        environment.references.push(Reference { plan, need, span: node.span.clone() });
     }
 
     /// A threshold that would be released before it is reached.

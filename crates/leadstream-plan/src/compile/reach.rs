@@ -14,6 +14,8 @@ pub(super) struct Reach {
     engagement: Option<Points>,
     stage: Option<Points>,
     fit: Option<Points>,
+    /// The least that engagement and fit can be together.
+    least: Option<Points>,
 }
 
 impl Reach {
@@ -31,7 +33,22 @@ impl Reach {
             // A capped calculation may take points in one stage and give them back in the next: only what has one sign is bounded there.
             stage: rules.iter().map(|rule| most_of(&rule.points).and(most_of_rule(rule))).sum::<Option<Points>>(),
             fit: fit.iter().map(|rule| most_of(&rule.points)).sum::<Option<Points>>(),
+            least: rules
+                .iter()
+                .map(least_of_rule)
+                .chain(fit.iter().map(|rule| least_of(&rule.points)))
+                .sum::<Option<Points>>(),
         }
+    }
+
+    /// The most that engagement and fit can be together, whatever the ceiling.
+    pub(super) fn most_of_rules(&self) -> Option<Points> {
+        Some(self.engagement? + self.fit?)
+    }
+
+    /// The least that engagement and fit can be together, whatever the floor.
+    pub(super) fn least_of_rules(&self) -> Option<Points> {
+        self.least
     }
 
     /// The most that a score can be.
@@ -58,6 +75,25 @@ fn most_of_rule(rule: &Rule) -> Option<Points> {
     match (total, capped) {
         (Some(total), Some(capped)) => Some(total.min(capped)),
         (total, capped) => total.or(capped),
+    }
+}
+
+/// The least that all firings of a rule can give together: a cap holds in both directions.
+fn least_of_rule(rule: &Rule) -> Option<Points> {
+    let turned = Rule { points: turned(&rule.points), ..rule.clone() };
+    Some(Points::ZERO - most_of_rule(&turned)?)
+}
+
+/// The least that one firing can give.
+fn least_of(points: &PointsOf) -> Option<Points> {
+    Some(Points::ZERO - most_of(&turned(points))?)
+}
+
+/// Points with the other sign; a calculation stays what it is, since nothing is known of it.
+fn turned(points: &PointsOf) -> PointsOf {
+    match points {
+        PointsOf::Fixed(points) => PointsOf::Fixed(Points::ZERO - *points),
+        PointsOf::Computed(expr) => PointsOf::Computed(expr.clone()),
     }
 }
 
