@@ -138,6 +138,8 @@ impl ClientEvents {
         match (level, facility) {
             // Why a transaction failed is what the call says that meets it, and whoever made the call tells it where it matters.
             (_, "TXNERR") => debug!(target: "librdkafka", facility, "{text}"),
+            // A broker that finds no leader says so in each of its answers, until there is one.
+            (_, "METADATAUPDATE") => debug!(target: "librdkafka", facility, "{text}"),
             // Lost connections and timed out requests: `Brokers` says it once for all.
             (_, "FAIL" | "ERROR" | "REQTMOUT" | "GETPID" | "ADDOFFSETS" | "TXNCOORD") => {
                 debug!(target: "librdkafka", facility, "{text}");
