@@ -25,6 +25,11 @@ pub struct Metrics {
     pub dead_letters: IntCounterVec,
     /// Derived events by kind.
     pub derived: IntCounterVec,
+    /// Requests about ids by what became of them: asked, applied, duplicate, erased, refused. Those that were asked and are none of the others are
+    /// being carried out.
+    pub identity_requests: IntCounterVec,
+    /// Messages between ids by what they bring: event, notice, merge, split.
+    pub identity_messages: IntCounterVec,
     /// Contacts stepped by the clock.
     pub timers: IntCounter,
     /// Commits by result: committed, aborted, unknown.
@@ -177,6 +182,16 @@ impl Metrics {
             deliveries: counters("leadstream_deliveries_total", "Deliveries by outcome", "outcome")?,
             dead_letters: counters("leadstream_dead_letters_total", "Dead letters by code", "code")?,
             derived: counters("leadstream_derived_events_total", "Derived events by kind", "kind")?,
+            identity_requests: counters(
+                "leadstream_identity_requests_total",
+                "Requests to merge ids, to part them, or to erase a contact of several ids, by outcome",
+                "outcome",
+            )?,
+            identity_messages: counters(
+                "leadstream_identity_messages_total",
+                "Messages between ids that were taken, by what they bring",
+                "kind",
+            )?,
             timers: counter("leadstream_timer_contacts_total", "Contacts stepped by the clock")?,
             commits: counters("leadstream_commits_total", "Commits by result", "result")?,
             commit_seconds,
@@ -230,6 +245,8 @@ impl Metrics {
             deliveries,
             dead_letters,
             derived,
+            identity_requests,
+            identity_messages,
             timers,
             commits,
             commit_seconds,
@@ -254,11 +271,13 @@ impl Metrics {
             unreadable_plan_sets,
             plans_info,
         } = self;
-        let counters: [&dyn Collector; 13] = [
+        let counters: [&dyn Collector; 15] = [
             records,
             deliveries,
             dead_letters,
             derived,
+            identity_requests,
+            identity_messages,
             timers,
             watermarks,
             condition_errors,

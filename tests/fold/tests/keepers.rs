@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use leadstream_core::identity::links::{root_of, sets};
-use leadstream_core::identity::{Answer, Asked, Link, LinkRecord, Notice, Request, Said, turn_back};
+use leadstream_core::identity::{
+    Answer, Asked, LINKS_MAX, Link, LinkRecord, Notice, Refusal, Request, Said, WAITING_MAX, turn_back,
+};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Contact, Event, Fold, HistoryLimits, Part, Timeline, Timestamp, Uid};
 use proptest::prelude::*;
@@ -347,4 +349,53 @@ proptest! {
         let asked = inputs.iter().filter(|input| !matches!(input, Input::Event { .. })).count();
         prop_assert_eq!(net.answers.len(), asked);
     }
+}
+
+/// Many records about the same two ids, all of which reach their keeper before it has carried out the first.
+fn flooded(records: usize, input: impl Fn(i64) -> Input) -> Net {
+    let mut net = Net::new();
+    for number in 0..records {
+        net.deliver(number, &input(i64::try_from(number).unwrap()));
+    }
+    while let Some(id) = [name(1), name(0)].into_iter().find(|id| {
+        let is_asked = |message: &Message| matches!(message, Message::Notice(Notice::Ask(_) | Notice::Join { .. }));
+        net.queues.get(id).and_then(VecDeque::front).is_some_and(is_asked)
+    }) {
+        net.step(&id);
+    }
+    net
+}
+
+impl Net {
+    fn count(&self, answer: Answer) -> usize {
+        self.answers.iter().filter(|(_, given)| *given == answer).count()
+    }
+}
+
+#[test]
+fn two_hundred_records_connect_ids_and_those_that_find_no_room_are_refused_s58_l8() {
+    let too_many = Answer::Refused(Refusal::TooManyLinks);
+    let mut net = flooded(LINKS_MAX + WAITING_MAX + 101, |time| Input::Merge { one: 0, other: 1, time });
+    let keeper = |net: &Net| net.of[&name(0)].identity.clone().unwrap().keeper.clone().unwrap();
+    // One is under way, and as many wait as may.
+    assert_eq!((keeper(&net).waiting.len(), net.count(too_many)), (WAITING_MAX, LINKS_MAX + 100));
+    // Whoever asks to be erased is heard, and once is enough.
+    net.deliver(10_000, &Input::Erase { id: 0 });
+    net.deliver(10_001, &Input::Erase { id: 0 });
+    assert_eq!((keeper(&net).waiting.len(), net.count(Answer::Duplicate)), (WAITING_MAX + 1, 1));
+    net.run(&[], &[1]);
+    assert_eq!(net.count(Answer::Applied), LINKS_MAX + 1);
+    assert_eq!(net.count(too_many), WAITING_MAX + 101);
+    assert_eq!(net.answers.len(), LINKS_MAX + WAITING_MAX + 103, "each is answered once");
+    assert!([0, 1].map(name).iter().all(|id| net.erased.contains(id)));
+}
+
+#[test]
+fn an_id_that_is_seen_again_and_again_takes_no_room_s48_l8() {
+    let mut net = flooded(LINKS_MAX + WAITING_MAX + 101, |time| Input::Follow { one: 0, other: 1, time });
+    assert!(net.of[&name(0)].identity.clone().unwrap().keeper.clone().unwrap().waiting.is_empty());
+    net.deliver(10_000, &Input::Merge { one: 2, other: 1, time: 5_000 });
+    net.run(&[], &[1]);
+    assert_eq!((net.count(Answer::Applied), net.count(Answer::Duplicate)), (2, LINKS_MAX + WAITING_MAX + 100));
+    assert_eq!(net.of[&name(1)].ids().len(), 3);
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use leadstream_core::contact::{Level, SubjectId};
 use leadstream_core::identity::links::{root_of, sets};
-use leadstream_core::identity::{Link, LinkRecord};
+use leadstream_core::identity::{LINKS_MAX, Link, LinkRecord};
 use leadstream_core::{Contact, HistoryLimits, Timestamp, Uid};
+use leadstream_runtime::QueryAnswer;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
 use leadstream_runtime::log::{Log, TopicPartition, partition_for_key};
-use leadstream_simulation::{Plans, Random, Settings, World, event_line, expected, go_quiet, plans};
+use leadstream_simulation::{Plans, Random, Settings, World, event_line, expected_under, go_quiet, later_set, plans};
 
 /// A name that is part of nothing else.
 const ERIKA: &str = "erika.mustermann@example.org";
@@ -47,12 +48,12 @@ fn two_tasks() -> [String; 2] {
     })
 }
 
-/// The contact that an id belongs to.
-fn contact_of(world: &mut World, id: &str) -> (Arc<str>, Option<Box<Contact>>) {
+/// The contact that an id belongs to, and what is known of it.
+fn contact_of(world: &mut World, id: &str) -> (Arc<str>, QueryAnswer) {
     let answer = world.insist(id);
     match answer.contact.as_ref().and_then(|contact| contact.root().cloned()) {
-        Some(root) => (Arc::clone(&root), world.insist(&root).contact),
-        None => (Arc::from(id), answer.contact),
+        Some(root) => (Arc::clone(&root), world.insist(&root)),
+        None => (Arc::from(id), answer),
     }
 }
 
@@ -84,14 +85,16 @@ fn united(world: &World) -> (Vec<LinkRecord>, Vec<String>) {
 fn check_united(world: &mut World, ids: &[String]) {
     let (records, values) = united(world);
     let sets = sets(records.iter());
-    let mut in_force = plans(Plans::Timeless);
-    in_force.history = HistoryLimits::default();
-    let whole = expected(&in_force, values, Timestamp::MIN);
     for id in ids.iter().map(|id| Arc::from(id.as_str())) {
         let root = root_of(&sets, &id);
-        let (found, contact) = contact_of(world, &id);
+        let (found, answer) = contact_of(world, &id);
         assert_eq!(found, *root, "the root of {id}");
-        let contact = contact.filter(|contact| !contact.is_blank());
+        let values: Vec<String> =
+            values.iter().filter(|value| value.split('|').next() == Some(&**root)).cloned().collect();
+        // Under the plans of its task, whose change is a step of every contact (S45).
+        let since = answer.timeline.latest().since;
+        let whole = expected_under(answer.timeline, HistoryLimits::default(), values, since);
+        let contact = answer.contact.filter(|contact| !contact.is_blank());
         let Some(expected) = whole.contacts.get(&**root) else {
             assert!(contact.is_none(), "{root} has something");
             continue;
@@ -299,6 +302,93 @@ fn whoever_owns_the_tasks_records_make_the_same_contacts_from_seeds_l1() {
         }
         check_united(&mut world, &everybody());
     }
+}
+
+#[test]
+fn ids_become_one_while_plans_change_whatever_dies_meanwhile_s45_s48() {
+    let (mut changed_under_way, mut crashes) = (0, 0);
+    for moment in 0..60 {
+        let mut world = world_with(moment, 2, |settings| settings.write_back_ms = [0, 300][moment as usize % 2]);
+        much_happens(&mut world);
+        let go_on = |world: &mut World, rounds: u64| {
+            for _ in 0..rounds {
+                world.pass(20);
+                (0..2).for_each(|instance| world.step(instance).unwrap());
+            }
+        };
+        // Contacts go from tasks that are under the new plans to some that are not yet, and the other way round.
+        go_on(&mut world, moment);
+        let requests =
+            |world: &World, outcome: &str| world.metrics.identity_requests.with_label_values(&[outcome]).get();
+        let under_way = requests(&world, "asked") > requests(&world, "applied") + requests(&world, "duplicate");
+        changed_under_way += u64::from(under_way);
+        world.settings_mut().plans.book.add(later_set(Plans::Timeless, 2));
+        let instance = moment as usize % 3;
+        if instance < 2 {
+            world.crash_plan(instance).after(moment as i64 / 2);
+            go_on(&mut world, 40);
+            crashes += u64::from(!world.is_alive(instance));
+            world.crash_plan(instance).never();
+            if !world.is_alive(instance) {
+                world.start(instance, moment % 2 == 0).unwrap();
+            }
+        }
+        go_on(&mut world, 400);
+        let tasks = (0..2).flat_map(|instance| world.handle(instance).unwrap().status().tasks);
+        let (sets, pending): (Vec<u64>, Vec<bool>) =
+            tasks.map(|task| (task.plan_set, task.plan_change_pending)).unzip();
+        assert_eq!((sets, pending), (vec![2, 2], vec![false, false]), "at {moment}");
+        check_united(&mut world, &everybody());
+    }
+    assert!(changed_under_way > 10 && crashes > 10, "{changed_under_way} changes in the middle, {crashes} crashes");
+}
+
+#[test]
+fn what_becomes_of_requests_and_messages_between_ids_is_counted_l5() {
+    let [visitor, ann] = two_tasks();
+    let mut world = world_with(1, 1, |_| {});
+    let count = |world: &World, outcome: &str| world.metrics.identity_requests.with_label_values(&[outcome]).get();
+    let messages = |world: &World, kind: &str| world.metrics.identity_messages.with_label_values(&[kind]).get();
+    say(&mut world, &visitor, "1", "bought");
+    world.settle(0).unwrap();
+    let kinds = ["event", "notice", "merge", "split"];
+    assert_eq!(kinds.map(|kind| messages(&world, kind)), [0; 4], "nobody is charged who merges nobody");
+    say(&mut world, &visitor, "m", &format!("merge:{ann}"));
+    world.settle(0).unwrap();
+    say(&mut world, &visitor, "m", &format!("merge:{ann}"));
+    say(&mut world, &visitor, "2", "viewed");
+    world.settle(0).unwrap();
+    say(&mut world, &visitor, "s", "split:m");
+    say(&mut world, "c1", "x", "erase");
+    world.settle(0).unwrap();
+    say(&mut world, "c1", "m2", &format!("merge:{ann}"));
+    world.settle(0).unwrap();
+    let outcomes = ["asked", "applied", "duplicate", "erased", "refused"];
+    assert_eq!(outcomes.map(|outcome| count(&world, outcome)), [4, 2, 1, 1, 0]);
+    assert_eq!(["event", "merge", "split"].map(|kind| messages(&world, kind)), [1, 1, 1]);
+    assert!(messages(&world, "notice") > 5);
+}
+
+#[test]
+fn a_record_that_finds_two_hundred_others_is_a_dead_letter_and_changes_nothing_s58() {
+    let mut world = world_with(1, 1, |_| {});
+    let t_ms = world.log.now_ms();
+    say(&mut world, "v0", "e", "viewed");
+    for number in 0..LINKS_MAX as i64 + 1 {
+        produce(&mut world, "v0", &format!("m{number:03}"), "merge:ann", t_ms + number);
+        if number % 50 == 0 {
+            world.settle(0).unwrap();
+        }
+    }
+    world.settle(0).unwrap();
+    let dead = world.told().dead;
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert!(dead[0].starts_with("too_many_links "), "{dead:?}");
+    assert_eq!(contact_of(&mut world, "v0").0, Arc::from("ann"));
+    // What is kept can still be undone by who is refused no more: an erasure.
+    say(&mut world, "v0", "x", "erase");
+    world.settle(0).unwrap();
+    assert!(world.insist("ann").erased && world.insist("v0").erased);
 }
 
 /// Where the bytes are found that readers of a topic can still see.

@@ -15,6 +15,9 @@ use crate::identity::{ID_BYTES, Identity, Joined};
 /// How many records a keeper keeps at most (S58).
 pub const LINKS_MAX: usize = 200;
 
+/// How many requests wait with a keeper at most: more records than it keeps cannot all be carried out (S58).
+pub const WAITING_MAX: usize = 2 * LINKS_MAX;
+
 /// A record that a keeper keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
@@ -53,7 +56,7 @@ impl Keeper {
     }
 
     /// Takes over what another keeper had.
-    fn take_over(&mut self, handed: Keeper) {
+    fn take_over(&mut self, handed: Keeper, said: &mut Said) {
         for kept in handed.links {
             match self.links.iter_mut().find(|known| known.record.uid == kept.record.uid) {
                 Some(known) if kept.record.precedes(&known.record) => *known = kept,
@@ -62,9 +65,35 @@ impl Keeper {
             }
         }
         self.followers.extend(handed.followers);
-        self.waiting.extend(handed.waiting);
+        for (request, other) in handed.waiting {
+            self.wait(request, other, said);
+        }
         if self.under_way.is_none() {
             self.under_way = handed.under_way;
+        }
+    }
+
+    /// Lets a request wait for its turn. An id that is seen again says nothing while the first time waits, and neither does who asks twice to be erased;
+    /// an erasure always waits, any other request only where there is room.
+    fn wait(&mut self, request: Request, other: Arc<str>, said: &mut Said) {
+        let record_of = |request: &Request| match &request.asked {
+            Asked::Link(link) => Some(LinkRecord { uid: request.uid, time: request.time, link: link.clone() }),
+            Asked::Erase => None,
+        };
+        let says_nothing = match record_of(&request) {
+            Some(record) => {
+                let waiting = self.waiting.iter().filter_map(|(known, _)| record_of(known));
+                self.links.iter().any(|kept| record.is_said_by(&kept.record))
+                    || waiting.into_iter().any(|known| record.is_said_by(&known))
+            }
+            None => self.waiting.iter().any(|(known, _)| known.asked == Asked::Erase && known.via == request.via),
+        };
+        if says_nothing {
+            said.answer(request, Answer::Duplicate);
+        } else if self.waiting.len() >= WAITING_MAX && request.asked != Asked::Erase {
+            said.answer(request, Answer::Refused(Refusal::TooManyLinks));
+        } else {
+            self.waiting.push_back((request, other));
         }
     }
 
@@ -133,10 +162,10 @@ impl Contact {
                 // It came by way of an id that may be erased, and that is all that it knows.
                 said.say(&from, Notice::KeptBy(Some(id)));
             }
-            keeper.take_over(*handed);
+            keeper.take_over(*handed, said);
             keeper.followers.insert(from);
         }
-        keeper.waiting.push_back((request, other));
+        keeper.wait(request, other, said);
         self.carry_on(said);
     }
 
@@ -144,7 +173,7 @@ impl Contact {
     pub fn keep(&mut self, handed: Keeper, said: &mut Said) {
         let identity = self.identity_mut();
         identity.kept_by = None;
-        identity.keeper.get_or_insert_default().take_over(handed);
+        identity.keeper.get_or_insert_default().take_over(handed, said);
         self.carry_on(said);
     }
 

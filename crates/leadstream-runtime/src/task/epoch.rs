@@ -31,6 +31,10 @@ pub(crate) struct EpochCounts {
     pub(crate) dead: Vec<(&'static str, u64)>,
     /// Events and requests sent on to other ids.
     pub(crate) sent_on: u64,
+    /// Requests to merge, to part, or to erase a contact of several ids: what became of them; `asked` when they came.
+    pub(crate) identity_requests: Vec<(&'static str, u64)>,
+    /// Messages between ids that were taken, by what they bring.
+    pub(crate) identity_messages: Vec<(&'static str, u64)>,
     /// Derived events by kind.
     pub(crate) derived: Vec<(&'static str, u64)>,
     /// Contacts that the clock stepped.
@@ -61,6 +65,14 @@ impl EpochCounts {
 
     pub(crate) fn derived(&mut self, kind: &'static str) {
         count(&mut self.derived, kind);
+    }
+
+    pub(crate) fn identity_request(&mut self, outcome: &'static str) {
+        count(&mut self.identity_requests, outcome);
+    }
+
+    pub(crate) fn identity_message(&mut self, kind: &'static str) {
+        count(&mut self.identity_messages, kind);
     }
 
     pub(crate) fn fault(&mut self, fault: &Fault) {

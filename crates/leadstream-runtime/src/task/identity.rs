@@ -22,12 +22,14 @@ impl Task {
             return Ok(());
         };
         self.open.counts.sent_on += 1;
+        self.open.counts.identity_request("asked");
         let refused = self.blocks.of(&event.contact).is_some_and(|block| block.refuses(event));
         let mut said = Said::default();
         if refused || tools.identities_topic.is_none() {
             self.open.counts.sent_on -= 1;
             if is_sighting(&request) {
                 self.open.counts.erased += 1;
+                self.open.counts.identity_request("erased");
                 return Ok(());
             }
             said.answers.push((request, Answer::Erased));
@@ -60,12 +62,16 @@ impl Task {
     pub(super) fn receive(&mut self, tools: &mut Tools<'_>, to: &str, message: Message) -> Result<(), WorkerError> {
         let is_blocked = self.blocks.of(to).is_some_and(|block| block.from.is_none());
         match message {
-            Message::Event(event) => return self.receive_event(tools, to, &event),
+            Message::Event(event) => {
+                self.open.counts.identity_message("event");
+                return self.receive_event(tools, to, &event);
+            }
             Message::Part(part) => {
                 self.open.counts.skipped += 1;
                 self.receive_part(tools, to, part, is_blocked)?;
             }
             Message::Notice(notice) => {
+                self.open.counts.identity_message("notice");
                 let dead = self.open.counts.dead.iter().map(|(_, number)| number).sum::<u64>();
                 self.receive_notice(tools, to, notice, is_blocked)?;
                 // A record that is refused ends here, and its letter is counted.
@@ -112,6 +118,7 @@ impl Task {
                 return Ok(());
             }
             self.touch_all(tools, slot);
+            self.open.counts.identity_message(if part.parted { "split" } else { "merge" });
             let clock = self.clock.now();
             if let Some(entry) = self.contacts.get_mut(slot) {
                 tools.fold.take_part(&mut entry.contact, *part, clock, tools.derived);
@@ -190,6 +197,12 @@ impl Task {
             self.send(tools, &to, &Message::Notice(notice));
         }
         for (request, answer) in said.answers {
+            self.open.counts.identity_request(match answer {
+                Answer::Applied => "applied",
+                Answer::Duplicate => "duplicate",
+                Answer::Erased => "erased",
+                Answer::Refused(_) => "refused",
+            });
             let code = match (&request.asked, answer) {
                 (_, Answer::Applied | Answer::Duplicate) | (Asked::Erase, _) => continue,
                 // The event beside it was told of already.

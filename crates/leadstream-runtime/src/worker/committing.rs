@@ -144,6 +144,12 @@ impl<L: Log> Worker<L> {
         for (kind, number) in &counts.derived {
             metrics.derived.with_label_values(&[kind]).inc_by(*number);
         }
+        for (outcome, number) in &counts.identity_requests {
+            metrics.identity_requests.with_label_values(&[outcome]).inc_by(*number);
+        }
+        for (kind, number) in &counts.identity_messages {
+            metrics.identity_messages.with_label_values(&[kind]).inc_by(*number);
+        }
         for ((plan, rule, error), number) in &counts.faults {
             metrics.count_faults(*plan, *rule, error, *number);
         }
