@@ -14,7 +14,7 @@ use leadstream_fold_tests::{
 use leadstream_oracle::case::{Case, plan_text};
 use leadstream_oracle::generate::identities::{MERGE, OTHER_ID, dealt};
 use leadstream_oracle::generate::{Groups, Profile, START_MS, case};
-use leadstream_oracle::{ContactCommand, Contacts, DAY_MS, LineKind, Link, LinkRecord, OracleEvent};
+use leadstream_oracle::{ContactCommand, Contacts, DAY_MS, Kind, LineKind, Link, LinkRecord, OracleEvent};
 use leadstream_wire::stored::contact::read_image;
 use leadstream_wire::stored::message::{Message, MessageWriter};
 use proptest::prelude::*;
@@ -226,9 +226,24 @@ const PLAN: &[&str] = &[
     "decay: { half_life: 30d }",
 ];
 
+/// What a plan can look at that lies behind what is kept.
+const REMEMBERING: &[&str] = &[
+    "plan: p",
+    "rules:",
+    "  - { id: keen, on: asked, when: 'count(\"worth\", \"365d\") == 10', points: 100 }",
+    "  - { id: graz, on: asked, when: 'contact.city == \"Graz\"', points: 1000 }",
+    "  - { id: item, on: bought, points: 10, once_per: event.item }",
+    "  - { id: cart, after: added, unless: paid, within: 60d, points: -3 }",
+    "  - { id: capped, on: greeted, points: 4, cap: { points: 6, per: ever } }",
+];
+
 /// Contacts that keep only three rows.
 fn forgetful() -> People {
-    let plans = vec![PLAN.iter().map(|line| (*line).to_owned()).collect()];
+    forgetful_under(PLAN)
+}
+
+fn forgetful_under(plan: &[&str]) -> People {
+    let plans = vec![plan.iter().map(|line| (*line).to_owned()).collect()];
     let limits = HistoryLimits { rows: 3, ..HistoryLimits::default() };
     People {
         fold: Fold::new(Timeline::new(compiled(&plans).unwrap()), limits),
@@ -276,6 +291,79 @@ fn bases_become_one_with_what_is_in_them_s49() {
     let before = people.score("ann", 60.0);
     people.event("bob", &event("again", 60.0, "hello"), &mut told);
     assert_eq!(people.score("ann", 60.0), before);
+}
+
+#[test]
+fn what_both_bases_remember_counts_for_the_one_contact_s49() {
+    let (mut people, mut told) = (forgetful_under(REMEMBERING), Vec::new());
+    people.event("bob", &event("cart", 0.1, "added"), &mut told);
+    for (contact, city, days) in [("ann", "Linz", 0.1), ("bob", "Graz", 0.2)] {
+        let city = event(&format!("{contact} city"), days, "attributes").of_kind(Kind::Attributes).with("city", city);
+        people.event(contact, &city, &mut told);
+        people.event(contact, &event(&format!("{contact} item"), days, "bought").with("item", contact), &mut told);
+        people.event(contact, &event(&format!("{contact} hi"), days, "greeted"), &mut told);
+        for number in 0..5 {
+            people.event(
+                contact,
+                &event(&format!("{contact} {number}"), days + f64::from(number) + 1.0, "worth"),
+                &mut told,
+            );
+        }
+    }
+    people.event("bob", &event("later", 8.0, "seen"), &mut told);
+    for contact in ["ann", "bob"] {
+        let known = &people.of[contact];
+        assert!(known.rows.len() == 3 && known.base.is_some());
+    }
+    people.link(&merge("m", "ann", "bob"), "ann", &mut told);
+    // Two items, two greetings; a cart that waits.
+    assert_eq!(people.score("bob", 51.0), 28_000);
+    for (number, (what, item)) in
+        [("bought", "ann"), ("bought", "bob"), ("bought", "new"), ("greeted", ""), ("asked", "")]
+            .into_iter()
+            .enumerate()
+    {
+        let days = 52.0 + number as f64;
+        people.event("ann", &event(&format!("after {number}"), days, what).with("item", item), &mut told);
+    }
+    // One new item; the cap had been passed by both together; ten times worth, and the city that was written last.
+    assert_eq!(people.score("bob", 57.0), 28_000 + 10_000 + 100_000 + 1_000_000);
+    people.clock(day(61.0), &mut told);
+    assert_eq!(
+        people.score("bob", 61.0),
+        1_138_000 - 3_000,
+        "what bob left in the cart is remembered by when it was left"
+    );
+}
+
+#[test]
+fn parted_contacts_with_a_base_keep_it_with_the_survivor_and_share_its_boundary_s49_s51() {
+    let (mut people, mut told) = (forgetful(), Vec::new());
+    for number in 0..6 {
+        for (contact, worth) in [("ann", 7.0), ("bob", 11.0)] {
+            let worth = event(&format!("{contact} {number}"), f64::from(number) + 1.0, "worth").with("value", worth);
+            people.event(contact, &worth, &mut told);
+        }
+    }
+    people.link(&merge("m", "bob", "ann"), "bob", &mut told);
+    let boundary = people.of["ann"].base.as_ref().unwrap().boundary;
+    let split =
+        LinkRecord { id: "s".to_owned(), link: Link::Split("crm".to_owned(), "m".to_owned()), ..merge("", "", "") };
+    people.link(&LinkRecord { time: day(51.0), ..split }, "bob", &mut told);
+    for contact in ["ann", "bob"] {
+        assert_eq!(people.of[contact].base.as_ref().map(|base| base.boundary), Some(boundary), "{contact}");
+    }
+    // What lies in the base stays with ann; bob has what is still known of him.
+    let rows = |contact: &str| people.of[contact].rows.len();
+    assert_eq!(rows("ann") + rows("bob"), 3);
+    let ledger = ledger_of(&people.of["bob"]);
+    assert_eq!(ledger.len(), rows("bob"));
+    assert!(people.of["bob"].base.as_ref().unwrap().state.plans.iter().all(|plan| plan.engagement.groups().is_empty()));
+    // What is older than the boundary is too late for either.
+    for contact in ["ann", "bob"] {
+        let old = event(&format!("{contact} old"), 0.5, "worth").with("value", 7.0);
+        assert_eq!(people.event(contact, &old, &mut told), Outcome::TooLate);
+    }
 }
 
 fn days_of(first: i32) -> f64 {
