@@ -385,7 +385,7 @@ fn a_record_that_finds_two_hundred_others_is_a_dead_letter_and_changes_nothing_s
     assert_eq!(dead.len(), 1, "{dead:?}");
     assert!(dead[0].starts_with("too_many_links "), "{dead:?}");
     assert_eq!(contact_of(&mut world, "v0").0, Arc::from("ann"));
-    // What is kept can still be undone by who is refused no more: an erasure.
+    // An erasure is never refused.
     say(&mut world, "v0", "x", "erase");
     world.settle(0).unwrap();
     assert!(world.insist("ann").erased && world.insist("v0").erased);

@@ -76,13 +76,9 @@ impl Keeper {
     /// Lets a request wait for its turn. An id that is seen again says nothing while the first time waits, and neither does who asks twice to be erased;
     /// an erasure always waits, any other request only where there is room.
     fn wait(&mut self, request: Request, other: Arc<str>, said: &mut Said) {
-        let record_of = |request: &Request| match &request.asked {
-            Asked::Link(link) => Some(LinkRecord { uid: request.uid, time: request.time, link: link.clone() }),
-            Asked::Erase => None,
-        };
-        let says_nothing = match record_of(&request) {
+        let says_nothing = match request.record() {
             Some(record) => {
-                let waiting = self.waiting.iter().filter_map(|(known, _)| record_of(known));
+                let waiting = self.waiting.iter().filter_map(|(known, _)| known.record());
                 self.links.iter().any(|kept| record.is_said_by(&kept.record))
                     || waiting.into_iter().any(|known| record.is_said_by(&known))
             }
@@ -103,7 +99,8 @@ impl Keeper {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let requests = self.waiting.len() * (size_of::<(Request, Arc<str>)>() + ID_BYTES);
-        size_of::<Keeper>() + self.links.len() * (size_of::<Kept>() + 2 * ID_BYTES) + requests
+        let links = self.links.len() * (size_of::<Kept>() + 2 * ID_BYTES);
+        size_of::<Keeper>() + links + self.followers.len() * ID_BYTES + requests
     }
 }
 
