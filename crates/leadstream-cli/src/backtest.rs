@@ -124,7 +124,8 @@ fn people_of(mut folder: Folder, plans: &PlanSet, labels: Option<&Labels>, end: 
                 standing.stage = plan.stage.as_ref().map(|stage| stage.stage);
             }
         }
-        // Both are in the order of contacts.
+        // Both are in the order of contacts; of who was erased there is only what was told.
+        while derived.next_if(|event| event.contact < contact.id).is_some() {}
         while let Some(event) = derived.next_if(|event| event.contact == contact.id) {
             let place = event.plan.and_then(|plan| plans.position(&plan));
             if let (DerivedKind::LeadQualified, Some(place)) = (event.kind, place) {

@@ -56,6 +56,22 @@ fn a_backtest_says_who_would_qualify_and_when() {
 }
 
 #[test]
+fn who_was_erased_hides_nobody_who_qualified() {
+    let place = place();
+    place.write("events.jsonl", page("a0", "0", "2026-01-01T00:00:00Z", "/pricing") + &events());
+    place.write("contacts.jsonl", "{\"command\":\"erase\",\"contact\":\"a0\",\"time\":\"2026-01-02T00:00:00Z\"}\n");
+    let arguments = ["plan", "backtest", "--new", "new.yaml", "events.jsonl", "--contacts", "contacts.jsonl"];
+    let told = place.run(&[&arguments[..], &["--threads", "1"]].concat()).code(0);
+    let out = told.out();
+    let qualified = out.lines().find(|line| line.contains("contacts that qualified")).unwrap_or_default();
+    assert_eq!(
+        qualified.split_whitespace().collect::<Vec<_>>(),
+        ["contacts", "that", "qualified", "1", "2", "+1"],
+        "{out}"
+    );
+}
+
+#[test]
 fn a_backtest_holds_plans_against_what_became_of_leads() {
     let place = place();
     // c2 is judged as it was before its third page, and a lead without events is none of either.
