@@ -6,6 +6,7 @@
 
 mod consume;
 mod feed;
+mod latency;
 mod measure;
 mod recover;
 
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: with-kafka feed BOOTSTRAP TOPIC EVENTS CONTACTS [LAT
        with-kafka create BOOTSTRAP TOPIC...
        with-kafka consume BOOTSTRAP TOPIC
        with-kafka recover BOOTSTRAP TOPIC GROUP LOG_FILE HTTP DATA CONTACTS COMMAND [ARGUMENT...]
+       with-kafka latency BOOTSTRAP TOPIC APPLICATION RATE SECONDS CONTACTS LOG_FILE COMMAND [ARGUMENT...]
        with-kafka measure BOOTSTRAP TOPIC GROUP NAME LOG_FILE COMMAND [ARGUMENT...]
 LATE and REPEATED: how many of a thousand events come late or again (default 0)";
 
@@ -45,6 +47,12 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         ["consume", bootstrap, topic] => consume::measure(bootstrap, topic),
         ["measure", bootstrap, topic, group, name, log_file, command, rest @ ..] => {
             measure::measure(&measure::Scorer { bootstrap, topic, group, name, log_file, command, arguments: rest })
+        }
+        ["latency", bootstrap, topic, application, rate, seconds, contacts, log_file, command, rest @ ..] => {
+            let (name, group) = ("leadstream", application);
+            let scorer = measure::Scorer { bootstrap, topic, group, name, log_file, command, arguments: rest };
+            let (rate, seconds, contacts) = (rate.parse()?, seconds.parse()?, contacts.parse()?);
+            latency::measure(&latency::Latency { scorer, application, rate, seconds, contacts })
         }
         ["recover", bootstrap, topic, group, log_file, http, data, contacts, command, rest @ ..] => {
             let name = "leadstream";

@@ -94,7 +94,7 @@ pub(crate) fn watch(scorer: &Scorer<'_>, child: &mut Child) -> Result<(Point, Po
 }
 
 /// Asks the scorer to end, and ends it where it does not.
-fn stop(child: &mut Child) -> Result<(), Box<dyn Error>> {
+pub(crate) fn stop(child: &mut Child) -> Result<(), Box<dyn Error>> {
     if child.try_wait()?.is_some() {
         return Ok(());
     }
