@@ -101,7 +101,7 @@ fn is_misplaced(batch: &leadstream_wire::EventBatch, record: &Record<'_>, partit
 }
 
 /// What decoders and dead letters say of a record; its headers are told by [`dead_letter`].
-fn input_record<'a>(topic: &'a str, record: &Record<'a>) -> InputRecord<'a> {
+pub(crate) fn input_record<'a>(topic: &'a str, record: &Record<'a>) -> InputRecord<'a> {
     InputRecord {
         topic,
         partition: i32::try_from(record.partition).unwrap_or(i32::MAX),

@@ -54,7 +54,7 @@ fn topics(given: &ConfigurationArguments) -> Result<Events, Failure> {
 }
 
 /// The files in the order in which they are folded, each with its format.
-fn inputs(events: &EventFiles, config: &Config) -> Result<Vec<Input>, Failure> {
+pub(crate) fn inputs(events: &EventFiles, config: &Config) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     if !events.contacts.is_empty() {
         let format = Arc::new(sources::contacts_format(config)?);
@@ -72,7 +72,7 @@ fn inputs(events: &EventFiles, config: &Config) -> Result<Vec<Input>, Failure> {
 }
 
 /// The format of the files of events: that of a configured source, or one named by itself.
-fn event_format(events: &EventFiles, config: &Config) -> Result<SourceFormat, Failure> {
+pub(crate) fn event_format(events: &EventFiles, config: &Config) -> Result<SourceFormat, Failure> {
     if let Some(format) = events.format {
         let shape = match format {
             ReplayFormat::Segment => Shape::Segment,

@@ -4,7 +4,7 @@
 //! It goes by what was written and not by what could be read of it, so that no mistake waits for another to be mended.
 
 use leadstream_config::{Examined, Origin, Problem, Severity};
-use leadstream_plan::{Report, Severity as PlanSeverity, Source as PlanSource, Style, locate};
+use leadstream_plan::{Diagnostic, Report, Severity as PlanSeverity, Source as PlanSource, Style, locate};
 use leadstream_wire::{Decoder, FormatProblem, Purpose, check_expression, check_schema, check_time_pattern};
 
 use crate::failure::Failure;
@@ -189,13 +189,49 @@ impl Whole {
     /// # Errors
     /// It cannot. How many errors there are has been told, and which they are is [`Whole::render`].
     pub(crate) fn conclude(&self) -> Result<(), Failure> {
+        let Some(summary) = self.summary() else { return Ok(()) };
+        terminal::note(format!("\n{summary}"));
+        Err(Failure::InputTold)
+    }
+
+    /// How many errors there are; nothing where there are none.
+    pub(crate) fn summary(&self) -> Option<String> {
         let of_configuration = self.examined.problems.iter().filter(|problem| problem.severity == Severity::Error);
         let errors = match of_configuration.count() + self.plans.count(PlanSeverity::Error) {
-            0 => return Ok(()),
+            0 => return None,
             1 => "1 error".to_owned(),
             errors => format!("{errors} errors"),
         };
-        terminal::note(format!("\n{}: {errors} in the configuration and what it names", self.place));
-        Err(Failure::InputTold)
+        Some(format!("{}: {errors} in the configuration and what it names", self.place))
+    }
+
+    /// Writes everything that is wrong, or probably not meant, to the log, a line for each.
+    pub(crate) fn log(&self) {
+        log_problems(&self.examined.problems);
+        log_diagnostics(&self.plans.diagnostics);
+    }
+}
+
+/// Writes problems of plans to the log, a line for each.
+pub(crate) fn log_diagnostics(diagnostics: &[Diagnostic]) {
+    for Diagnostic { severity, code, file, line, column, message, help, .. } in diagnostics {
+        let (place, code) = (format!("{file}:{line}:{column}"), code.name());
+        let help = (!help.is_empty()).then(|| help.join("; "));
+        match severity {
+            PlanSeverity::Error => tracing::error!(place, code, help, "{message}"),
+            PlanSeverity::Warning => tracing::warn!(place, code, help, "{message}"),
+        }
+    }
+}
+
+/// Writes problems of a configuration to the log, a line for each.
+pub(crate) fn log_problems(problems: &[Problem]) {
+    for problem in problems {
+        let Problem { severity, origin, path, message, hint } = problem;
+        let key = (!path.is_empty()).then_some(path.as_str());
+        match severity {
+            Severity::Error => tracing::error!(place = %origin, key, help = hint.as_deref(), "{message}"),
+            Severity::Warning => tracing::warn!(place = %origin, key, help = hint.as_deref(), "{message}"),
+        }
     }
 }

@@ -7,7 +7,7 @@ use leadstream_config::{Examined, Layers, Loaded, Origin, Problem, Problems, exa
 use crate::arguments::ConfigurationArguments;
 use crate::examination::{self, Whole};
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{logging, terminal};
 
 /// Where a configuration is looked for when none is named, in this order.
 const PLACES: [&str; 3] = ["leadstream.yaml", "config/leadstream.yaml", "/etc/leadstream/leadstream.yaml"];
@@ -38,17 +38,33 @@ pub(crate) fn examined_whole(given: &ConfigurationArguments) -> Result<Whole, Fa
     Ok(Whole::of(examined, place_name(place.as_deref())))
 }
 
-/// The configuration for a service: everything that it names must be right.
+/// The configuration for a service: everything that it names must be right. Begins to log, so that what is wrong is told in the form that was asked for.
 ///
 /// # Errors
 /// As [`configuration`]; all that is wrong is told at once, also of schemas and plans.
 pub(crate) fn configuration_to_run(given: &ConfigurationArguments) -> Result<Loaded, Failure> {
-    let whole = examined_whole(given)?;
-    if whole.examined.has_errors() || whole.plans.has_errors() {
-        terminal::note(whole.render(terminal::notes_are_coloured()).trim_end());
-        whole.conclude()?;
+    let (examined, place) = match examined(given) {
+        Ok(found) => found,
+        Err(unreadable) => {
+            // Without the file, variables and flags still say how log lines look.
+            logging::begin(&examine(&layers_without_file(given)).config.log)?;
+            return Err(unreadable);
+        }
+    };
+    logging::begin(&examined.config.log)?;
+    let whole = Whole::of(examined, place_name(place.as_deref()));
+    match whole.summary() {
+        None if logging::is_json() => examination::log_problems(&whole.examined.problems),
+        None => whole.examined.problems.iter().for_each(terminal::note),
+        Some(summary) if logging::is_json() => {
+            whole.log();
+            return Err(Failure::CorrectInput(summary));
+        }
+        Some(_) => {
+            terminal::note(whole.render(terminal::notes_are_coloured()).trim_end());
+            whole.conclude()?;
+        }
     }
-    whole.examined.problems.iter().for_each(terminal::note);
     whole.examined.finish().map_err(|error| Failure::input(error.to_string()))
 }
 
@@ -74,13 +90,22 @@ fn loaded(given: &ConfigurationArguments, connects: bool) -> Result<Loaded, Fail
 /// The file that was named cannot be read.
 fn examined(given: &ConfigurationArguments) -> Result<(Examined, Option<PathBuf>), Failure> {
     let file = given.config.clone().or_else(|| PLACES.iter().map(PathBuf::from).find(|place| place.is_file()));
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let layers = match &file {
-        Some(path) => read_layers(path, environment, &given.set).map_err(|error| Failure::input(error.to_string()))?,
-        None => Layers { file: None, environment: environment.collect(), flags: given.set.clone() },
+        Some(path) => {
+            read_layers(path, environment(), &given.set).map_err(|error| Failure::input(error.to_string()))?
+        }
+        None => layers_without_file(given),
     };
     Ok((examine(&layers), file))
+}
+
+fn layers_without_file(given: &ConfigurationArguments) -> Layers {
+    Layers { file: None, environment: environment().collect(), flags: given.set.clone() }
+}
+
+/// The variables that are texts.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Everything that is wrong, with the lines it is about.

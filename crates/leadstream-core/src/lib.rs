@@ -30,7 +30,8 @@ pub use derived::DerivedEvent;
 pub use erasure::{ErasureKey, erased, numbers_behind, reinstated_from};
 pub use event::{Event, EventKind, Properties, Term, Value, Verdict};
 pub use fold::{
-    BOOKING_BYTES, Bound, Fault, Fold, HistoryLimits, Outcome, Part, Past, Reached, STATE_BYTES_MAX, Sight,
+    BOOKING_BYTES, Bound, FailedPart, Fault, Finding, Fold, Found, HistoryLimits, Met, Outcome, Part, Past, Reached,
+    STATE_BYTES_MAX, Sight,
 };
 pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;

@@ -139,7 +139,13 @@ impl Catalogue {
         let is_preset = PRESETS.contains(&event_type);
         let closest = suggest::closest(event_type, seen.iter().map(String::as_str)).filter(|_| !is_preset);
         let report = sink.report(Code::UnseenEventType, span, format!("no event of the type `{event_type}` came"));
-        report.maybe_help(closest.map(|close| format!("did you mean `{close}`, which came?")));
+        report.help(match closest {
+            Some(close) => format!("did you mean `{close}`, which came?"),
+            None => {
+                "look whether the site or the tool sends it under another name; if it begins later, nothing is wrong"
+                    .to_owned()
+            }
+        });
     }
 
     /// Reports an event type that is not known, and tells whether it can be used all the same. `others` are further words that could stand in
@@ -152,9 +158,11 @@ impl Catalogue {
         if event_type.is_empty() || event_type.len() > TYPE_MAX_BYTES || snake != event_type {
             let report = sink.report(Code::UnknownEventType, span, format!("`{event_type}` cannot be an event type"));
             let known = self.nearest(&snake, others).unwrap_or(&snake);
-            let help =
-                if snake.is_empty() { None } else { Some(format!("types are written in snake_case: `{known}`")) };
-            report.maybe_help(help);
+            report.help(if snake.is_empty() {
+                "types are written in snake_case: `page_viewed`".to_owned()
+            } else {
+                format!("types are written in snake_case: `{known}`")
+            });
             return false;
         }
         if let Some(close) = self.nearest(event_type, others) {

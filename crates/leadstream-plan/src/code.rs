@@ -104,6 +104,8 @@ pub enum Code {
     UnknownScore,
     /// A level or stage that does not exist.
     UnknownLevel,
+    /// A rule that the plan does not have, in what a test expects of the ledger.
+    UnknownRule,
     /// Two files with one plan id.
     DuplicatePlan,
     /// A score or level of a plan that is not among the plans given.
@@ -115,7 +117,7 @@ pub enum Code {
 }
 
 /// Name, severity and explanation of every code, in the order of [`Code`].
-const CODES: [(Code, &str, Severity, &str); 52] = [
+const CODES: [(Code, &str, Severity, &str); 53] = [
     (
         Code::InvalidYaml,
         "invalid-yaml",
@@ -359,6 +361,12 @@ const CODES: [(Code, &str, Severity, &str); 52] = [
     ),
     (Code::UnknownScore, "unknown-score", Severity::Error, "A score that does not exist."),
     (Code::UnknownLevel, "unknown-level", Severity::Error, "A level or stage that does not exist."),
+    (
+        Code::UnknownRule,
+        "unknown-rule",
+        Severity::Error,
+        "A rule that the plan does not have, in what a test expects of the ledger.",
+    ),
     (Code::DuplicatePlan, "duplicate-plan", Severity::Error, "Two files with one plan id."),
     (
         Code::UnknownPlan,

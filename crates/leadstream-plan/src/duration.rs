@@ -21,7 +21,7 @@ pub(crate) struct DurationProblem {
     /// What is wrong.
     pub(crate) message: String,
     /// What to write.
-    pub(crate) help: &'static str,
+    pub(crate) help: String,
 }
 
 /// Whether a text was meant as a span of time: it begins with a digit and is one word.
@@ -32,23 +32,29 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
 
 /// The span of time that a text spells.
 pub(crate) fn parse(text: &str) -> Result<Span, DurationProblem> {
-    let problem = |code, message, help| Err(DurationProblem { code, message, help });
+    let problem =
+        |message, help: &str| Err(DurationProblem { code: Code::BadDuration, message, help: help.to_owned() });
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let Some((_, length)) = UNITS.iter().find(|(name, _)| *name == unit).filter(|_| digits > 0) else {
-        let help = match unit {
-            "mo" | "M" | "month" | "months" | "y" | "year" | "years" => {
+        let word = unit.trim().to_ascii_lowercase();
+        let short =
+            ["second", "minute", "hour", "day", "week"].iter().find(|long| word.trim_end_matches('s') == **long);
+        let short =
+            short.map(|long| &long[..1]).or_else(|| UNITS.map(|(name, _)| name).into_iter().find(|name| *name == word));
+        let help = match (word.as_str(), short) {
+            ("mo" | "month" | "months" | "y" | "year" | "years", _) => {
                 "months and years differ in length: write days, as in `30d` or `365d`"
             }
+            (_, Some(short)) if digits > 0 => &format!("write `{number}{short}`"),
             _ => "write a whole number and one of s, m, h, d, w: `90s`, `30m`, `2h`, `7d`",
         };
-        return problem(Code::BadDuration, format!("`{text}` is not a span of time"), help);
+        return problem(format!("`{text}` is not a span of time"), help);
     };
     let millis = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*length));
     match millis {
         Some(millis) if (SHORTEST_MS..=LONGEST_MS).contains(&millis) => Ok(Span::from_millis(millis)),
         _ => problem(
-            Code::BadDuration,
             format!("`{text}` is outside what a span of time may be"),
             "spans reach from 1 second to 10 years (3650d)",
         ),

@@ -25,7 +25,7 @@ pub use cel::{Function, functions};
 pub use code::Code;
 pub use compile::{Compilation, Need, Options, Reference, compile};
 pub use diagnostic::{Diagnostic, Severity, Style};
-pub use example::{Example, Expectation, ExpectedDerived, TagExpectation, Trial};
+pub use example::{Example, Expectation, ExpectedDerived, ExpectedLine, TagExpectation, Trial};
 pub use load::{Report, Source, check};
 pub use schema::plan_schema;
 pub use words::{Difference, Words, compare, describe};

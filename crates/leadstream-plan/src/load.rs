@@ -102,7 +102,8 @@ pub fn check(sources: Vec<Source>, options: &Options) -> Report {
                 .help(format!("`{}` has the same id: rename one of the two", sources[first].name));
         }
         if place == PLANS_MAX {
-            sink.report(Code::TooLarge, 0..0, format!("there are {} plans, more than {PLANS_MAX}", sources.len()));
+            sink.report(Code::TooLarge, 0..0, format!("there are {} plans, more than {PLANS_MAX}", sources.len()))
+                .help("put plans together, or retire some");
         }
         for reference in &compilation.references {
             known.look_up(reference, &mut sink);
@@ -191,6 +192,7 @@ impl Known {
             return;
         };
         let Some(missing) = plan.has.as_ref().and_then(|has| has.lacks(&reference.need)) else { return };
-        sink.report(Code::UnknownLevel, reference.span.clone(), format!("the plan `{id}` has no {missing}"));
+        sink.report(Code::UnknownLevel, reference.span.clone(), format!("the plan `{id}` has no {missing}"))
+            .help(format!("add {missing} to `{id}`, or ask for another level"));
     }
 }

@@ -24,6 +24,7 @@ fn definition(set: &KeySet) -> &'static str {
         "a test" => "Test",
         "`expect`" => "Expect",
         "an expected event" => "DerivedEvent",
+        "an expected line" => "LedgerLine",
         "feedback" => "GivenFeedback",
         "an adjustment" => "GivenAdjust",
         "`grade`" => "Grade",

@@ -36,6 +36,14 @@ fn unseen() -> Report {
     report_with(&["unseen/unseen.yaml"], &options)
 }
 
+/// A message without advice leaves its reader alone.
+#[track_caller]
+fn assert_says_what_to_do(report: &Report) {
+    for diagnostic in &report.diagnostics {
+        assert!(!diagnostic.help.is_empty(), "nothing says what to do: {}", diagnostic.short());
+    }
+}
+
 fn broken_files() -> Vec<String> {
     let folder = fs::read_dir(package().join("tests/broken")).unwrap();
     let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -50,6 +58,7 @@ fn every_message_is_shown_as_its_author_reads_it() {
         let report = report(&[&format!("broken/{name}")]);
         assert!(!report.diagnostics.is_empty(), "{name} has problems");
         assert_eq!(report.has_errors(), report.plans.is_empty(), "{name}: a plan exactly where there is no error");
+        assert_says_what_to_do(&report);
         insta::with_settings!({ snapshot_path => "broken", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(name.trim_end_matches(".yaml"), report.render(Style::Plain));
         });
@@ -59,6 +68,7 @@ fn every_message_is_shown_as_its_author_reads_it() {
 #[test]
 fn plans_that_do_not_fit_together_are_told_so() {
     let report = report(&["together/cars.yaml", "together/bikes.yaml", "together/cars-again.yaml"]);
+    assert_says_what_to_do(&report);
     insta::with_settings!({ snapshot_path => "together", prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("together", report.render(Style::Plain));
     });
@@ -66,6 +76,7 @@ fn plans_that_do_not_fit_together_are_told_so() {
 
 #[test]
 fn types_that_never_came_are_told_where_events_were_looked_at() {
+    assert_says_what_to_do(&unseen());
     insta::with_settings!({ snapshot_path => "unseen", prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("unseen", unseen().render(Style::Plain));
     });

@@ -58,6 +58,16 @@ fn the_test_of_the_guide_passes_and_fails_as_it_is_shown() {
     assert!(trial(&right).0);
     let (passed, shown) = trial(&right.replace("score: 49", "score: 64"));
     assert!(!passed && GUIDE.contains(&format!("```text\n{}\n```", shown.trim_end())), "{shown}");
+    let ledger =
+        "ledger: [visit, pricing, visit, pricing, visit, pricing, visit, { rule: pricing, points: 15, at: 3d }]";
+    let (passed, shown) = trial(&right.replace("score: 49", ledger));
+    let shown = shown.split_once("\n\n").unwrap().1;
+    assert!(
+        !passed
+            && GUIDE.contains(&format!("`{ledger}`"))
+            && GUIDE.contains(&format!("```text\n{}\n```", shown.trim_end())),
+        "{shown}"
+    );
 }
 
 #[test]

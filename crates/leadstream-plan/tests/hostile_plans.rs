@@ -15,6 +15,11 @@ fn holds(text: &str) -> Result<(), TestCaseError> {
     for diagnostic in &compilation.diagnostics {
         prop_assert!(text.get(diagnostic.span.clone()).is_some(), "{} at {:?}", diagnostic.short(), diagnostic.span);
         prop_assert!(diagnostic.render(text, Style::Plain).contains(diagnostic.code.name()));
+        prop_assert!(
+            !diagnostic.help.is_empty() || diagnostic.message.starts_with("more than "),
+            "{}",
+            diagnostic.short()
+        );
         prop_assert!(!diagnostic.message.is_empty() && !diagnostic.message.ends_with('.'), "{}", diagnostic.message);
     }
     Ok(())

@@ -103,6 +103,33 @@ tests:
 }
 
 #[test]
+fn the_ledger_can_be_expected_line_by_line() {
+    pass(
+        "  - { name: rules alone, given: [ { contact: { city: Kraków } }, { page_viewed: { path: /a } }, { page_viewed: { path: /suv/x }, at: 2h } ], expect: { ledger: [near, visit, visit, suv] } }
+  - { name: with points and times, given: [ { page_viewed: { path: /a } }, { page_viewed: { path: /b }, at: 2h }, { page_viewed: { path: /c }, at: 3h } ],
+      expect: { ledger: [ { rule: visit, points: 10, at: 0d }, { rule: visit, points: 5 }, { rule: visit, points: 0, at: 3h } ] } }
+  - { name: by hand and by silence, given: [ { adjust: { add: 30 } } , { form_submitted: {} } ], at: 30d, expect: { ledger: [ { rule: '#adjust', points: 30 }, form, { rule: away, at: 30d } ] } }
+  - { name: nothing, given: [], expect: { ledger: [] } }
+",
+    );
+}
+
+#[test]
+fn a_ledger_that_is_another_is_shown_beside_the_expected_one() {
+    let (passed, shown) = run(plan(
+        "  - { name: an offer, given: [ { contact: { city: Kraków } }, { page_viewed: { path: /a }, at: 1h }, { page_viewed: { path: /suv/x }, at: 2h }, { form_submitted: {}, at: 1d } ],
+      expect: { score: 69, ledger: [ near, { rule: visit, at: 1h }, { rule: visit, points: 10, at: 2h }, mail, { rule: form, points: 40 } ] } }
+  - { name: nobody, given: [], expect: { ledger: [visit] } }
+  - { name: nothing expected, given: [ { form_submitted: {} } ], expect: { ledger: [] } }
+",
+    ));
+    assert_eq!(passed, 0);
+    insta::with_settings!({ snapshot_path => "examples", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("ledgers", shown);
+    });
+}
+
+#[test]
 fn the_clock_goes_on_to_the_end_of_the_test_and_silence_fires() {
     pass(
         "  - { given: [ { form_submitted: {}, at: 0d } ], at: 29d, expect: { score: 40 } }

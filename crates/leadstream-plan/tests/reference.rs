@@ -41,6 +41,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("GivenFeedback", "Feedback in a test", "S38"),
     ("Expect", "What a test expects", "S30"),
     ("DerivedEvent", "A derived event that a test expects", "S53"),
+    ("LedgerLine", "A line of the ledger that a test expects", "S18"),
 ];
 
 /// Keys that rest on another clause than their neighbours.
@@ -62,6 +63,7 @@ const OTHER_CLAUSES: &[(&str, &str)] = &[
     (".actions", "S34"),
     (".feedback", "S38"),
     (".tests", "S1"),
+    ("Expect.ledger", "S18"),
     ("Rule.id", "S45"),
     ("Rule.idle", "S14"),
     ("Rule.every", "S14"),

@@ -3,8 +3,8 @@
 #![allow(missing_docs, reason = "tests")]
 
 use leadstream_core::contact::LimitReason;
-use leadstream_core::explain::{LedgerLine, LedgerOf, MissingReason};
-use leadstream_core::{Points, Timestamp};
+use leadstream_core::explain::{Awaited, LedgerLine, LedgerOf, MissingReason};
+use leadstream_core::{Found, Points, Timestamp};
 use leadstream_fold_tests::Subject;
 use leadstream_oracle::case::{Case, Command};
 use leadstream_oracle::{DAY_MS, Limits, OracleEvent, Verdict};
@@ -67,4 +67,91 @@ fn a_cooldown_is_missing_until_it_ends_however_long_ago_the_last_step_was_s32() 
     assert_eq!(missing(day(1)), [points.clone(), MissingReason::CooldownUntil(day(7))]);
     assert_eq!(missing(Timestamp::from_millis(7 * DAY_MS - 1)), [points.clone(), MissingReason::CooldownUntil(day(7))]);
     assert_eq!(missing(day(7)), [points]);
+}
+
+#[test]
+fn what_a_rule_is_said_to_make_of_an_event_is_what_it_does_s10_s11_s13_s15() {
+    let lines = [
+        "members: '!has(contact.fleet)'",
+        "verdicts: { machine: ignore, suspect: { hold: 4d, key: value } }",
+        "rules:",
+        "  - { id: each, on: worth, points: 1 }",
+        "  - { id: big, on: worth, when: 'event.value > 5', points: event.value }",
+        "  - { id: rare, on: worth, points: 2, once_per: 3d }",
+        "  - { id: keyed, on: worth, points: 3, once_per: event.value }",
+        "  - { id: first, on: worth, when: 'event.value >= 2', points: 4, once_per: ever }",
+        "  - { id: often, on: worth, when: 'count(\"worth\", \"2d\") >= 3', points: 5 }",
+        "  - { id: june, on: worth, points: 6, valid: [1970-01-05, 1970-01-08] }",
+        "  - { id: both, all: [worth, { on: more, when: 'event.value > 2' }], within: 2d, points: 7 }",
+        "  - { id: row, all: [more, worth, worth], within: 4d, in_order: true, points: 8, once_per: 2d }",
+        "  - { id: alone, after: worth, unless: more, within: 1d, points: 9, once_per: 3d }",
+    ];
+    let mut taken: Vec<OracleEvent> = Vec::new();
+    let (mut fired, mut confirmed, mut rested, mut opened, mut closed, mut gathered, mut early) = (0, 0, 0, 0, 0, 0, 0);
+    for at in 0..48i64 {
+        let id = format!("e{at}");
+        // Mostly in order, now and then late, also within an instant; the same values come again; some by machines.
+        let is_late = at % 7 == 6;
+        let time = at / 3 * DAY_MS + if is_late { -2 * DAY_MS } else { at / 2 * 1_000 };
+        let event_type = if at % 4 == 3 { "more" } else { "worth" };
+        let event = OracleEvent::new(&id, time, event_type).with("value", ((at * 5) % 9) as f64);
+        let event = match at % 11 {
+            10 => event.by(Verdict::Machine),
+            3 | 6 => event.by(Verdict::Suspect),
+            _ => event,
+        };
+        let mut before = subject(&lines, taken.clone());
+        let asked = leadstream_fold_tests::core_event("c1", &event, &Limits::default());
+        let findings = before.fold.inspect(&before.contact, &asked);
+        taken.push(event);
+        let after = subject(&lines, taken.clone());
+        let explanation = after.fold.explain(&after.contact, Timestamp::MIN);
+        let line = explanation.history.iter().find(|line| line.uid == asked.uid).unwrap();
+        let booked: Vec<String> = line
+            .booked
+            .iter()
+            .filter(|(_, rule, _)| **rule != *"alone")
+            .map(|(_, rule, points)| format!("{rule} {points}"))
+            .collect();
+        let mut said = Vec::new();
+        let mut windows: Vec<Timestamp> = Vec::new();
+        for finding in &findings {
+            match &finding.verdict {
+                Found::Fires(points) => said.push(format!("{} {points}", finding.rule)),
+                Found::Rests(_) => rested += 1,
+                Found::Confirms => confirmed += 1,
+                Found::Opens(due) => windows.push(*due),
+                Found::Closes(_) => closed += 1,
+                Found::Gathers(missing) => {
+                    gathered += 1;
+                    assert!(!missing.is_empty() && missing.len() < 3, "{id}: {missing:?}");
+                }
+                Found::TooEarly(missing) => {
+                    early += 1;
+                    assert!(missing.len() == 1 || missing.len() == 2, "{id}: {missing:?}");
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(said, booked, "{id}");
+        let is_behind = before.contact.state.last_event.is_some_and(|last| last > (asked.time, asked.uid));
+        if !is_behind {
+            let open = explanation.waiting.iter().filter_map(|line| match &line.what {
+                Awaited::Absence { due, .. } => Some(*due),
+                _ => None,
+            });
+            let closes = findings.iter().any(|finding| matches!(finding.verdict, Found::Closes(_)));
+            // A machine's event opens and closes nothing.
+            if at % 11 != 10 {
+                assert_eq!(open.collect::<Vec<_>>(), windows, "{id}");
+                assert!(!closes || event_type == "more", "{id}");
+            }
+        }
+        fired += said.len();
+        opened += windows.len();
+    }
+    assert!(
+        confirmed > 1 && fired > 80 && rested > 40 && opened > 20 && closed > 3 && gathered > 20 && early > 3,
+        "{fired} {rested} {opened} {closed} {gathered} {early} {confirmed}"
+    );
 }

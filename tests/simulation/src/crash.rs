@@ -32,12 +32,13 @@ const STALL: Duration = Duration::from_millis(11_000);
 pub struct CrashPlan {
     moments_left: Arc<AtomicI64>,
     moments_to_stall: Arc<AtomicI64>,
+    commit_ms: Arc<AtomicI64>,
 }
 
 impl Default for CrashPlan {
     fn default() -> CrashPlan {
         let never = || Arc::new(AtomicI64::new(i64::MAX));
-        CrashPlan { moments_left: never(), moments_to_stall: never() }
+        CrashPlan { moments_left: never(), moments_to_stall: never(), commit_ms: Arc::default() }
     }
 }
 
@@ -50,6 +51,11 @@ impl CrashPlan {
     /// Stalls once after so many moments.
     pub fn stall_after(&self, moments: i64) {
         self.moments_to_stall.store(moments, Ordering::Relaxed);
+    }
+
+    /// Commits take so many milliseconds from now on.
+    pub fn commits_take(&self, milliseconds: i64) {
+        self.commit_ms.store(milliseconds, Ordering::Relaxed);
     }
 
     /// Neither dies nor stalls.
@@ -129,6 +135,7 @@ impl Producer for CrashProducer {
     }
 
     fn commit(&mut self, token: &ModelToken, offsets: &[InputOffset]) -> Result<Committed, LogError> {
+        self.log.clock.advance(self.log.plan.commit_ms.load(Ordering::Relaxed));
         self.call("commit", |producer| producer.commit(token, offsets))
     }
 

@@ -90,6 +90,46 @@ fn a_step_that_takes_too_long_ends_although_there_is_more_to_fold() {
 }
 
 #[test]
+fn tasks_with_much_to_fold_get_on_evenly() {
+    let mut world = world_with(|settings| (settings.read_records, settings.tick_ms) = (20_000, 10));
+    world.settle(0).unwrap();
+    let tasks = [0, 1].map(|task| TopicPartition::new("events", task));
+    let begun = world.log.committed("scoring", &tasks).unwrap();
+    let begun: Vec<u64> = begun.iter().map(|offset| offset.as_ref().map_or(0, |offset| offset.next_offset)).collect();
+    world.produce_events(0, 12_000);
+    let mut seen = 0;
+    for _ in 0..200 {
+        world.step(0).unwrap();
+        let offsets = world.log.committed("scoring", &tasks).unwrap();
+        let done: Vec<u64> = offsets
+            .iter()
+            .zip(&begun)
+            .map(|(offset, begun)| offset.as_ref().map_or(0, |o| o.next_offset) - begun)
+            .collect();
+        if done.iter().all(|done| *done < 5_000) {
+            assert!(done[0].abs_diff(done[1]) <= 256, "one task folded {} records, the other {}", done[0], done[1]);
+            seen += usize::from(done[0] > 0);
+        }
+    }
+    assert!(seen > 2, "everything was folded in one commit");
+    check_told(&world);
+}
+
+#[test]
+fn slow_commits_leave_as_much_time_to_fold_as_they_take() {
+    // A batch of 256 records takes twenty milliseconds; an epoch of the usual length has room for a few.
+    let mut world = world_with(|settings| (settings.read_records, settings.tick_ms) = (20_000, 10));
+    world.settle(0).unwrap();
+    let before = commits(&world, "committed");
+    world.crash_plan(0).commits_take(400);
+    world.produce_events(0, 12_000);
+    world.settle(0).unwrap();
+    let made = commits(&world, "committed") - before;
+    assert!((2..6).contains(&made), "12,000 records, whose folding takes a second, were folded in {made} commits");
+    check_told(&world);
+}
+
+#[test]
 fn a_restart_goes_on_with_the_store_kept_and_with_the_store_deleted() {
     for keeps_store in [true, false] {
         let mut world = world();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::BacktestArguments;
+use super::{BacktestArguments, ReplayFormat};
 
 /// `plan ...`
 #[derive(Debug, Subcommand)]
@@ -19,11 +19,8 @@ pub(crate) enum PlanCommand {
         #[command(flatten)]
         seen: SeenEvents,
     },
-    /// Say in words what plans do, a sentence for each rule and level
-    Explain {
-        /// Plan files or patterns, - for standard input; without any, those of the configuration
-        files: Vec<PathBuf>,
-    },
+    /// Say in words what plans do, a sentence for each rule and level; or what they make of an event, or of a contact's history
+    Explain(ExplainArguments),
     /// Say what a change of a plan changes, and what that means for contacts; ends with code 0 whether they differ or not
     Diff {
         /// The plan file as it was, - for standard input
@@ -56,6 +53,28 @@ pub(crate) enum PlanCommand {
     },
     /// Show which plans are in force, which were, and which are published
     History,
+}
+
+/// `plan explain`
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Plan files or patterns, - for standard input; without any, those of the configuration
+    pub(crate) files: Vec<PathBuf>,
+    /// An event in JSON, or a file of some: which rules it fires and for how much, which it does not and why, and what becomes of the scores
+    #[arg(long, value_name = "JSON|FILE")]
+    pub(crate) event: Option<String>,
+    /// A file of events that came before, .gz too; without --event the contact is explained as it stands behind them; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Vec<PathBuf>,
+    /// The contact of the history that is asked about; an event is taken as of this contact
+    #[arg(long, value_name = "ID")]
+    pub(crate) contact: Option<String>,
+    /// The configured source in whose form event and history are, by name or topic; without it the first source
+    #[arg(long, value_name = "NAME", conflicts_with = "format")]
+    pub(crate) source: Option<String>,
+    /// A format that needs no mapping, for events of no configured source
+    #[arg(long)]
+    pub(crate) format: Option<ReplayFormat>,
 }
 
 /// Events of the past that plans are held against.

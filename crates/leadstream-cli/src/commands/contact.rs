@@ -50,7 +50,7 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &ContactCommand) -> R
 }
 
 /// The explanation as text.
-fn render(view: &ContactView) -> String {
+pub(super) fn render(view: &ContactView) -> String {
     let mut text = format!("contact {}, as of {}\n", view.contact, view.at);
     // Writing to a text cannot fail.
     if let Some(asked) = &view.asked {
@@ -143,7 +143,7 @@ fn render_line(line: &LineView, text: &mut String) -> std::fmt::Result {
     }
 }
 
-fn missing(missing: &[MissingView]) -> String {
+pub(super) fn missing(missing: &[MissingView]) -> String {
     let reasons: Vec<String> = missing
         .iter()
         .map(|reason| match reason {

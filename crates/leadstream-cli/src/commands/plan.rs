@@ -3,6 +3,7 @@
 mod backtest;
 mod check;
 mod diff;
+mod effect;
 mod explain;
 mod live;
 mod test;
@@ -21,7 +22,7 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
     let config = configuration(given)?.config;
     match command {
         PlanCommand::Check { files, deny_warnings, seen } => check::run(given, &config, files, *deny_warnings, seen),
-        PlanCommand::Explain { files } => explain::run(&config, files),
+        PlanCommand::Explain(arguments) => explain::run(&config, arguments),
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
         PlanCommand::Backtest(arguments) => backtest::run(given, &config, arguments),
         PlanCommand::Publish { files } => live::publish(&to_connect(given)?, files),

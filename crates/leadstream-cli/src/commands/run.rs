@@ -17,7 +17,7 @@ use crate::engine::{Size, Workforce};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::settings::configuration_to_run;
-use crate::{logging, plans, sources};
+use crate::{examination, plans, sources};
 use leadstream_kafka::KafkaLog;
 use leadstream_store::FolderClaim;
 
@@ -31,7 +31,6 @@ pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
     let interrupt = Interrupt::listen()?;
     let loaded = configuration_to_run(given)?;
     let config = loaded.config;
-    logging::begin(&config.log)?;
     let log = Arc::new(connect(&config)?);
     let Some(mut service) = Service::start(&log, &config, &interrupt)? else { return Ok(()) };
     let ended = service.watch(&interrupt);
@@ -64,9 +63,7 @@ impl Service {
         sources::check_for_topics(config)?;
         let files = plans::configured_files(config)?;
         let report = plans::load(&files, &plans::options(config))?;
-        for warning in &report.diagnostics {
-            tracing::warn!(file = %warning.file, line = warning.line, column = warning.column, "{}", warning.message);
-        }
+        examination::log_diagnostics(&report.diagnostics);
         tracing::info!("{}", report.summary());
         let parts = config.memory.parts();
         tracing::info!(

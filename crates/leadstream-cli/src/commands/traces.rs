@@ -1,7 +1,9 @@
 //! `leadstream contact erase ID --verify`: where the bytes of an id are left, in all topics of the application and its sources, and in the local state.
 //!
-//! It changes nothing. Records are looked at as they come out of Kafka, those of transactions that were aborted too: an id that stands in them in another
-//! spelling, as escaped in JSON, is not found, and a short one may stand by chance in what a file has of random bytes.
+//! It changes nothing. Records are looked at as they come out of Kafka, those of transactions that were aborted too, and those of sources and of the topic
+//! of contacts also by what the service would make of them. A short id may stand by chance in what a file has of random bytes.
+
+mod records;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,10 +12,10 @@ use indicatif::ProgressBar;
 use leadstream_config::Config;
 use leadstream_kafka::KafkaLog;
 use leadstream_runtime::log::{
-    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, Record, RecordProblem, TopicIndex,
-    TopicPartition,
+    Isolation, Log, ReadStart, Reader, ReaderOptions, ReaderPartition, RecordProblem, TopicIndex, TopicPartition,
 };
 
+use self::records::Wanted;
 use super::topics::patiently;
 use crate::arguments::ConfigurationArguments;
 use crate::connection::{connect, own_topics};
@@ -60,7 +62,7 @@ pub(super) fn run(given: &ConfigurationArguments, id: &str) -> Result<(), Failur
     let mut places = Vec::new();
     let topics = topics(&config);
     for topic in &topics {
-        look_into_topic(&log, topic, id.as_bytes(), &mut places)?;
+        look_into_topic(&log, topic, Wanted::new(&config, topic, id)?, &mut places)?;
     }
     let folder = state_folder(&config);
     let mut files = 0;
@@ -90,7 +92,12 @@ fn topics(config: &Config) -> Vec<String> {
     topics
 }
 
-fn look_into_topic(log: &KafkaLog, topic: &str, id: &[u8], places: &mut Vec<String>) -> Result<(), Failure> {
+fn look_into_topic(
+    log: &KafkaLog,
+    topic: &str,
+    mut wanted: Wanted<'_>,
+    places: &mut Vec<String>,
+) -> Result<(), Failure> {
     let found = patiently(log, || log.describe(&[topic]))?;
     let Some(Some(described)) = found.into_iter().next() else {
         terminal::note(format!("there is no topic {topic}"));
@@ -114,7 +121,7 @@ fn look_into_topic(log: &KafkaLog, topic: &str, id: &[u8], places: &mut Vec<Stri
         let (mut start, end) = (bounds.start_offset, bounds.end_offset);
         while start < end {
             reader.start(&[ReadStart { partition, offset: start }]).map_err(failed)?;
-            let looked = look_into_partition(&mut reader, partition, end, id, &bar)
+            let looked = look_into_partition(&mut reader, partition, end, &mut wanted, &bar)
                 .map_err(|reason| Failure::NotDone(format!("cannot read {asked}: {reason}")))?;
             reader.stop(&[partition]).map_err(failed)?;
             match looked {
@@ -132,6 +139,12 @@ fn look_into_topic(log: &KafkaLog, topic: &str, id: &[u8], places: &mut Vec<Stri
         }
     }
     bar.finish_and_clear();
+    if wanted.unreadable > 0 {
+        terminal::note(format!(
+            "{topic}: {} records cannot be decoded as its source is described, and were searched for the letters of the id alone",
+            wanted.unreadable
+        ));
+    }
     Ok(())
 }
 
@@ -140,7 +153,7 @@ fn look_into_partition<R: Reader>(
     reader: &mut R,
     partition: ReaderPartition,
     end: u64,
-    id: &[u8],
+    wanted: &mut Wanted<'_>,
     bar: &ProgressBar,
 ) -> Result<Looked, String> {
     let mut found: Option<Found> = None;
@@ -148,7 +161,7 @@ fn look_into_partition<R: Reader>(
     loop {
         let read = reader.read(RECORDS, TIMEOUT, &mut |record| {
             bar.inc(1);
-            if !names(record, id) {
+            if !wanted.is_in(record) {
                 return;
             }
             let found = found.get_or_insert(Found { records: 0, first_offset: record.offset, last_offset: 0 });
@@ -171,17 +184,6 @@ fn look_into_partition<R: Reader>(
             return Err(format!("nothing came for {} seconds", PATIENCE.as_secs()));
         }
     }
-}
-
-/// Whether the id stands anywhere in a record.
-fn names(record: &Record<'_>, id: &[u8]) -> bool {
-    let mut parts = vec![record.key, record.value];
-    let mut place = 0;
-    while let Some(header) = record.headers.header(place) {
-        parts.push(header.value);
-        place += 1;
-    }
-    parts.into_iter().flatten().any(|part| contains(part, id))
 }
 
 fn contains(bytes: &[u8], id: &[u8]) -> bool {

@@ -24,6 +24,46 @@ fn every_mistake_of_a_configuration_is_said_at_once() {
     assert!(missing.err().contains("nowhere.yaml"), "{}", missing.err());
 }
 
+/// The lines of standard error, each of which must be an object of JSON.
+#[track_caller]
+fn json_lines(ended: &Ended) -> Vec<serde_json::Value> {
+    let told = ended.err();
+    told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}\n{told}"))).collect()
+}
+
+#[test]
+fn what_keeps_a_service_from_starting_is_json_where_its_log_is() {
+    let place = Place::new();
+    place.write("plans/cars.yaml", PLAN.replace("form_submitted", "form_submited"));
+    place.write(
+        "leadstream.yaml",
+        "sources: [ { topic: web, format: sgment } ]\nengine: { commit_intervall: 1s }\nplans: [ plans/*.yaml ]\n",
+    );
+    // Standard error is no terminal here.
+    let lines = json_lines(&place.run(&["run"]).code(2));
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines.iter().all(|line| line["timestamp"].is_string()));
+    assert_eq!(lines[0]["level"], "ERROR");
+    assert_eq!(lines[0]["place"], "leadstream.yaml:1:34");
+    assert_eq!(lines[0]["key"], "sources[0].format");
+    assert_eq!(lines[1]["help"], "did you mean engine.commit_interval?");
+    assert_eq!((&lines[2]["place"], &lines[2]["code"]), (&"plans/cars.yaml:4:21".into(), &"unknown-event-type".into()));
+    assert!(lines[2]["help"].as_str().unwrap().starts_with("did you mean `form_submitted`?"), "{}", lines[2]);
+    assert_eq!(lines[3]["message"], "leadstream.yaml: 3 errors in the configuration and what it names");
+    // By the file itself, which is wrong elsewhere; by a flag; and where there is no file.
+    place.write("human.yaml", "log: { format: human }\nengine: { commit_intervall: 1s }\n");
+    let human = place.run(&["run", "--config", "human.yaml"]).code(2);
+    assert!(human.err().starts_with("error: engine.commit_intervall: unknown key\n"), "{}", human.err());
+    let json = place.run(&["run", "--config", "human.yaml", "--set", "log.format=json"]).code(2);
+    assert_eq!(json_lines(&json)[0]["place"], "human.yaml:2:11");
+    let human = place.run(&["run", "--set", "log.format=human"]).code(2);
+    assert!(human.err().contains("  |") && human.err().contains("^^^^^^"), "{}", human.err());
+    let missing = place.run(&["run", "--config", "nowhere.yaml"]).code(2);
+    assert!(json_lines(&missing)[0]["message"].as_str().unwrap().contains("nowhere.yaml"));
+    let human = place.run(&["run", "--config", "nowhere.yaml", "--set", "log.format=human"]).code(2);
+    assert!(human.err().starts_with("error: cannot read the configuration file nowhere.yaml"), "{}", human.err());
+}
+
 #[test]
 fn the_configuration_and_all_that_it_names_are_checked_in_one_go_with_places() {
     let place = Place::new();
@@ -84,7 +124,7 @@ plans: [ plans/*.yaml, missing.yaml ]
     }
     assert!(refused.err().contains("12 errors in the configuration and what it names"), "{}", refused.err());
     // A service refuses to start with the same words.
-    assert_eq!(place.run(&["run"]).code(2).err(), refused.err());
+    assert_eq!(place.run(&["run", "--set", "log.format=human"]).code(2).err(), refused.err());
 }
 
 #[test]
@@ -150,9 +190,22 @@ fn any_command_refuses_an_expression_that_cannot_work() {
         "sources: [ { topic: o, format: json, contact: record.id, mapping: { type: \"'a'\", skip_when: \"'x'\" } } ]\n";
     place.write("leadstream.yaml", source);
     place.write("o.json", "{}\n");
-    for command in [&["replay", "o.json"][..], &["run"], &["config", "show"]] {
+    for command in [&["replay", "o.json"][..], &["run", "--set", "log.format=human"], &["config", "show"]] {
         let refused = place.run(command).code(2);
         assert!(refused.err().contains("--> leadstream.yaml:1:94"), "{command:?}: {}", refused.err());
+    }
+}
+
+#[test]
+fn a_command_is_not_written_in_a_format_that_nobody_could_read_there() {
+    let place = Place::new();
+    place.write("leadstream.yaml", "contacts: { format: leadstream-avro }\n");
+    let (reinstate, merge) = (["reinstate", "c1", "--from", "2026-01-01T00:00:00Z"], ["merge", "c1", "c2"]);
+    for command in [&["erase", "c1"][..], &reinstate, &merge] {
+        let refused = place.run(&[&["contact"], command, &["--yes"]].concat()).code(2);
+        for words in ["contacts.format is leadstream-avro", "leadstream.contacts with a producer of yours"] {
+            assert!(refused.err().contains(words), "{command:?}: {}", refused.err());
+        }
     }
 }
 

@@ -20,7 +20,7 @@ section! {
     pub struct Engine {
         /// Scoring threads: auto is one for each core.
         pub workers: Workers = Workers::Auto,
-        /// Time between two commits, which is most of what a derived event waits.
+        /// Time between two commits, which is most of what a derived event waits. Where a commit takes more than half of it, the next waits longer.
         pub commit_interval: TimeSpan = TimeSpan::from_ms(100),
         /// How far state records may stay behind.
         pub write_back: WriteBack = WriteBack::default(),

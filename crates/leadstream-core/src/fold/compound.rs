@@ -41,7 +41,8 @@ impl Stepper<'_> {
         is_complete.then_some(key)
     }
 
-    fn parts_met(&self, plan: &Plan, rule: &Rule, compound: &Compound, event: &Event) -> Vec<usize> {
+    /// The places of the parts that an event is.
+    pub(super) fn parts_met(&self, plan: &Plan, rule: &Rule, compound: &Compound, event: &Event) -> Vec<usize> {
         let event_type = event.event_type.name();
         let scope = self.scope(plan, Some(event), event.time);
         let is_met = |at: &usize| {

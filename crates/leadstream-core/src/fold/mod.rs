@@ -16,6 +16,7 @@ mod facts;
 mod faults;
 mod feedback;
 mod identities;
+mod inspect;
 mod levels;
 mod periods;
 mod reached;
@@ -53,6 +54,7 @@ pub use departure::BOOKING_BYTES;
 pub use facts::FactCaches;
 pub use faults::Fault;
 pub use identities::Part;
+pub use inspect::{FailedPart, Finding, Found, Met};
 pub use reached::{Bound, Reached};
 pub use sight::{Past, Sight};
 

@@ -190,7 +190,7 @@ impl Stepper<'_> {
 
     /// Makes sure that the state has an entry for each plan in force. Returns whether the set is new to the contact: then fit and membership are
     /// looked at whatever the step does.
-    fn enter(&mut self, now: Timestamp) -> bool {
+    pub(super) fn enter(&mut self, now: Timestamp) -> bool {
         let first = self.state.first_event.is_none();
         if first {
             self.state.first_event = Some(now);
@@ -250,7 +250,7 @@ impl Stepper<'_> {
     }
 
     /// Applies an attribute update (S2, S16) before anything else of the step sees it.
-    fn set_attributes(&mut self, event: &Event) -> bool {
+    pub(super) fn set_attributes(&mut self, event: &Event) -> bool {
         if !matches!(event.kind, EventKind::Attributes | EventKind::Snapshot) {
             return event.kind == EventKind::Tags;
         }
@@ -390,7 +390,7 @@ impl Stepper<'_> {
     }
 
     /// Whether a rule may fire again by now (S11).
-    fn once_allows(&self, rule: Name, once: Once, key: Option<u64>, now: Timestamp) -> bool {
+    pub(super) fn once_allows(&self, rule: Name, once: Once, key: Option<u64>, now: Timestamp) -> bool {
         if once == Once::Not {
             return true;
         }
@@ -406,7 +406,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn last_fired(&self, index: u32) -> Option<Timestamp> {
+    pub(super) fn last_fired(&self, index: u32) -> Option<Timestamp> {
         self.state.rules.iter().find(|state| state.rule == index)?.once_fired
     }
 

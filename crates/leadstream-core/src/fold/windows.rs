@@ -47,17 +47,18 @@ impl Stepper<'_> {
     }
 
     fn close_windows(&mut self, event: &Event) {
-        let event_type = event.event_type.name();
-        let closes = |window: &Pending| {
-            window.award.unless.iter().any(|known| known.name() == event_type)
-                && key_of(event, property_of(window)).as_ref() == Some(&window.key)
-                && !matches!(self.policy_now(window, event.verdict), VerdictPolicy::Ignore)
-        };
-        let closed: Vec<usize> = places(self.state.waiting.windows(), closes);
+        let closed: Vec<usize> = places(self.state.waiting.windows(), |window| self.closes(window, event));
         if !closed.is_empty() {
             self.buffers.met += closed.len();
             self.state.waiting.change(|waits| remove(&mut waits.windows, &closed));
         }
+    }
+
+    /// Whether an event is one that a window waits for in vain otherwise.
+    pub(super) fn closes(&self, window: &Pending, event: &Event) -> bool {
+        window.award.unless.iter().any(|known| known.name() == event.event_type.name())
+            && key_of(event, property_of(window)).as_ref() == Some(&window.key)
+            && !matches!(self.policy_now(window, event.verdict), VerdictPolicy::Ignore)
     }
 
     /// What a human event confirms is booked before the rules of its plan meet the event.

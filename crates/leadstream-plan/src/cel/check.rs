@@ -127,7 +127,9 @@ impl<'text> Checker<'_, '_, 'text> {
         if found.may_be(wanted) {
             return Some(expr);
         }
-        self.report(Code::TypeMismatch, &node.span, format!("{by} needs {wanted}")).label(format!("this is {found}"));
+        self.report(Code::TypeMismatch, &node.span, format!("{by} needs {wanted}"))
+            .label(format!("this is {found}"))
+            .help(wanted.how_to_get());
         None
     }
 
@@ -197,7 +199,8 @@ impl<'text> Checker<'_, '_, 'text> {
         let (item, found) = item?;
         if !literals.iter().any(|literal| found.may_be(literal_type(literal))) {
             self.report(Code::TypeMismatch, &list.span, "nothing in this list can ever be equal to the left side")
-                .label(format!("the left side is {found}"));
+                .label(format!("the left side is {found}"))
+                .help("list what it may be: texts in quotes, as in `event.x in [\"a\", \"b\"]`, numbers without");
             return None;
         }
         Some((Expr::InList(Box::new(item), Arc::from(literals)), Type::Bool))
@@ -207,7 +210,8 @@ impl<'text> Checker<'_, '_, 'text> {
         if found.may_be(wanted) {
             return Some(Type::Bool);
         }
-        self.report(Code::TypeMismatch, span, format!("{why}, and the left side is {found}"));
+        self.report(Code::TypeMismatch, span, format!("{why}, and the left side is {found}"))
+            .help("write `event.x in [\"a\", \"b\"]` for one of several values, `\"vip\" in contact.tags` for a tag");
         None
     }
 

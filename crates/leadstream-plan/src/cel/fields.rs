@@ -62,7 +62,8 @@ impl Checker<'_, '_, '_> {
                 }
             },
             _ => {
-                self.report(Code::UnsupportedCondition, &node.span, "only `event` and `contact` have fields");
+                self.report(Code::UnsupportedCondition, &node.span, "only `event` and `contact` have fields")
+                    .help("write `event.path` or `contact.city`");
                 None
             }
         }
@@ -74,7 +75,8 @@ impl Checker<'_, '_, '_> {
             _ => {
                 let (root, outer) = self.path(of)?;
                 if root == Root::Contact && matches!(outer.name.as_str(), "id" | "tags") {
-                    self.report(Code::UnknownName, &field.span, format!("`contact.{}` has no fields", outer.name));
+                    self.report(Code::UnknownName, &field.span, format!("`contact.{}` has no fields", outer.name))
+                        .help("write `contact.id == \"c1\"` or `\"vip\" in contact.tags`");
                     return None;
                 }
                 let span = outer.span.start..field.span.end;

@@ -123,7 +123,8 @@ impl Checker<'_, '_, '_> {
             (Some(receiver), []) => Some(receiver),
             (None, [argument]) => Some(argument),
             _ => {
-                self.report(Code::BadArgument, span, format!("`{}` works on exactly one value", call.function.name));
+                self.report(Code::BadArgument, span, format!("`{}` works on exactly one value", call.function.name))
+                    .help(format!("write `{}(event.value)`", call.function.name));
                 None
             }
         }
@@ -155,7 +156,8 @@ impl Checker<'_, '_, '_> {
             Type::Text | Type::Any => Some((Expr::Size(Box::new(expr)), Type::Number)),
             _ => {
                 self.report(Code::TypeMismatch, &operand.span, "`size` measures a text or the tags of a contact")
-                    .label(format!("this is {found}"));
+                    .label(format!("this is {found}"))
+                    .help("write `size(event.name) > 10` or `size(contact.tags) > 3`");
                 None
             }
         }
@@ -166,7 +168,13 @@ impl Checker<'_, '_, '_> {
         let is_text = name == "string";
         let is_fit = matches!(found, Type::Any | Type::Number | Type::Text) || (is_text && found == Type::Bool);
         if !is_fit {
-            self.report(Code::TypeMismatch, &operand.span, format!("`{name}` cannot convert {found}"));
+            self.report(Code::TypeMismatch, &operand.span, format!("`{name}` cannot convert {found}")).help(
+                if is_text {
+                    "give it a number, a text or a truth value: `string(event.value)`".to_owned()
+                } else {
+                    format!("give it a number, or a text that holds one: `{name}(event.size)`")
+                },
+            );
             return None;
         }
         let operand = Box::new(expr);
@@ -180,7 +188,8 @@ impl Checker<'_, '_, '_> {
     fn text_test(&mut self, test: TextTest, receiver: &Node, call: &Call, span: &Span) -> Option<Typed> {
         let name = &call.function.name;
         let [argument] = call.arguments.as_slice() else {
-            self.report(Code::BadArgument, span, format!("`{name}` takes exactly one text"));
+            self.report(Code::BadArgument, span, format!("`{name}` takes exactly one text"))
+                .help(format!("write `event.path.{name}(\"/offers/\")`"));
             return None;
         };
         let by = format!("`{name}`");
@@ -204,14 +213,16 @@ impl Checker<'_, '_, '_> {
                 Code::BadArgument,
                 &pattern.span,
                 "the pattern of `matches` must be a text in quotes, so that it can be checked now",
-            );
+            )
+            .help("write `event.path.matches(\"^/a/[0-9]+$\")`");
             return None;
         };
         match regex_lite::Regex::new(written) {
             Ok(compiled) => Some((Expr::Matches(Box::new(text?), Pattern(Arc::new(compiled))), Type::Bool)),
             Err(error) => {
                 self.report(Code::BadArgument, &pattern.span, "this is not a valid regular expression")
-                    .label(error.to_string());
+                    .label(error.to_string())
+                    .help("write a `\\\\` before a sign that is meant as it stands; for a plain part of a text: event.path.contains(\"/a(b)/\")");
                 None
             }
         }
@@ -222,7 +233,8 @@ impl Checker<'_, '_, '_> {
         match &node.kind {
             Kind::Text(text) => Some(text),
             _ => {
-                self.report(Code::BadArgument, &node.span, format!("{what} must be a text in quotes"));
+                self.report(Code::BadArgument, &node.span, format!("{what} must be a text in quotes"))
+                    .help("it is known when the plan is loaded, and so cannot come from the event or the contact");
                 None
             }
         }
@@ -251,7 +263,8 @@ impl Checker<'_, '_, '_> {
                         Code::UnknownScore,
                         &argument.span,
                         "this plan has no stages, so there is no stage score",
-                    );
+                    )
+                    .help("give the plan a `pipeline`, or read another score: \"global\", \"plan:ID\" or \"tag:NAME\"");
                     return None;
                 }
                 ScoreRef::Stage(other)
@@ -270,7 +283,8 @@ impl Checker<'_, '_, '_> {
     fn level(&mut self, call: &Call, span: &Span) -> Option<Typed> {
         if !self.place.reads_history() {
             let place = self.place.describe();
-            self.report(Code::NotReadableHere, span, format!("{place} cannot read a level"));
+            self.report(Code::NotReadableHere, span, format!("{place} cannot read a level"))
+                .help("test fields of `contact`: `\"cars\" in contact.tags`, `contact.country == \"PL\"`");
             return None;
         }
         let [plan, subject] = call.arguments.as_slice() else {
@@ -303,7 +317,10 @@ impl Checker<'_, '_, '_> {
                 Code::UnknownLevel,
                 &subject.span,
                 format!("this plan has no {lacks}, so there is no level `{subject_name}`"),
-            );
+            )
+            .help(format!(
+                "add {lacks} to the plan, or name the plan that has it: level(\"PLAN\", \"{subject_name}\")"
+            ));
             return None;
         }
         Some((Expr::Level(LevelRef { plan: other, subject: subject_ref }), found))

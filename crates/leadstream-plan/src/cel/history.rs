@@ -65,7 +65,8 @@ impl Checker<'_, '_, '_> {
         let name = call.function.name.as_str();
         if !self.place.reads_history() {
             let place = self.place.describe();
-            self.report(Code::NotReadableHere, span, format!("{place} cannot look back with `{name}`"));
+            self.report(Code::NotReadableHere, span, format!("{place} cannot look back with `{name}`"))
+                .help("test fields of `contact`; to let events decide who takes part, let a rule set a tag and ask for it: `\"cars\" in contact.tags`");
             return None;
         }
         if name == "ever" {
@@ -151,7 +152,8 @@ impl Checker<'_, '_, '_> {
         self.environment.catalogue.check_seen(name, file_span, self.sink);
         let fact = self.environment.facts.intern(inline(name, prefix_text));
         if fact.is_none() {
-            self.report(Code::TooLarge, &node.span, "a plan looks back at no more than 65536 different facts");
+            self.report(Code::TooLarge, &node.span, "a plan looks back at no more than 65536 different facts")
+                .help("make several plans of it");
         }
         fact
     }

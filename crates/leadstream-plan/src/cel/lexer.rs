@@ -17,7 +17,7 @@ pub(crate) struct Mistake {
 }
 
 impl Mistake {
-    /// A mistake without advice.
+    /// A mistake; what to do about it follows by [`Mistake::help`].
     pub(crate) fn new(span: Span, message: impl Into<String>) -> Mistake {
         Mistake { span, message: message.into(), help: None }
     }
@@ -124,6 +124,7 @@ fn symbol(text: &str, at: usize, first: char) -> Result<(Word, usize), Mistake> 
         other if other.is_alphabetic() => {
             Mistake::new(span, format!("`{other}` cannot be part of a name")).help("put texts in quotes: \"text\"")
         }
-        other => Mistake::new(span, format!("`{}` has no meaning in a condition", other.escape_debug())),
+        other => Mistake::new(span, format!("`{}` has no meaning in a condition", other.escape_debug()))
+            .help("take it out, or put it in quotes where it is part of a text"),
     })
 }

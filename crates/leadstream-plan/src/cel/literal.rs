@@ -49,7 +49,8 @@ pub(crate) fn number(text: &str, at: usize) -> Result<(Word, usize), Mistake> {
     }
     match value {
         Some(value) if value.is_finite() && !(is_whole && value > WHOLE_MAX) => Ok((Word::Number(value), length)),
-        _ => Err(Mistake::new(span, format!("the number `{}` is too large to be exact", &rest[..length]))),
+        _ => Err(Mistake::new(span, format!("the number `{}` is too large to be exact", &rest[..length]))
+            .help("write one below 9007199254740993; an id is a text and stands in quotes")),
     }
 }
 

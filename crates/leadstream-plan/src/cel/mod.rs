@@ -16,6 +16,7 @@ mod parser;
 mod reference;
 mod types;
 
+pub(crate) use ast::{Kind, Node};
 pub(crate) use check::{Checker, Place};
 pub(crate) use history::Facts;
 pub(crate) use parser::parse;

@@ -51,11 +51,12 @@ impl Checker<'_, '_, '_> {
                 _ => "there is no order between them",
             };
             self.report(Code::TypeMismatch, span, format!("{left} is compared with {right}: {outcome}"))
-                .maybe_help(conversion(types));
+                .help(conversion(types));
             return None;
         }
         if !is_equality && (left == Type::Null || right == Type::Null) {
-            self.report(Code::TypeMismatch, span, "null has no order");
+            self.report(Code::TypeMismatch, span, "null has no order")
+                .help("ask whether the field is there by `has(event.value)`");
             return None;
         }
         Some(())
@@ -78,7 +79,7 @@ impl Checker<'_, '_, '_> {
                 let needs = if operator == "+" { "two numbers or two texts" } else { "numbers" };
                 self.report(Code::TypeMismatch, &operand.span, format!("`{operator}` needs {needs}"))
                     .label(format!("this is {found}"))
-                    .maybe_help(conversion(types));
+                    .help(conversion(types));
                 return None;
             }
         }
@@ -87,13 +88,17 @@ impl Checker<'_, '_, '_> {
     }
 }
 
-/// How to bring a number and a text together.
-fn conversion(types: [Type; 2]) -> Option<String> {
-    let mixed = types.contains(&Type::Number) && types.contains(&Type::Text);
-    mixed.then(|| {
+/// How to bring together what cannot be compared or calculated with.
+fn conversion(types: [Type; 2]) -> &'static str {
+    if types.contains(&Type::Bool) {
+        "a truth value stands for itself: join it by `&&` or `||`, turn it round by `!`, and put the rest in brackets"
+    } else if types.contains(&Type::Null) {
+        "ask whether the field is there by `has(event.value)`"
+    } else if types.contains(&Type::Tags) {
+        "write `\"vip\" in contact.tags` or `size(contact.tags) > 3`"
+    } else {
         "numbers are written without quotes; double(x) makes a number of a text, string(x) a text of a number"
-            .to_owned()
-    })
+    }
 }
 
 fn comparison(operator: Operator) -> Option<Comparison> {

@@ -79,7 +79,8 @@ impl Parser {
             return Ok(self.next().span);
         }
         if self.peek().word == Word::End {
-            return Err(Mistake::new(opened.clone(), format!("this is never closed: `{symbol}` is missing")));
+            return Err(Mistake::new(opened.clone(), format!("this is never closed: `{symbol}` is missing"))
+                .help(format!("add the `{symbol}` where it belongs, at the end at the latest")));
         }
         Err(self.unexpected(&format!("`{symbol}` was expected here")))
     }
@@ -97,9 +98,15 @@ impl Parser {
                 "matches" | "contains" | "starts" | "like" => {
                     mistake.help("text tests are written with a dot: event.path.contains(\"shoes\")")
                 }
-                _ => mistake,
+                _ => mistake.help("put a text in quotes, and join two conditions by `&&` or `||`"),
             },
-            Word::Symbol(_) | Word::Number(_) | Word::Text(_) | Word::Bytes | Word::End => mistake,
+            Word::Number(_) | Word::Text(_) | Word::Bytes => {
+                mistake.help("compare it with something: `==`, `>`, `in`; join two conditions by `&&` or `||`")
+            }
+            Word::Symbol(symbol) => {
+                mistake.help(format!("take the `{symbol}` out, or write what is missing before it"))
+            }
+            Word::End => mistake.help("finish the condition, or take the last operator out"),
         }
     }
 
@@ -119,7 +126,8 @@ impl Parser {
             return Err(Mistake::new(
                 self.peek().span.clone(),
                 format!("a condition nests at most {NESTING_MAX} deep"),
-            ));
+            )
+            .help("take brackets out, or make several rules"));
         }
         self.nesting += 1;
         let parsed = parse(self);
@@ -343,7 +351,7 @@ impl Parser {
             reserved if RESERVED.contains(&reserved) => {
                 let mistake = Mistake::new(span, format!("`{reserved}` is a word that CEL keeps for itself"));
                 let choice = "write a choice as `condition ? this : that`";
-                return Err(if reserved == "if" { mistake.help(choice) } else { mistake });
+                return Err(mistake.help(if reserved == "if" { choice } else { "put it in quotes if it is a text" }));
             }
             _ => Kind::Name(name),
         };

@@ -25,6 +25,19 @@ impl Type {
         self == other || self == Type::Any || other == Type::Any
     }
 
+    /// How a condition comes to a value of this type.
+    pub(crate) fn how_to_get(self) -> &'static str {
+        match self {
+            Type::Bool => {
+                "compare it with something, `event.value > 100`, or ask whether it is there, `has(event.value)`"
+            }
+            Type::Number => "write a number without quotes, or make one of a text: `double(event.size)`",
+            Type::Text => "write a text in quotes, or make one of a number: `string(event.value)`",
+            Type::Tags => "write `contact.tags`",
+            Type::Null | Type::Any => "write a field such as `event.path`, a number or a text in quotes",
+        }
+    }
+
     /// The type of what is one or the other.
     pub(crate) fn join(self, other: Type) -> Type {
         if self == other { self } else { Type::Any }

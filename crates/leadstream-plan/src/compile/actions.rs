@@ -30,7 +30,13 @@ impl Compiler<'_> {
         )?;
         if items.len() > ACTIONS_MAX {
             let line = self.first_line(node);
-            self.sink.report(Code::TooLarge, line, format!("a plan has at most {ACTIONS_MAX} actions"));
+            self.sink
+                .report(
+                    Code::TooLarge,
+                    line,
+                    format!("a plan has at most {ACTIONS_MAX} actions, and this one {}", items.len()),
+                )
+                .help("move some of them into a further plan");
             return None;
         }
         let mut names = Names::default();
@@ -126,7 +132,7 @@ impl Compiler<'_> {
         let mut data = Vec::with_capacity(entries.len());
         for entry in entries {
             let Content::Scalar(scalar) = &entry.value.content else {
-                self.wrong_kind(&entry.value, "a text, a number or a truth value", None);
+                self.wrong_kind(&entry.value, "a text, a number or a truth value", "data of an action is flat: give each value a name of its own, as in `data: { to: anna, percent: 10 }`");
                 is_sound = false;
                 continue;
             };

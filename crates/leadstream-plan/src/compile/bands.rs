@@ -21,7 +21,7 @@ const HELP: &str = "write `bands: { warm: 40, hot: 80 }`: each band with the sco
 impl Compiler<'_> {
     /// Compiles the bands.
     pub(super) fn bands(&mut self, node: &Node, reach: &Reach) -> Option<Bands> {
-        let entries = self.open_mapping(node, "bands with their scores", HELP)?;
+        let entries = self.open_mapping(node, "a mapping of bands to their scores", HELP)?;
         let margin = value(entries, "margin").map_or(Some(Points::ZERO), |margin| self.margin(margin));
         let named: Vec<&Entry> = entries.iter().filter(|entry| entry.key != "margin").collect();
         if named.is_empty() {
@@ -31,7 +31,13 @@ impl Compiler<'_> {
         }
         if named.len() > BANDS_MAX {
             let line = self.first_line(node);
-            self.sink.report(Code::TooLarge, line, format!("a plan has at most {BANDS_MAX} bands"));
+            self.sink
+                .report(
+                    Code::TooLarge,
+                    line,
+                    format!("a plan has at most {BANDS_MAX} bands, and this one {}", named.len()),
+                )
+                .help("take some out; for finer steps read the score itself");
             return None;
         }
         let mut cuts: Vec<(BandCut, &Entry)> =
@@ -61,7 +67,7 @@ impl Compiler<'_> {
                         entry.value.span.clone(),
                         format!("everybody reaches {} points with the first event", cut.at),
                     )
-                    .help(format!("scores begin at 0; who reaches no band is `{COLD}`"));
+                    .help(format!("let the band begin above 0, where scores begin; who reaches no band is `{COLD}`"));
             }
         }
         let cuts = cuts.into_iter().map(|(cut, _)| cut).collect();

@@ -9,7 +9,7 @@ use super::contradiction::never_all_true;
 use super::values::{decimal, looks_like_number};
 use crate::cel::{self, Checker, Place, Type};
 use crate::code::Code;
-use crate::yaml::{Node, locate};
+use crate::yaml::{Content, Node, locate};
 
 /// The longest condition, in bytes.
 const CONDITION_MAX_BYTES: usize = 8 << 10;
@@ -55,7 +55,8 @@ impl Compiler<'_> {
         }
         self.sink
             .report(Code::TypeMismatch, node.span.clone(), "`once_per` needs a value")
-            .label(format!("this is {found}"));
+            .label(format!("this is {found}"))
+            .help("write `once_per: event.email_id` for once per e-mail, `once_per: 7d` for a pause, `once_per: ever` for once for good");
         None
     }
 
@@ -75,16 +76,26 @@ impl Compiler<'_> {
             self.sink
                 .report(Code::TypeMismatch, node.span.clone(), "points must be a number")
                 .label(format!("this is {found}"))
-                .maybe_help(
-                    (found == Type::Bool).then(|| "write `when:` for a condition, or `condition ? 10 : 0`".to_owned()),
-                );
+                .help(match found {
+                    Type::Bool => "write `when:` for a condition, or `condition ? 10 : 0`",
+                    Type::Text => {
+                        "calculate with a number, as in `event.value / 100`; double(x) makes a number of a text"
+                    }
+                    _ => "write a number, `10`, or calculate one: `event.value / 100`",
+                });
             return None;
         }
         match expr {
             Expr::Literal(Literal::Number(number)) => match Points::from_number(number) {
                 Some(points) => Some(PointsOf::Fixed(points)),
                 None => {
-                    self.sink.report(Code::BadNumber, node.span.clone(), "this is more than a million points");
+                    self.sink
+                        .report(
+                            Code::BadNumber,
+                            node.span.clone(),
+                            format!("`{}` is more than a million points", scalar.text.trim()),
+                        )
+                        .help("an amount of points lies between -1000000 and 1000000");
                     None
                 }
             },
@@ -93,14 +104,21 @@ impl Compiler<'_> {
     }
 
     pub(super) fn expression(&mut self, node: &Node, place: Place, what: &str) -> Option<(Expr, Type)> {
-        let scalar = self.scalar(node, &format!("{what} in quotes"))?;
+        let wanted = format!("{what} in quotes");
+        if !matches!(&node.content, Content::Scalar(scalar) if !scalar.is_null()) {
+            self.wrong_kind(node, &wanted, "write it as one text in quotes: `when: 'event.path == \"/offer\"'`");
+            return None;
+        }
+        let scalar = self.scalar(node, &wanted)?;
         let text = scalar.text.as_str();
         if text.len() > CONDITION_MAX_BYTES {
-            self.sink.report(
-                Code::TooLarge,
-                node.span.clone(),
-                format!("{what} has at most {CONDITION_MAX_BYTES} bytes"),
-            );
+            self.sink
+                .report(
+                    Code::TooLarge,
+                    node.span.clone(),
+                    format!("{what} has at most {CONDITION_MAX_BYTES} bytes, and this one {}", text.len()),
+                )
+                .help("split it over several rules, or name what it asks for under `facts`");
             return None;
         }
         match cel::parse(text) {

@@ -124,7 +124,13 @@ impl Compiler<'_> {
         let percent = self.points(node, "a percent")?.thousandths();
         let percent = u32::try_from(percent).ok().filter(|percent| *percent <= Step::ALL);
         if percent.is_none() {
-            self.sink.report(Code::BadNumber, node.span.clone(), "a percent lies between 0 and 100");
+            self.sink
+                .report(
+                    Code::BadNumber,
+                    node.span.clone(),
+                    format!("`{}` is no percent that points can keep", self.shown(node)),
+                )
+                .help("write a number from 0 to 100: what is left of the points from that age on");
         }
         percent
     }

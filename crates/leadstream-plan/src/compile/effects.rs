@@ -18,7 +18,7 @@ impl Compiler<'_> {
     /// A cap on the points of a rule.
     pub(super) fn cap(&mut self, node: &Node, points: Option<&PointsOf>) -> Option<Cap> {
         if matches!(&node.content, Content::Scalar(scalar) if !scalar.is_null()) {
-            self.wrong_kind(node, "a cap with its points", Some("write `cap: { points: 30, per: day }`"));
+            self.wrong_kind(node, "a cap with its points", "write `cap: { points: 30, per: day }`");
             return None;
         }
         let entries = self.entries(node, &keys::CAP)?;
@@ -120,7 +120,8 @@ impl Compiler<'_> {
                 self.sink
                     .report(Code::ContradictoryTags, (*span).clone(), message)
                     .label(format!("{deed} here"))
-                    .related((*first).clone(), format!("{first_deed} here"));
+                    .related((*first).clone(), format!("{first_deed} here"))
+                    .help("keep one of the two");
             }
         }
     }

@@ -136,7 +136,9 @@ impl Compiler<'_> {
         let is_too_long = items.len() > TESTS_MAX;
         if is_too_long {
             let line = self.first_line(node);
-            self.sink.report(Code::TooLarge, line, format!("{of} has at most {TESTS_MAX} {what}"));
+            self.sink
+                .report(Code::TooLarge, line, format!("{of} has at most {TESTS_MAX} {what}"))
+                .help(format!("there are {} here: take some out, or make several of it", items.len()));
         }
         is_too_long
     }
@@ -147,7 +149,7 @@ impl Compiler<'_> {
             Content::Mapping(entries) => Some(entries),
             Content::Scalar(scalar) if scalar.is_null() => Some(&[]),
             _ => {
-                self.wrong_kind(node, wanted, Some(help));
+                self.wrong_kind(node, wanted, help);
                 None
             }
         }

@@ -55,6 +55,7 @@ impl Compiler<'_> {
         let actions = value(entries, "actions").map_or(Some(Vec::new()), |actions| self.counts(actions, levels));
         let tags = value(entries, "tags").map_or(Some(Vec::new()), |tags| self.expected_tags(tags));
         let derived = value(entries, "derived").map(|derived| self.expected_events(derived, levels, times));
+        let ledger = value(entries, "ledger").map(|ledger| self.expected_ledger(ledger, levels, times));
         Some(Expectation {
             global: present(global)?,
             score: present(score)?,
@@ -70,6 +71,7 @@ impl Compiler<'_> {
             actions: actions?,
             tags: tags?,
             derived: present(derived)?,
+            ledger: present(ledger)?,
         })
     }
 
@@ -92,7 +94,9 @@ impl Compiler<'_> {
         for (key, part, is_there) in missing {
             if let Some(found) = entry(entries, key).filter(|_| !is_there) {
                 let message = format!("the plan has no `{part}`, so there is no `{key}` to expect");
-                self.sink.report(Code::UnknownLevel, found.key_span.clone(), message);
+                self.sink
+                    .report(Code::UnknownLevel, found.key_span.clone(), message)
+                    .help(format!("add `{part}` to the plan, or take `{key}` out of the test"));
             }
         }
     }
@@ -151,6 +155,7 @@ impl Compiler<'_> {
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
         let help = match suggest::closest(text, names.iter().copied()) {
             Some(close) => format!("did you mean `{close}`?"),
+            None if names.len() == 1 => format!("the only {kind} is {}", keys::listed(&names)),
             None => format!("the {kind}s are {}", keys::listed(&names)),
         };
         self.sink.report(Code::UnknownLevel, span, format!("there is no {kind} `{text}`")).help(help);

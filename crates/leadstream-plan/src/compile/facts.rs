@@ -20,7 +20,7 @@ impl Compiler<'_> {
             self.wrong_kind(
                 node,
                 "a mapping of names to facts",
-                Some("write `facts: { big_order: { on: order_completed, when: 'event.value > 1000' } }`"),
+                "write `facts: { big_order: { on: order_completed, when: 'event.value > 1000' } }`",
             );
             return;
         };

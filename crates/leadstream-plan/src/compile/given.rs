@@ -78,7 +78,7 @@ impl Compiler<'_> {
 
     fn given_entry(&mut self, node: &Node, times: &mut Times, gathered: &mut Gathered) -> Option<()> {
         let Content::Mapping(entries) = &node.content else {
-            self.wrong_kind(node, "an event with its time", Some(EXAMPLE));
+            self.wrong_kind(node, "an event with its time", EXAMPLE);
             return None;
         };
         match value(entries, "at") {
@@ -271,7 +271,11 @@ impl Compiler<'_> {
                     properties.set(&name, value_of(scalar));
                 }
                 Content::Sequence(_) => {
-                    self.wrong_kind(&entry.value, "a text, a number or a truth value", Some("lists are not kept"));
+                    self.wrong_kind(
+                        &entry.value,
+                        "a text, a number or a truth value",
+                        "lists are not kept: write one value",
+                    );
                     is_sound = false;
                 }
             }

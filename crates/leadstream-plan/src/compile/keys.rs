@@ -109,6 +109,7 @@ pub(crate) const EXPECT: KeySet = KeySet {
         "actions",
         "tags",
         "derived",
+        "ledger",
     ],
 };
 /// Feedback in a test.
@@ -119,8 +120,11 @@ pub(crate) const GIVEN_ADJUST: KeySet = KeySet { of: "an adjustment", keys: &["a
 pub(crate) const DERIVED: KeySet =
     KeySet { of: "an expected event", keys: &["type", "at", "stage", "tag", "band", "grade", "owner", "action"] };
 
+/// A line of the ledger that a test expects.
+pub(crate) const LEDGER_LINE: KeySet = KeySet { of: "an expected line", keys: &["rule", "points", "at"] };
+
 /// Every set of keys.
-pub(crate) const SETS: [&KeySet; 26] = [
+pub(crate) const SETS: [&KeySet; 27] = [
     &PLAN,
     &RULE,
     &PART,
@@ -138,6 +142,7 @@ pub(crate) const SETS: [&KeySet; 26] = [
     &TEST,
     &EXPECT,
     &DERIVED,
+    &LEDGER_LINE,
     &GRADE,
     &LETTERS,
     &DIGITS,

@@ -11,6 +11,7 @@ mod decay;
 mod effects;
 mod examples;
 mod expected;
+mod expected_ledger;
 mod facts;
 mod given;
 mod keys;

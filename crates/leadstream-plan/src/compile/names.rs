@@ -79,7 +79,7 @@ impl Compiler<'_> {
             self.wrong_kind(
                 node,
                 "an event type, or a list of them,",
-                Some("write `on: page_viewed` or `on: [email_opened, email_clicked]`"),
+                "write `on: page_viewed` or `on: [email_opened, email_clicked]`",
             );
             return None;
         }

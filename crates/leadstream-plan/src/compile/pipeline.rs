@@ -40,12 +40,22 @@ impl Compiler<'_> {
         };
         let items = self.list(list, "a list of stages", "begin each stage with `-`, as in `- { name: lead }`")?;
         if items.is_empty() {
-            self.wrong_kind(list, "at least one stage", None);
+            self.wrong_kind(
+                list,
+                "at least one stage",
+                "write `stages: [ { name: lead }, { name: customer, enter: 50 } ]`, or take the pipeline out",
+            );
             return None;
         }
         if items.len() > STAGES_MAX {
             let line = self.first_line(list);
-            self.sink.report(Code::TooLarge, line, format!("a pipeline has at most {STAGES_MAX} stages"));
+            self.sink
+                .report(
+                    Code::TooLarge,
+                    line,
+                    format!("a pipeline has at most {STAGES_MAX} stages, and this one {}", items.len()),
+                )
+                .help("take some out; what only shows how far somebody is can be a band");
             return None;
         }
         let mut names = Names::default();

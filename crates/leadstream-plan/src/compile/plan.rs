@@ -62,7 +62,9 @@ impl Compiler<'_> {
         };
         self.check_size(root, entries, rules.len() + fit.len());
         let reach = reach::Reach::of(&rules, &fit, limits);
-        let levels = self.levels(entries, &reach);
+        let mut levels = self.levels(entries, &reach);
+        levels.rules = rules.iter().map(|rule| rule.id).collect();
+        levels.fit = fit.iter().map(|rule| rule.id).collect();
         let tests = self.examples(entries, &head.time_zone, &levels);
         let facts = std::mem::take(&mut self.environment.facts);
         let plan = || {
@@ -126,7 +128,9 @@ impl Compiler<'_> {
     fn check_size(&mut self, root: &Node, entries: &[Entry], rules: usize) {
         if rules > RULES_MAX {
             let span = keys::entry(entries, "rules").map_or(0..0, |entry| entry.key_span.clone());
-            self.sink.report(Code::TooLarge, span, format!("the plan has {rules} rules, more than {RULES_MAX}"));
+            self.sink
+                .report(Code::TooLarge, span, format!("the plan has {rules} rules, more than {RULES_MAX}"))
+                .help("make several plans of it");
         }
         if rules == 0 {
             let span = value(entries, "plan").map_or_else(|| self.first_line(root), |node| node.span.clone());
@@ -175,7 +179,9 @@ impl Compiler<'_> {
         };
         if matches!(points, Some(PointsOf::Fixed(fixed)) if fixed.thousandths() == 0) {
             let line = self.first_line(node);
-            self.sink.report(Code::RuleWithoutEffect, line, "this fit rule gives no points");
+            self.sink
+                .report(Code::RuleWithoutEffect, line, "this fit rule gives no points")
+                .help("give it points, below 0 for what speaks against somebody, or take it out");
         }
         Some(FitRule { id: Word::of(&id?), when: when?, points: points? })
     }
@@ -213,7 +219,8 @@ impl Compiler<'_> {
                     format!("the ceiling {ceiling} is below the floor {floor}"),
                 )
                 .label("ceiling")
-                .related(floor_span, "floor");
+                .related(floor_span, "floor")
+                .help("swap the two: no score could be in between");
             return None;
         }
         Some(limits)
@@ -247,6 +254,10 @@ pub(super) struct Levels {
     pub(super) route: Level<Route>,
     pub(super) actions: Level<Vec<Action>>,
     feedback: Level<FeedbackPolicy>,
+    /// The rules that the plan's tests may name; none where rules are wrong.
+    pub(super) rules: Vec<Word>,
+    /// And its fit rules.
+    pub(super) fit: Vec<Word>,
 }
 
 impl Levels {

@@ -124,7 +124,7 @@ impl Compiler<'_> {
                     at_node.span.clone(),
                     format!("everybody reaches {at} points with the first event"),
                 )
-                .help("scores begin at 0");
+                .help("write a number above 0, where scores begin");
         }
     }
 
@@ -147,6 +147,10 @@ impl Compiler<'_> {
         {
             self.sink
                 .report(Code::UnreachableThreshold, node.span.clone(), format!("no score reaches {at}: all rules together give at most {most}"))
+                .help(match most > Points::ZERO {
+                    true => format!("lower it to {most} at most, or let the rules give more"),
+                    false => "no rule gives points that this score counts: add one".to_owned(),
+                })
                 .help("each rule counts with its points where it fires `once_per: ever`, and with its cap where that is `per: ever`");
         }
     }

@@ -30,12 +30,18 @@ impl Compiler<'_> {
         };
         let items = self.list(to, "a list of candidates", "write `to: [anna, piotr]`")?;
         if items.is_empty() {
-            self.wrong_kind(to, "at least one candidate", None);
+            self.wrong_kind(to, "at least one candidate", "list who gets leads: `to: [anna, piotr]`");
             return None;
         }
         if items.len() > CANDIDATES_MAX {
             let line = self.first_line(to);
-            self.sink.report(Code::TooLarge, line, format!("a route has at most {CANDIDATES_MAX} candidates"));
+            self.sink
+                .report(
+                    Code::TooLarge,
+                    line,
+                    format!("a route has at most {CANDIDATES_MAX} candidates, and this one {}", items.len()),
+                )
+                .help("route to teams, and let each share its leads out");
             return None;
         }
         let mut names = Names::default();

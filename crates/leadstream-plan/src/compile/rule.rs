@@ -168,7 +168,7 @@ impl Compiler<'_> {
         const EXAMPLE: &str = "write `valid: [2026-05-01, 2026-06-01]`: from the first day on, and before the second; `null` leaves an end open";
         let items = self.list(node, "a list of two dates", EXAMPLE)?;
         let [from_node, until_node] = items else {
-            self.wrong_kind(node, "a list of two dates", Some(EXAMPLE));
+            self.wrong_kind(node, "a list of two dates", EXAMPLE);
             return None;
         };
         let (from, until) = (self.date(from_node, zone), self.date(until_node, zone));
@@ -180,7 +180,7 @@ impl Compiler<'_> {
                 .report(Code::BadDate, until_node.span.clone(), "the rule ends before it begins")
                 .label("until")
                 .related(from_node.span.clone(), "from")
-                .help("the second date is the first day on which the rule no longer counts");
+                .help("write the earlier date first; the second is the first day on which the rule no longer counts");
             return None;
         }
         Some((from, until))

@@ -15,12 +15,12 @@ const POINTS_MAX: i64 = 1_000_000;
 
 impl Compiler<'_> {
     /// Reports that a value is of the wrong kind.
-    pub(super) fn wrong_kind(&mut self, node: &Node, wanted: &str, help: Option<&str>) {
+    pub(super) fn wrong_kind(&mut self, node: &Node, wanted: &str, help: &str) {
         let line = self.first_line(node);
         self.sink
             .report(Code::WrongKind, line, format!("{wanted} was expected here"))
             .label(format!("this is {}", node.kind()))
-            .maybe_help(help.map(str::to_owned));
+            .help(help);
     }
 
     /// A scalar that is not null.
@@ -28,10 +28,19 @@ impl Compiler<'_> {
         match &node.content {
             Content::Scalar(scalar) if !scalar.is_null() => Some(scalar),
             _ => {
-                self.wrong_kind(node, wanted, None);
+                let help = match &node.content {
+                    Content::Scalar(_) => "write a value behind the key, or take the key out",
+                    _ => "write a single value here, without brackets",
+                };
+                self.wrong_kind(node, wanted, help);
                 None
             }
         }
+    }
+
+    /// The value of a scalar as it is written, to be shown.
+    pub(super) fn shown(&self, node: &Node) -> String {
+        self.sink.text().get(node.span.clone()).unwrap_or_default().to_owned()
     }
 
     /// The items of a list.
@@ -39,7 +48,7 @@ impl Compiler<'_> {
         match &node.content {
             Content::Sequence(items) => Some(items),
             _ => {
-                self.wrong_kind(node, wanted, Some(help));
+                self.wrong_kind(node, wanted, help);
                 None
             }
         }
@@ -60,6 +69,7 @@ impl Compiler<'_> {
         if found.is_none() {
             let help = match suggest::closest(text, choices.iter().copied()) {
                 Some(close) => format!("did you mean `{close}`?"),
+                None if choices.len() == 1 => format!("the only choice is {}", listed(choices)),
                 None => format!("the choices are {}", listed(choices)),
             };
             self.sink.report(Code::BadChoice, node.span.clone(), format!("`{text}` is not {what}")).help(help);
@@ -73,7 +83,11 @@ impl Compiler<'_> {
         let truth = scalar.as_bool();
         if truth.is_none() {
             let old = matches!(scalar.text.to_ascii_lowercase().as_str(), "yes" | "no" | "on" | "off");
-            let help = old.then_some("YAML 1.2 knows `true` and `false` only: yes, no, on and off are texts");
+            let help = if old {
+                "YAML 1.2 knows `true` and `false` only: yes, no, on and off are texts"
+            } else {
+                "write `true` or `false`, without quotes"
+            };
             self.wrong_kind(node, "true or false", help);
         }
         truth
@@ -85,7 +99,14 @@ impl Compiler<'_> {
         let number = scalar.text.parse::<u32>().ok().filter(|number| !scalar.is_quoted && range.contains(number));
         if number.is_none() {
             let message = format!("a whole number from {} to {} was expected here", range.start(), range.end());
-            self.sink.report(Code::BadNumber, node.span.clone(), message);
+            let shown = self.shown(node);
+            self.sink.report(Code::BadNumber, node.span.clone(), message).label(format!("this is `{shown}`")).help(
+                if scalar.is_quoted {
+                    "write it without quotes"
+                } else {
+                    "write one in digits, without a point or a sign"
+                },
+            );
         }
         number
     }
@@ -94,7 +115,9 @@ impl Compiler<'_> {
     pub(super) fn weight(&mut self, node: &Node) -> Option<f64> {
         let points = self.points(node, "a weight")?;
         if !(0..=1000).contains(&points.thousandths()) {
-            self.sink.report(Code::BadNumber, node.span.clone(), "a weight lies between 0 and 1");
+            self.sink
+                .report(Code::BadNumber, node.span.clone(), format!("a weight of {points} is outside 0 to 1"))
+                .help("points are multiplied by it: `0.5` is half, 0 nothing, 1 all; to give more, raise the points of the rule");
             return None;
         }
         Some(points.as_number())

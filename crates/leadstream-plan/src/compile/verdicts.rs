@@ -5,7 +5,11 @@ use leadstream_core::plan::{VerdictPolicies, VerdictPolicy};
 use super::Compiler;
 use super::keys::{self, entry, value};
 use crate::code::Code;
+use crate::suggest;
 use crate::yaml::{Content, Entry, Node};
+
+/// What may become of events with a verdict, as it is written.
+const POLICIES: &str = "write `ignore`, `count`, `{ weight: 0.5 }` or `{ hold: 2h, key: email_id }`";
 
 impl Compiler<'_> {
     /// Policies for verdicts; what is not said stays as in `around`.
@@ -26,10 +30,19 @@ impl Compiler<'_> {
                     .help("write `{ weight: 0.5 }`, or `{ hold: 2h, key: email_id }`");
                 return None;
             }
-            return Some(match self.choice(node, "a policy", &["ignore", "count"])? {
-                "ignore" => VerdictPolicy::Ignore,
-                _ => VerdictPolicy::Count,
-            });
+            return match scalar.text.as_str() {
+                "ignore" => Some(VerdictPolicy::Ignore),
+                "count" => Some(VerdictPolicy::Count),
+                other => {
+                    let help = match suggest::closest(other, ["ignore", "count"]) {
+                        Some(close) => format!("did you mean `{close}`?"),
+                        None => POLICIES.to_owned(),
+                    };
+                    let message = format!("`{other}` is not a policy");
+                    self.sink.report(Code::BadChoice, node.span.clone(), message).help(help);
+                    None
+                }
+            };
         }
         let entries = self.entries(node, &keys::POLICY)?;
         match (entry(entries, "weight"), entry(entries, "hold")) {
@@ -46,8 +59,7 @@ impl Compiler<'_> {
                 None
             }
             (None, None) => {
-                const HELP: &str = "write `ignore`, `count`, `{ weight: 0.5 }` or `{ hold: 2h, key: email_id }`";
-                self.missing(node, "the policy", "weight", HELP);
+                self.missing(node, "the policy", "weight", POLICIES);
                 None
             }
         }

@@ -81,7 +81,7 @@ impl Compiler<'_> {
             self.wrong_kind(
                 node,
                 "an event type, or one with a condition,",
-                Some("for one of several types write `{ on: [email_opened, email_clicked] }`"),
+                "for one of several types write `{ on: [email_opened, email_clicked] }`",
             );
             return None;
         }

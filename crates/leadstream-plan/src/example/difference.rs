@@ -16,7 +16,7 @@ pub(super) struct Difference {
     pub(super) actual: String,
 }
 
-/// One line of expected and actual derived events side by side: places in the two lists.
+/// One line of expected and actual side by side: places in the two lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pairing {
     /// As expected.
@@ -27,14 +27,14 @@ pub(super) enum Pairing {
     Unexpected(usize),
 }
 
-/// Pairs expected events with actual ones in their order, as many as possible.
-pub(super) fn pair(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Vec<Pairing> {
-    let width = actual.len() + 1;
+/// Pairs what is expected with what came, so many of each, in their order and as many as possible.
+pub(super) fn pair(expected: usize, actual: usize, fits: impl Fn(usize, usize) -> bool) -> Vec<Pairing> {
+    let width = actual + 1;
     // longest[e * width + a]: how many can be paired of what follows place e and place a.
-    let mut longest = vec![0u32; (expected.len() + 1) * width];
-    for e in (0..expected.len()).rev() {
-        for a in (0..actual.len()).rev() {
-            longest[e * width + a] = if fits(&expected[e], &actual[a]) {
+    let mut longest = vec![0u32; (expected + 1) * width];
+    for e in (0..expected).rev() {
+        for a in (0..actual).rev() {
+            longest[e * width + a] = if fits(e, a) {
                 longest[(e + 1) * width + a + 1] + 1
             } else {
                 longest[(e + 1) * width + a].max(longest[e * width + a + 1])
@@ -43,13 +43,11 @@ pub(super) fn pair(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Vec
     }
     let (mut e, mut a) = (0, 0);
     let mut pairs = Vec::new();
-    while e < expected.len() || a < actual.len() {
-        if e < expected.len() && a < actual.len() && fits(&expected[e], &actual[a]) {
+    while e < expected || a < actual {
+        if e < expected && a < actual && fits(e, a) {
             pairs.push(Pairing::Both(a));
             (e, a) = (e + 1, a + 1);
-        } else if a == actual.len()
-            || (e < expected.len() && longest[(e + 1) * width + a] >= longest[e * width + a + 1])
-        {
+        } else if a == actual || (e < expected && longest[(e + 1) * width + a] >= longest[e * width + a + 1]) {
             pairs.push(Pairing::Missing(e));
             e += 1;
         } else {
@@ -58,6 +56,16 @@ pub(super) fn pair(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Vec
         }
     }
     pairs
+}
+
+/// Pairs expected events with actual ones; `None` where all are as expected.
+pub(super) fn pair_events(expected: &[ExpectedDerived], actual: &[DerivedEvent]) -> Option<Vec<Pairing>> {
+    unequal(pair(expected.len(), actual.len(), |e, a| fits(&expected[e], &actual[a])))
+}
+
+/// Pairs, where some are not as expected.
+pub(super) fn unequal(pairs: Vec<Pairing>) -> Option<Vec<Pairing>> {
+    Some(pairs).filter(|pairs| pairs.iter().any(|pairing| !matches!(pairing, Pairing::Both(..))))
 }
 
 /// Whether an event is as expected.

@@ -4,6 +4,7 @@
 //! ([`Trial::render`]). A test sees nothing but its plan and its own events, so it gives the same result on every machine and at every time.
 
 mod difference;
+mod ledger;
 mod run;
 mod show;
 
@@ -62,6 +63,8 @@ pub struct Expectation {
     pub tags: Vec<(Arc<str>, TagExpectation)>,
     /// All derived events, in order.
     pub derived: Option<Vec<ExpectedDerived>>,
+    /// Everything that the score is made of, in the order of the ledger.
+    pub ledger: Option<Vec<ExpectedLine>>,
 }
 
 /// What is expected of a tag.
@@ -84,4 +87,15 @@ pub struct ExpectedDerived {
     pub level: Option<Word>,
     /// The tag or action that it is about, as `tag:x` or `action:x`.
     pub subject: Option<Arc<str>>,
+}
+
+/// A line of the ledger as a test expects it; what is `None` is not looked at.
+#[derive(Clone, Debug)]
+pub struct ExpectedLine {
+    /// The rule or fit rule; `#adjust` for points by hand.
+    pub rule: Word,
+    /// What it is worth in the end.
+    pub points: Option<Points>,
+    /// When it was booked; a fit rule is not.
+    pub at: Option<Timestamp>,
 }

@@ -10,8 +10,8 @@ use leadstream_core::explain::{Explanation, LevelCard, PlanCard};
 use leadstream_core::plan::{Plan, PlanSet};
 use leadstream_core::{Contact, Event, Fold, HistoryLimits, Outcome, Points, Timeline, Timestamp, Word};
 
-use super::difference::{Difference, Pairing, pair};
-use super::{Example, Expectation, TagExpectation};
+use super::difference::{Difference, Pairing, pair_events};
+use super::{Example, Expectation, TagExpectation, ledger};
 
 /// What came of a test.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Trial {
     pub(super) differences: Vec<Difference>,
     /// Expected and actual derived events side by side; `None` where none were expected or all are as expected.
     pub(super) events: Option<Vec<Pairing>>,
+    /// Expected and actual ledger of the score side by side; `None` where none was expected or all of it is as expected.
+    pub(super) ledger: Option<Vec<Pairing>>,
     /// All derived events.
     pub(super) derived: Vec<DerivedEvent>,
     /// The contact in the end.
@@ -33,7 +35,7 @@ pub struct Trial {
 impl Trial {
     /// Whether everything came as expected.
     pub fn passed(&self) -> bool {
-        self.differences.is_empty() && self.events.is_none()
+        self.differences.is_empty() && self.events.is_none() && self.ledger.is_none()
     }
 }
 
@@ -57,9 +59,9 @@ impl Example {
         }
         let explanation = fold.explain(&contact, self.until.unwrap_or_default());
         let differences = self.expect.differences(plan.id, &explanation);
-        let events = self.expect.derived.as_ref().map(|expected| pair(expected, &derived));
-        let events = events.filter(|pairs| pairs.iter().any(|pairing| !matches!(pairing, Pairing::Both(..))));
-        Trial { differences, events, derived, explanation, unheard, is_global: plan.global }
+        let events = self.expect.derived.as_ref().and_then(|expected| pair_events(expected, &derived));
+        let ledger = self.expect.ledger.as_ref().and_then(|expected| ledger::pair(expected, &explanation));
+        Trial { differences, events, ledger, derived, explanation, unheard, is_global: plan.global }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
-use leadstream_core::contact::{Level, LimitReason, LimitReasons};
-use leadstream_core::explain::{BookedLine, LedgerLine, LedgerOf, LedgerView, MissingReason};
+use leadstream_core::contact::Level;
+use leadstream_core::explain::{LedgerOf, MissingReason};
 use leadstream_core::{DerivedEvent, EventKind, Outcome, Timestamp, Word};
 
 use super::difference::Pairing;
-use super::{Example, ExpectedDerived, Trial};
+use super::{Example, ExpectedDerived, Trial, ledger};
 use crate::diagnostic::Style;
 use crate::duration;
 
@@ -70,8 +70,13 @@ impl Trial {
 
     /// The ledgers of the plan's score, and of each tag whose score is not as expected.
     fn ledgers(&self, example: &Example, text: &mut String) -> std::fmt::Result {
+        if let (Some(pairs), Some(expected)) = (&self.ledger, &example.expect.ledger) {
+            let ledger = self.explanation.ledgers.iter().find(|ledger| matches!(ledger.of, LedgerOf::Plan(_)));
+            ledger::compare(example, expected, ledger, pairs, text)?;
+        }
         for ledger in &self.explanation.ledgers {
             let of = match &ledger.of {
+                LedgerOf::Plan(_) if self.ledger.is_some() => continue,
                 LedgerOf::Plan(_) => "the score".to_owned(),
                 LedgerOf::Tag(tag) if self.differences.iter().any(|it| it.what == format!("tag {tag}")) => {
                     format!("the tag {tag}")
@@ -82,7 +87,7 @@ impl Trial {
                 LedgerOf::Global | LedgerOf::Stage(_) | LedgerOf::Tag(_) => continue,
             };
             writeln!(text, "\n        the ledger of {of}")?;
-            ledger_lines(example, ledger, text)?;
+            ledger::show(example, ledger, text)?;
         }
         if self.explanation.ledgers.iter().all(|ledger| ledger.of == LedgerOf::Global) {
             writeln!(text, "\n        nothing is known of the contact: none of its events counted")?;
@@ -100,55 +105,6 @@ impl Trial {
     }
 }
 
-fn ledger_lines(example: &Example, ledger: &LedgerView, text: &mut String) -> std::fmt::Result {
-    let times = ledger.lines.iter().map(|line| match line {
-        LedgerLine::Booked(line) => example.shown(line.time).len(),
-        _ => 0,
-    });
-    let width = times.max().unwrap_or(0);
-    let rules = ledger.lines.iter().map(|line| match line {
-        LedgerLine::Booked(BookedLine { rule, .. }) | LedgerLine::Fit { rule, .. } => rule.len(),
-        _ => 0,
-    });
-    let rule_width = rules.max().unwrap_or(0);
-    for line in &ledger.lines {
-        let value = signed(line.value());
-        match line {
-            LedgerLine::Booked(line) => {
-                let event = line.event_type.as_deref().unwrap_or("by silence");
-                let (time, rule) = (example.shown(line.time), line.rule.as_str());
-                write!(text, "        {value:>10}  {time:width$}  {rule:rule_width$}  {event}")?;
-                if line.reasons.is_empty() {
-                    writeln!(text)?;
-                } else {
-                    writeln!(text, ": the rule said {}, less by {}", signed(line.raw), why_less(line.reasons))?;
-                }
-            }
-            LedgerLine::Fit { rule, .. } => {
-                writeln!(text, "        {value:>10}  {:width$}  {:rule_width$}  while it holds", "", rule.as_str())?;
-            }
-            LedgerLine::Base { .. } => writeln!(text, "        {value:>10}  before the history that is kept")?,
-            LedgerLine::Limit { .. } => writeln!(text, "        {value:>10}  by the floor or ceiling of the plan")?,
-            LedgerLine::PlanScore { plan, .. } => writeln!(text, "        {value:>10}  {plan}")?,
-        }
-    }
-    writeln!(text, "        {:>10}  in all", ledger.score.to_string())
-}
-
-/// Points with their sign, as bookings are read.
-fn signed(points: leadstream_core::Points) -> String {
-    if points.thousandths() < 0 { points.to_string() } else { format!("+{points}") }
-}
-
-fn why_less(reasons: LimitReasons) -> String {
-    let words = reasons.iter().map(|reason| match reason {
-        LimitReason::Weight => "the weight of its verdict".to_owned(),
-        LimitReason::Cap => "its cap".to_owned(),
-        LimitReason::Limit => "the floor or ceiling of the plan".to_owned(),
-    });
-    listed(words)
-}
-
 fn reason(reason: &MissingReason) -> String {
     match reason {
         MissingReason::NotMember => "the contact takes no part in the plan".to_owned(),
@@ -162,7 +118,7 @@ fn reason(reason: &MissingReason) -> String {
     }
 }
 
-fn listed(words: impl Iterator<Item = String>) -> String {
+pub(super) fn listed(words: impl Iterator<Item = String>) -> String {
     words.collect::<Vec<_>>().join(" and ")
 }
 
@@ -189,7 +145,7 @@ fn expected_event(example: &Example, event: &ExpectedDerived) -> String {
 
 impl Example {
     /// A time as the test spells times.
-    fn shown(&self, time: Timestamp) -> String {
+    pub(super) fn shown(&self, time: Timestamp) -> String {
         let since = self.origin.and_then(|origin| duration::show_offset(time - origin));
         since.unwrap_or_else(|| time.to_string())
     }

@@ -73,6 +73,35 @@ pub(crate) struct Expect {
     /// All derived events, in order.
     #[schemars(default)]
     derived: Option<Vec<Derived>>,
+    /// Everything that the score is made of, in order: fit rules that hold, then bookings.
+    #[schemars(default)]
+    ledger: Option<Vec<Line>>,
+}
+
+/// A line of the ledger that a test expects: its rule, or more of it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "the variants describe a file; nothing makes them")]
+pub(crate) enum Line {
+    /// The rule alone.
+    Rule(String),
+    /// What else is expected of it.
+    Line(LedgerLine),
+}
+
+/// A line of the ledger and what is expected of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "the fields describe a file; nothing reads them")]
+pub(crate) struct LedgerLine {
+    /// The rule or fit rule; `#adjust` for points by hand.
+    rule: String,
+    /// What it is worth in the end.
+    #[schemars(default)]
+    points: Option<Points>,
+    /// When it was booked.
+    #[schemars(default)]
+    at: Option<Instant>,
 }
 
 /// A derived event that a test expects: its type, or more of it.

@@ -9,10 +9,12 @@ mod phrase;
 mod rule;
 mod standing;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use leadstream_core::PlanVersion;
 
+use crate::cel;
 use crate::compile::{Options, compile, value};
 use crate::load::Source;
 use crate::sink::Sink;
@@ -29,6 +31,8 @@ pub struct Words {
     /// The version that the file's bytes make (S47).
     pub version: PlanVersion,
     parts: Vec<Part>,
+    /// The parts that `&&` joins in the condition of each rule that has one, by its id.
+    conditions: BTreeMap<String, Vec<String>>,
 }
 
 /// Sentences under one heading.
@@ -113,7 +117,18 @@ pub fn describe(source: &Source, options: &Options) -> Option<Words> {
         part(Kind::Other, others(entries)),
     ];
     let (plan, version) = (plan.id.as_str().to_owned(), plan.version);
-    Some(Words { plan, version, parts: parts.into_iter().flatten().collect() })
+    let rules = items(entries, "rules").filter_map(mapping);
+    let conditions = rules.filter_map(|rule| Some((as_written(value(rule, "id")?), condition_parts(rule)?))).collect();
+    Some(Words { plan, version, parts: parts.into_iter().flatten().collect(), conditions })
+}
+
+/// The texts of what `&&` joins in a rule's condition, in the order in which the compiled condition has them.
+fn condition_parts(rule: &[Entry]) -> Option<Vec<String>> {
+    let Content::Scalar(scalar) = &value(rule, "when")?.content else { return None };
+    let parsed = cel::parse(&scalar.text).ok()?;
+    let text = |part: &cel::Node| scalar.text.get(part.span.clone()).unwrap_or_default();
+    let parts = if let cel::Kind::And(parts) = &parsed.kind { parts.as_slice() } else { std::slice::from_ref(&parsed) };
+    Some(parts.iter().map(|part| text(part).split_whitespace().collect::<Vec<_>>().join(" ")).collect())
 }
 
 impl Words {
@@ -130,6 +145,16 @@ impl Words {
             }
         }
         page
+    }
+
+    /// What a rule does, in a sentence.
+    pub fn rule(&self, id: &str) -> Option<&str> {
+        self.lines(Kind::Rules).iter().find(|line| line.name == id).map(|line| line.text.as_str())
+    }
+
+    /// What `&&` joins in the condition of a rule, as it is written; nothing where the rule has no condition.
+    pub fn condition_parts(&self, id: &str) -> &[String] {
+        self.conditions.get(id).map_or(&[], Vec::as_slice)
     }
 
     fn lines(&self, kind: Kind) -> &[Line] {

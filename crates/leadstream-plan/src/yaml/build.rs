@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
                 let at = builder.bytes(error.marker().index());
                 sink.report(Code::InvalidYaml, at..at, "this is not valid YAML")
                     .label(error.info().to_owned())
-                    .maybe_help(advice(error.info()).map(str::to_owned));
+                    .help(advice(error.info()));
                 Err(Stop)
             }
         };
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str, sink: &mut Sink<'_>) -> Option<Node> {
 }
 
 /// What to do about the mistakes that people make, told by the words of the parser.
-fn advice(info: &str) -> Option<&'static str> {
+fn advice(info: &str) -> &'static str {
     let quotes = "a condition that contains quotes or `: ` needs single quotes around the whole of it: when: '\"vip\" in contact.tags'";
     let hints = [
         ("tabs", "indent with spaces, not with tabs"),
@@ -50,7 +50,8 @@ fn advice(info: &str) -> Option<&'static str> {
         ("flow mapping", "a `,` or `}` is missing before this, or a value needs quotes"),
         ("flow sequence", "a `,` or `]` is missing before this, or a value needs quotes"),
     ];
-    hints.into_iter().find(|(words, _)| info.contains(words)).map(|(_, hint)| hint)
+    let otherwise = "look at the line before this too: keys that belong together begin in one column, and each `[`, `{` and quote is closed; a value that begins with another sign than a letter or digit needs quotes";
+    hints.into_iter().find(|(words, _)| info.contains(words)).map_or(otherwise, |(_, hint)| hint)
 }
 
 /// Reading cannot go on; why has been reported.
@@ -152,13 +153,15 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         sink.report(Code::TooLarge, span.clone(), format!("the file expands to more than {NODES_MAX} values"))
-            .label("the limit is reached here");
+            .label("the limit is reached here")
+            .help("make several plans of it, and use fewer aliases (`*name`): each counts with all that it stands for");
         Err(Stop)
     }
 
     fn begin(&mut self, content: Content, anchor: usize, span: Span, sink: &mut Sink<'_>) -> Result<(), Stop> {
         if self.open.len() >= DEPTH_MAX {
-            sink.report(Code::TooLarge, span, format!("values nest more than {DEPTH_MAX} deep"));
+            sink.report(Code::TooLarge, span, format!("values nest more than {DEPTH_MAX} deep"))
+                .help("no part of a plan needs that: look for a bracket that is never closed");
             return Err(Stop);
         }
         self.nodes += 1;

@@ -16,33 +16,35 @@ use crate::log::{Destination, Header, partition_for_key};
 const BATCH: usize = 256;
 
 impl Task {
-    /// Folds what was decoded, in order, at most `limit` records, and no more once the step is late: of late events each folds a whole history anew.
-    /// Returns how many.
-    pub(crate) fn fold_ready(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
-        let mut folded = 0;
-        // A few letters or late events may fill an epoch that has room for many records.
-        while folded < limit && !self.open.is_full(&tools.options.epoch) {
-            let mut chosen = std::mem::take(&mut self.chosen);
-            let wait_ms = tools.options.order_wait_ms;
-            self.order.choose(&self.inputs, BATCH.min(limit - folded), tools.now_ms, wait_ms, &mut chosen);
-            if chosen.is_empty() {
-                self.chosen = chosen;
-                break;
-            }
+    /// Whether the task folds now. An epoch that takes plans up does nothing else.
+    pub(crate) fn folds(&self) -> bool {
+        self.is_running() && self.open.plans.is_none()
+    }
+
+    /// Whether it could fold, and waits for a partition that has nothing yet.
+    pub(crate) fn waits_for_input(&self) -> bool {
+        self.folds() && self.order.is_waiting()
+    }
+
+    /// Folds a batch of what was decoded, in order, at most `limit` records, where the epoch has room: a few letters or late events may fill one that
+    /// has room for many records. Returns how many.
+    pub(crate) fn fold_batch(&mut self, tools: &mut Tools<'_>, limit: usize) -> Result<usize, WorkerError> {
+        if limit == 0 || self.open.is_full(&tools.options.epoch) {
+            return Ok(0);
+        }
+        let mut chosen = std::mem::take(&mut self.chosen);
+        let wait_ms = tools.options.order_wait_ms;
+        self.order.choose(&self.inputs, BATCH.min(limit), tools.now_ms, wait_ms, &mut chosen);
+        if !chosen.is_empty() {
             self.prefetch_chosen(tools, &chosen)?;
             for queue in &chosen {
                 self.take_item(tools, *queue)?;
             }
-            folded += chosen.len();
-            self.chosen = chosen;
-            if tools.is_late() {
-                break;
-            }
-        }
-        if folded > 0 {
             self.open.consumed = true;
             self.folded_at_ms = tools.now_ms;
         }
+        let folded = chosen.len();
+        self.chosen = chosen;
         Ok(folded)
     }
 

@@ -206,6 +206,11 @@ impl InputOrder {
             self.waiting_since_ms = None;
         }
     }
+
+    /// Whether records wait for those of a partition that has none yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting_since_ms.is_some()
+    }
 }
 
 #[cfg(test)]

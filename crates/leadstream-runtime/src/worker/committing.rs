@@ -10,12 +10,15 @@ use crate::task::epoch::EpochCounts;
 use crate::task::inputs::InputQueue;
 use crate::worker::internal_topics::{CHANGELOG, REDO};
 
+/// A commit that took longer than this says nothing of the next one: something was in its way.
+const SLOW_COMMIT_MS: i64 = 1_000;
+
 impl<L: Log> Worker<L> {
     /// Commits where an epoch has lasted long enough or become large enough, or contacts are due to be written back.
     pub(super) fn commit_if_due(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
         let limits = self.options.epoch;
         let full = self.tasks.values().any(|task| task.open.is_full(&limits));
-        if !full && now_ms - self.committed_at_ms < limits.interval_ms {
+        if !full && self.clock.monotonic_ms() < self.commit_at_ms {
             return Ok(false);
         }
         self.commit(now_ms, false)
@@ -25,7 +28,7 @@ impl<L: Log> Worker<L> {
     pub(super) fn commit(&mut self, now_ms: i64, pressed: bool) -> Result<bool, WorkerError> {
         let numbers = self.tasks_to_commit(now_ms, pressed);
         if numbers.is_empty() {
-            self.committed_at_ms = now_ms;
+            self.commit_at_ms = now_ms + self.options.epoch.interval_ms;
             return Ok(false);
         }
         // Without a token the group has taken the tasks away and will say so.
@@ -38,8 +41,11 @@ impl<L: Log> Worker<L> {
         let started_ms = self.clock.monotonic_ms();
         self.prepare(&numbers, now_ms, pressed)?;
         let outcome = self.transact(&numbers, &token);
-        self.metrics.commit_seconds.observe((self.clock.monotonic_ms() - started_ms) as f64 / 1_000.0);
-        self.committed_at_ms = now_ms;
+        let took_ms = self.clock.monotonic_ms() - started_ms;
+        self.metrics.commit_seconds.observe(took_ms as f64 / 1_000.0);
+        // Where commits are slow, at least half of the time is left to fold in: epochs become longer, and commits fewer.
+        let interval_ms = self.options.epoch.interval_ms.max(2 * took_ms.min(SLOW_COMMIT_MS));
+        self.commit_at_ms = started_ms + interval_ms;
         match outcome {
             Ok(committed) => {
                 self.reached();

@@ -4,6 +4,7 @@
 //! membership, restores, reading, folding, timers, commit, queries. So ownership and commits are ordered by construction.
 
 mod committing;
+mod folding;
 mod handle;
 mod membership;
 mod reading;
@@ -17,7 +18,6 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use leadstream_core::{DerivedEvent, Fold};
-use prometheus::Histogram;
 
 pub use self::handle::{LostTopic, WorkerHandle};
 use self::refusals::Refusals;
@@ -33,8 +33,8 @@ use crate::plans::{PlanBook, PlansInForce};
 use crate::query::Question;
 use crate::restore::Restore;
 use crate::status::Readiness;
+use crate::task::Task;
 use crate::task::undo::Savepoints;
-use crate::task::{Task, Tools};
 
 /// The topics that the runtime itself produces to come first in the producer's list; the encoder's follow, the re-keyed topic is last.
 pub(crate) mod internal_topics {
@@ -105,7 +105,12 @@ pub struct Worker<L: Log> {
     routes: HashMap<(u16, u32), (u32, usize)>,
     /// Tasks to be committed, closed and released.
     revoked: Option<Vec<u32>>,
-    committed_at_ms: i64,
+    /// When the next commit is due.
+    commit_at_ms: i64,
+    /// The task that was folded last.
+    folded_last: u32,
+    /// Whether the last step left something that it could have folded.
+    is_behind: bool,
     trimmed_at_ms: i64,
     reported_at_ms: i64,
     /// The tasks that the process's gauge counts for this worker.
@@ -185,7 +190,9 @@ impl<L: Log> Worker<L> {
             restores: BTreeMap::new(),
             routes: HashMap::new(),
             revoked: None,
-            committed_at_ms: now_ms,
+            commit_at_ms: now_ms + options.epoch.interval_ms,
+            folded_last: 0,
+            is_behind: false,
             trimmed_at_ms: now_ms,
             reported_at_ms: i64::MIN,
             reported_tasks: 0,
@@ -311,77 +318,6 @@ impl<L: Log> Worker<L> {
         }
     }
 
-    /// Folds what was read, moves the clocks, fires timers.
-    fn fold(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
-        let wall = self.clock.wall();
-        let budget = self.contacts_budget();
-        let newest = self.plans.newest();
-        let mut worked = false;
-        let [folding, firing] = ["fold", "timers"].map(|stage| self.metrics.batch_seconds.with_label_values(&[stage]));
-        let (tasks, mut tools) = self.tasks_and_tools(now_ms);
-        for task in tasks.values_mut().filter(|task| task.is_running()) {
-            if let Some(newest) = newest.as_ref().filter(|newest| newest.ordinal() > task.plans.ordinal()) {
-                task.take_up(newest.clone(), tools.options, wall);
-            }
-            // An epoch that takes plans up does nothing else.
-            if task.open.plans.is_some() {
-                continue;
-            }
-            tools.fold.use_timeline(task.plans.timeline());
-            let room = tools.options.epoch.events.saturating_sub(task.open.counts.records as usize);
-            let clock = tools.clock;
-            worked |= timed(clock, &folding, || task.fold_ready(&mut tools, room))? > 0;
-            task.tick(tools.options, wall);
-            worked |= timed(clock, &firing, || task.fire_timers(&mut tools))? > 0;
-            let pressed = task.is_pressed(budget);
-            worked |= task.sweep(&mut tools, pressed)?;
-            worked |= task.purge(now_ms)?;
-            task.write_watermarks(&mut tools, wall);
-            let timers = &mut task.timers;
-            task.contacts.shrink_to(budget, |slot, entry| timers.evicted(slot, entry));
-        }
-        Ok(worked)
-    }
-
-    /// The tasks, and what they work with at this instant.
-    fn tasks_and_tools(&mut self, now_ms: i64) -> (&mut BTreeMap<u32, Task>, Tools<'_>) {
-        let Worker {
-            tasks,
-            fold,
-            encoder,
-            options,
-            derived,
-            value,
-            savepoints,
-            rekeyed_topic,
-            identities_topic,
-            clock,
-            ..
-        } = self;
-        let (encoder, rekeyed_topic, clock) = (encoder.as_mut(), *rekeyed_topic, &**clock);
-        let identities_topic = *identities_topic;
-        (
-            tasks,
-            Tools {
-                fold,
-                encoder,
-                options,
-                derived,
-                value,
-                savepoints,
-                rekeyed_topic,
-                identities_topic,
-                now_ms,
-                clock,
-            },
-        )
-    }
-
-    /// Bytes of decoded contacts that each task may hold.
-    fn contacts_budget(&self) -> usize {
-        self.shared.contacts_share(self.options.contacts_bytes) / self.tasks.len().max(1)
-    }
-
     /// Waits where the error passes by itself, and says so once; stops where not.
     fn wait_or_stop(&mut self, error: LogError, now_ms: i64) -> Result<(), WorkerError> {
         let LogError::Retry(failure) = &error else {
@@ -424,18 +360,4 @@ impl<L: Log> Worker<L> {
     fn topic_index(input: usize) -> TopicIndex {
         TopicIndex(u16::try_from(input).unwrap_or(u16::MAX))
     }
-}
-
-/// Does something to a batch, and notes how long that took where there was anything to do.
-fn timed(
-    clock: &dyn Clock,
-    figure: &Histogram,
-    work: impl FnOnce() -> Result<usize, WorkerError>,
-) -> Result<usize, WorkerError> {
-    let began = clock.monotonic_seconds();
-    let done = work()?;
-    if done > 0 {
-        figure.observe(clock.monotonic_seconds() - began);
-    }
-    Ok(done)
 }

@@ -21,9 +21,11 @@ impl<L: Log> Worker<L> {
             return Ok(false);
         }
         let timeout = self.read_timeout(now_ms);
+        // What waits for the fold is not to become more, but the reader wants to be asked.
+        let limit = if self.is_behind { 0 } else { self.options.read_records };
         let Worker { reader, tasks, decoder, batch, routes, options, clock, .. } = self;
         let (mut misplaced, mut unreadable, mut began) = (None, None, None);
-        let summary = reader.read(options.read_records, timeout, &mut |record| {
+        let summary = reader.read(limit, timeout, &mut |record| {
             // Before the first record there was a wait.
             began.get_or_insert_with(|| clock.monotonic_seconds());
             let Some((number, index)) = routes.get(&(record.topic.0, record.partition)) else { return };
@@ -86,8 +88,7 @@ impl<L: Log> Worker<L> {
             return Duration::ZERO;
         }
         let open = self.tasks.values().any(|task| !task.open.is_empty());
-        let left = (self.committed_at_ms + self.options.epoch.interval_ms - now_ms).max(0);
-        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+        let left = Duration::from_millis(u64::try_from(self.commit_at_ms - now_ms).unwrap_or(0));
         if open { WAIT.min(left) } else { WAIT }
     }
 
@@ -101,8 +102,8 @@ impl<L: Log> Worker<L> {
         }
     }
 
-    /// Holds partitions back that are far ahead of the fold. Asked behind the fold, which takes most of what was just read: a partition that is held
-    /// back loses what was fetched ahead, and fetches it once more.
+    /// Holds partitions back that the fold cannot take from, while others are read on. Asked behind the fold, which takes most of what was just read: a
+    /// partition that is held back loses what was fetched ahead, and fetches it once more.
     pub(super) fn hold_back(&mut self) -> Result<(), WorkerError> {
         let limit = self.options.decoded_records;
         let (mut pause, mut resume) = (Vec::new(), Vec::new());

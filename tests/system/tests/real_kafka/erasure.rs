@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use leadstream_system::{Application, Figures, Input};
+use leadstream_system::{Application, Figures, Input, Setup};
 use leadstream_test_support::{Broker, NewRecord};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -114,4 +114,37 @@ fn an_erased_person_does_not_come_back_and_is_left_only_where_it_is_said_l6() {
     let unknown = application.run(&["contact", "show", id, "--url", &url]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("nothing is known"), "{unknown:?}");
     assert!(process.terminate(Duration::from_secs(5)).unwrap().success());
+}
+
+/// Orders in Avro, in which the customer is a number of which the mapping makes the id.
+const NUMBERED: &str = r#"
+    format: avro
+    avro: { schema: orders.avsc }
+    keyed: false
+    contact: '"crm-" + string(record.customer)'
+    mapping: { type: "'order_completed'" }
+"#;
+
+#[test]
+fn an_id_is_looked_for_in_avro_too_and_not_taken_for_gone_where_the_schema_is_missing() {
+    let application =
+        Application::of(Broker::shared(), "traces", &Setup { source: NUMBERED.to_owned(), ..Setup::segment(false) });
+    // 4711 and 4712 as a long of Avro.
+    let record = |value: &[u8]| NewRecord { value: Some(value.to_vec()), partition: Some(0), ..NewRecord::default() };
+    application.write(&[record(&[0xd0, 0x49]), record(&[0xce, 0x49]), record(b"no avro")]);
+    let verify = |id: &str| {
+        let output = application.run(&["contact", "erase", id, "--verify"]);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), out.into_owned(), err.into_owned())
+    };
+    let (code, _, refused) = verify("crm-4711");
+    assert!(code == Some(1) && refused.contains("orders.avsc"), "{code:?} {refused}");
+    let schema = r#"{"type": "record", "name": "order", "fields": [{"name": "customer", "type": "long"}]}"#;
+    std::fs::write(application.path("orders.avsc"), schema).unwrap();
+    let (code, found, said) = verify("crm-4711");
+    let place = format!("{}[0]: 1 records, offsets 1 to 1\n", application.source());
+    assert_eq!((code, &found), (Some(1), &place), "{said}");
+    assert!(said.contains("1 records cannot be decoded as its source is described"), "{said}");
+    let (code, found, said) = verify("crm-4713");
+    assert_eq!((code, found.as_str()), (Some(0), "the id is nowhere\n"), "{said}");
 }
