@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use leadstream_runtime::log::{Failure, LogError};
+use leadstream_runtime::log::{Failure, LogError, TopicPartition};
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
 
@@ -90,6 +90,17 @@ pub(crate) fn query_error(operation: &'static str, error: &KafkaError) -> LogErr
     }
 }
 
+/// The class of an error of a question about partitions that are there. A client that knows no leader, as while brokers start, takes them for unknown:
+/// whether a topic is there at all is asked of the cluster.
+pub(crate) fn partition_error(operation: &'static str, error: &KafkaError, partition: &TopicPartition) -> LogError {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic};
+    match (error.rdkafka_error_code(), query_error(operation, error)) {
+        (Some(UnknownPartition | UnknownTopic), LogError::Fatal(failure)) => LogError::Retry(failure),
+        (_, LogError::Retry(failure)) => LogError::Retry(failure),
+        (_, other) => LogError::Fatal(Failure::new(operation, format!("{partition}: {}", other.failure().reason))),
+    }
+}
+
 /// Whether a later repetition may well succeed.
 pub(crate) fn is_transient(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
@@ -159,6 +170,17 @@ mod tests {
         for abortable in [true, false] {
             assert!(matches!(class(RDKafkaErrorCode::MessageTimedOut, abortable, YOUNG), LogError::UnknownOutcome(_)));
         }
+    }
+
+    #[test]
+    fn a_partition_that_the_client_does_not_know_is_asked_for_again_and_one_that_the_cluster_does_not_is_not() {
+        let partition = TopicPartition::new("events", 3);
+        let class = |code| partition_error("ask", &KafkaError::MetadataFetch(code), &partition);
+        for code in [RDKafkaErrorCode::UnknownPartition, RDKafkaErrorCode::NotLeaderForPartition] {
+            assert!(matches!(class(code), LogError::Retry(_)), "{code:?}");
+        }
+        let LogError::Fatal(failure) = class(RDKafkaErrorCode::UnknownTopicOrPartition) else { panic!("it is there") };
+        assert!(failure.reason.starts_with("events[3]: "), "{}", failure.reason);
     }
 
     #[test]

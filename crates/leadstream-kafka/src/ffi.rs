@@ -1,9 +1,9 @@
 //! The unsafe part: the calls of librdkafka that the safe binding lacks or makes slow.
 //!
-//! Eight things are needed and cannot be had safely: consuming in batches (less than half the price per record), producing to a topic handle
+//! Nine things are needed and cannot be had safely: consuming in batches (less than half the price per record), producing to a topic handle
 //! without allocating its name per record, flushing without the 100 ms floor of the binding's own flush, a topic's id, the members of
-//! a group, what this client may do with either, a question that every broker answers, and what librdkafka knows about its settings. Each is wrapped here in a safe type whose comments say why the calls are sound; no other
-//! module of this crate contains `unsafe`.
+//! a group, what this client may do with either, a question that every broker answers, what librdkafka knows about its settings, and a way around a
+//! crash of it. Each is wrapped here in a safe type whose comments say why the calls are sound; no other module of this crate contains `unsafe`.
 //!
 //! Invariants: no pointer leaves this module; everything borrowed from a message ends with the visit of its batch; queues and topic handles are
 //! destroyed before their client.
@@ -12,6 +12,7 @@
 mod answer;
 mod consumer;
 mod groups;
+mod metadata;
 mod producer;
 mod rights;
 mod settings;
@@ -25,6 +26,7 @@ use rdkafka_sys as sys;
 
 pub(crate) use consumer::{Message, NativeConsumer, topic_name};
 pub(crate) use groups::{DescribedGroup, DescribedMember, describe_group};
+pub(crate) use metadata::is_guarded;
 pub(crate) use producer::{NativeRecord, TopicHandle, flush, produce};
 pub(crate) use settings::{Verdict, judge, table};
 pub(crate) use topics::{DescribedTopic, describe_topics, probe, serve_events};

@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::admin::{Admin, REQUEST_TIMEOUT, Undeletable};
 use crate::brokers::{Brokers, ClientEvents};
-use crate::error::{creation_reason, query_error};
+use crate::error::{creation_reason, partition_error, query_error};
 use crate::ffi::{probe, serve_events};
 use crate::group::GroupMember;
 use crate::membership::{GroupToken, KafkaMembership};
@@ -235,10 +235,7 @@ impl Log for KafkaLog {
             let number = native_partition(OPERATION, partition)?;
             let answer = clients.watcher.fetch_watermarks(&partition.topic, number, REQUEST_TIMEOUT);
             self.served();
-            let (start, end) = answer.map_err(|error| match query_error(OPERATION, &error) {
-                LogError::Retry(failure) => LogError::Retry(failure),
-                other => LogError::Fatal(Failure::new(OPERATION, format!("{partition}: {}", other.failure().reason))),
-            })?;
+            let (start, end) = answer.map_err(|error| partition_error(OPERATION, &error, partition))?;
             match (u64::try_from(start), u64::try_from(end)) {
                 (Ok(start_offset), Ok(end_offset)) => bounds.push(PartitionBounds { start_offset, end_offset }),
                 _ => {
@@ -252,10 +249,7 @@ impl Log for KafkaLog {
 
     fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError> {
         const OPERATION: &str = "fetch offsets for times";
-        let failed = |partition: &TopicPartition, error: KafkaError| match query_error(OPERATION, &error) {
-            LogError::Retry(failure) => LogError::Retry(failure),
-            other => LogError::Fatal(Failure::new(OPERATION, format!("{partition}: {}", other.failure().reason))),
-        };
+        let failed = |partition: &TopicPartition, error: KafkaError| partition_error(OPERATION, &error, partition);
         let mut offsets = Vec::with_capacity(instants.len());
         for (partition, instant_ms) in instants {
             let number = native_partition(OPERATION, partition)?;

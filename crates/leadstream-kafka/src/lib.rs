@@ -31,3 +31,9 @@ pub use membership::{GroupToken, KafkaMembership};
 pub use producer::KafkaProducer;
 pub use reader::KafkaReader;
 pub use settings::{KafkaSettings, ProducerLimits, SettingError};
+
+/// Whether this program was linked with the guard against a crash of librdkafka in answers that name no leader, as the build script of every package with a
+/// program must see to.
+pub fn is_guarded() -> bool {
+    ffi::is_guarded()
+}

@@ -121,7 +121,15 @@ impl Process {
     /// # Errors
     /// When the operating system does not say.
     pub fn has_ended(&mut self) -> Result<bool, SupportError> {
-        Ok(self.child.try_wait().map_err(SupportError::io("asking for a process"))?.is_some())
+        Ok(self.ending()?.is_some())
+    }
+
+    /// How it has ended by itself, where it has.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn ending(&mut self) -> Result<Option<ExitStatus>, SupportError> {
+        self.child.try_wait().map_err(SupportError::io("asking for a process"))
     }
 
     fn end(&mut self) -> std::io::Result<()> {

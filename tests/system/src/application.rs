@@ -187,12 +187,8 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
     /// # Panics
     /// Where it does not say so within a minute.
     pub fn listening(&self, process: &mut Process) -> String {
-        let found = |log: &str| {
-            let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).next_back()
-        };
-        self.await_log(process, |log| found(log).is_some());
-        found(&process.output()).expect("it was there")
+        self.await_log(process, |log| listening_at(log).is_some());
+        listening_at(&process.output()).expect("it was there")
     }
 
     /// Waits until a running process has said something.
@@ -204,8 +200,12 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
         while !said(&process.output()) {
             let elapsed = began.elapsed();
             assert!(elapsed < SAYING_LIMIT, "not said within {elapsed:?}: {}", process.output());
-            let ended = process.has_ended().expect("a child can be asked for");
-            assert!(!ended, "it ended after {elapsed:?} without having said it: {}", process.output());
+            let ended = process.ending().expect("a child can be asked for");
+            assert!(
+                ended.is_none(),
+                "it ended ({ended:?}) after {elapsed:?} without having said it: {}",
+                process.output()
+            );
             std::thread::sleep(PAUSE);
         }
     }
@@ -313,9 +313,39 @@ engine: {{ workers: 2, write_back: {{ age: 1s }} }}
             if read.len() >= count {
                 return read;
             }
-            assert!(began.elapsed() < limit, "{} of {count} derived events within {limit:?}", read.len());
+            let late = began.elapsed() >= limit;
+            assert!(!late, "{} of {count} derived events within {limit:?}; {}", read.len(), self.standstill());
             std::thread::sleep(4 * PAUSE);
         }
+    }
+
+    /// How topics and the process that was started last look from outside, for whoever reads why a test failed.
+    fn standstill(&self) -> String {
+        let internal = ["redo", "contacts-changelog", "interactions"].map(|name| self.topic(name));
+        let derived = DERIVED_TOPICS.map(|name| self.topic(name));
+        let topics = [self.source()].into_iter().chain(internal).chain(derived).map(|topic| {
+            let count =
+                |records: Result<Vec<_>, _>| records.map_or("?".to_owned(), |records| records.len().to_string());
+            let all = count(foreign::read_uncommitted(&self.bootstrap, &topic));
+            format!(
+                "{topic}: {} of {all} records are committed",
+                count(foreign::read_committed(&self.bootstrap, &topic))
+            )
+        });
+        let logs = (0..).map(|number| self.path(&format!("log-{number}"))).take_while(|path| path.exists());
+        let log = logs.last().and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let said = listening_at(&log).map_or("no process".to_owned(), |address| {
+            let said = |path: &str| {
+                let answer = ureq::get(format!("http://{address}{path}")).call();
+                answer
+                    .and_then(|mut answer| answer.body_mut().read_to_string())
+                    .unwrap_or_else(|error| error.to_string())
+            };
+            let (ready, figures) = (said("/health/ready"), said("/metrics"));
+            let plain = |line: &&str| !line.starts_with('#') && !line.contains("_bucket") && !line.ends_with(" 0");
+            [ready].into_iter().chain(figures.lines().filter(plain).map(str::to_owned)).collect::<Vec<_>>().join("\n")
+        });
+        format!("{}\n{said}", topics.collect::<Vec<_>>().join("\n"))
     }
 
     fn read_derived(&self, check: impl Fn(&[Value])) -> Vec<Value> {
@@ -426,6 +456,12 @@ impl Drop for Application {
             println!("{}:\n{}", log.display(), std::fs::read_to_string(&log).unwrap_or_default());
         }
     }
+}
+
+/// Where a process serves HTTP, by its log.
+fn listening_at(log: &str) -> Option<String> {
+    let said = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    said.filter_map(|line| Some(line.get("address")?.as_str()?.to_owned())).next_back()
 }
 
 /// How many tasks a process has restored since it was started, as its log says.

@@ -61,8 +61,8 @@ pub(crate) fn run(given: &ConfigurationArguments, arguments: &DemoArguments) -> 
         let fed = feeding.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         told.and(fed)
     });
-    service.stop()?;
-    fed
+    let stopped = service.stop();
+    fed.and(stopped)
 }
 
 fn demo_configuration(given: &ConfigurationArguments, arguments: &DemoArguments) -> Result<Config, Failure> {

@@ -34,8 +34,9 @@ pub(crate) fn run(given: &ConfigurationArguments) -> Result<(), Failure> {
     let log = Arc::new(connect(&config)?);
     let Some(mut service) = Service::start(&log, &config, &interrupt)? else { return Ok(()) };
     let ended = service.watch(&interrupt);
-    service.stop()?;
-    ended
+    let stopped = service.stop();
+    // Why it had to stop comes before how that went.
+    ended.and(stopped)
 }
 
 /// Workers and HTTP of one process.
@@ -119,10 +120,7 @@ impl Service {
             self.workforce.hold_budget(size);
         }
         self.workforce.look_for_stalls();
-        match self.workforce.failed() {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        self.workforce.failed().map_or(Ok(()), Err)
     }
 
     /// What answers questions.
