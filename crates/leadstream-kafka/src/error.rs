@@ -90,14 +90,20 @@ pub(crate) fn query_error(operation: &'static str, error: &KafkaError) -> LogErr
     }
 }
 
-/// The class of an error of a question about partitions that are there. A client that knows no leader, as while brokers start, takes them for unknown:
-/// whether a topic is there at all is asked of the cluster.
-pub(crate) fn partition_error(operation: &'static str, error: &KafkaError, partition: &TopicPartition) -> LogError {
+/// The class of an error of a question about a partition. `is_missing` says whether the cluster has no such partition, as far as it can be asked: a client
+/// that knows no leader, as while brokers start, takes partitions for unknown that are there.
+pub(crate) fn partition_error(
+    operation: &'static str,
+    error: &KafkaError,
+    partition: &TopicPartition,
+    is_missing: impl FnOnce() -> Option<bool>,
+) -> LogError {
     use RDKafkaErrorCode::{UnknownPartition, UnknownTopic};
-    match (error.rdkafka_error_code(), query_error(operation, error)) {
-        (Some(UnknownPartition | UnknownTopic), LogError::Fatal(failure)) => LogError::Retry(failure),
-        (_, LogError::Retry(failure)) => LogError::Retry(failure),
-        (_, other) => LogError::Fatal(Failure::new(operation, format!("{partition}: {}", other.failure().reason))),
+    let is_unknown = matches!(error.rdkafka_error_code(), Some(UnknownPartition | UnknownTopic));
+    match query_error(operation, error) {
+        LogError::Fatal(failure) if is_unknown && is_missing() != Some(true) => LogError::Retry(failure),
+        LogError::Retry(failure) => LogError::Retry(failure),
+        other => LogError::Fatal(Failure::new(operation, format!("{partition}: {}", other.failure().reason))),
     }
 }
 
@@ -173,14 +179,17 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_that_the_client_does_not_know_is_asked_for_again_and_one_that_the_cluster_does_not_is_not() {
+    fn a_partition_that_the_client_does_not_know_is_asked_for_again_unless_the_cluster_does_not_know_it_either() {
         let partition = TopicPartition::new("events", 3);
-        let class = |code| partition_error("ask", &KafkaError::MetadataFetch(code), &partition);
-        for code in [RDKafkaErrorCode::UnknownPartition, RDKafkaErrorCode::NotLeaderForPartition] {
-            assert!(matches!(class(code), LogError::Retry(_)), "{code:?}");
+        let class = |code, missing| partition_error("ask", &KafkaError::MetadataFetch(code), &partition, || missing);
+        for missing in [Some(false), None] {
+            assert!(matches!(class(RDKafkaErrorCode::UnknownPartition, missing), LogError::Retry(_)), "{missing:?}");
         }
-        let LogError::Fatal(failure) = class(RDKafkaErrorCode::UnknownTopicOrPartition) else { panic!("it is there") };
-        assert!(failure.reason.starts_with("events[3]: "), "{}", failure.reason);
+        for code in [RDKafkaErrorCode::UnknownPartition, RDKafkaErrorCode::UnknownTopicOrPartition] {
+            let LogError::Fatal(failure) = class(code, Some(true)) else { panic!("it is there") };
+            assert!(failure.reason.starts_with("events[3]: "), "{}", failure.reason);
+        }
+        assert!(matches!(class(RDKafkaErrorCode::NotLeaderForPartition, Some(true)), LogError::Retry(_)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use leadstream_runtime::log::{
 };
 use rdkafka::admin::AdminClient;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::admin::{Admin, REQUEST_TIMEOUT, Undeletable};
@@ -235,7 +235,9 @@ impl Log for KafkaLog {
             let number = native_partition(OPERATION, partition)?;
             let answer = clients.watcher.fetch_watermarks(&partition.topic, number, REQUEST_TIMEOUT);
             self.served();
-            let (start, end) = answer.map_err(|error| partition_error(OPERATION, &error, partition))?;
+            let (start, end) = answer.map_err(|error| {
+                partition_error(OPERATION, &error, partition, || is_missing(&clients.watcher, partition))
+            })?;
             match (u64::try_from(start), u64::try_from(end)) {
                 (Ok(start_offset), Ok(end_offset)) => bounds.push(PartitionBounds { start_offset, end_offset }),
                 _ => {
@@ -249,7 +251,9 @@ impl Log for KafkaLog {
 
     fn offsets_for_times(&self, instants: &[(TopicPartition, i64)]) -> Result<Vec<Option<u64>>, LogError> {
         const OPERATION: &str = "fetch offsets for times";
-        let failed = |partition: &TopicPartition, error: KafkaError| partition_error(OPERATION, &error, partition);
+        let failed = |partition: &TopicPartition, error: KafkaError| {
+            partition_error(OPERATION, &error, partition, || is_missing(&self.served().watcher, partition))
+        };
         let mut offsets = Vec::with_capacity(instants.len());
         for (partition, instant_ms) in instants {
             let number = native_partition(OPERATION, partition)?;
@@ -283,6 +287,17 @@ impl Log for KafkaLog {
 
     fn create(&self, topics: &[TopicSpec]) -> Result<(), LogError> {
         self.served().admin.create(topics)
+    }
+}
+
+/// Whether a partition does not exist; `None` where the cluster does not say.
+fn is_missing(watcher: &BaseConsumer<ClientEvents>, partition: &TopicPartition) -> Option<bool> {
+    let metadata = watcher.fetch_metadata(Some(&partition.topic), REQUEST_TIMEOUT).ok()?;
+    let topic = metadata.topics().iter().find(|topic| topic.name() == partition.topic)?;
+    match topic.error().map(RDKafkaErrorCode::from) {
+        None => Some(topic.partitions().len() <= partition.partition as usize),
+        Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Some(true),
+        Some(_) => None,
     }
 }
 
