@@ -219,7 +219,7 @@ impl<'a> Fold<'a> {
             && plan.policies.of_plan(row.verdict) != Policy::Ignore
     }
 
-    fn step_timer(&mut self, timer: &Timer) {
+    pub(crate) fn step_timer(&mut self, timer: &Timer) {
         self.state.now = timer.due;
         let pre = self.state.clone();
         let mut marks = Vec::new();

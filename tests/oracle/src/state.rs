@@ -241,13 +241,6 @@ pub(crate) struct State {
     pub(crate) next_life: u64,
 }
 
-impl PlanState {
-    /// Every level is off, with no event; action counts and flags stay (S47).
-    pub(crate) fn lose_levels(&mut self) {
-        (self.qualified, self.stay, self.band, self.grade, self.owner) = (false, None, None, None, None);
-    }
-}
-
 impl State {
     /// The plan's memory, blank where it has none yet.
     pub(crate) fn plan(&self, id: &str) -> PlanState {

@@ -70,7 +70,9 @@ impl Timeline {
             None => Vec::new(),
             Some((until, uid)) => {
                 let of_base = self.versions.iter().filter(|version| version.from <= until).cloned();
-                let behind = Version { from: until, entry: Entry::Behind(uid), plans: plans.clone(), idle_from: until };
+                // Timers go before the events of their instant: those due at the boundary's are of the base.
+                let idle_from = until + 1;
+                let behind = Version { from: until, entry: Entry::Behind(uid), plans: plans.clone(), idle_from };
                 of_base.chain([behind]).collect()
             }
         };

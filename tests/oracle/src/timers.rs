@@ -18,6 +18,13 @@ pub(crate) struct Timer {
     pub(crate) key: String,
 }
 
+impl Timer {
+    /// The step at a change of plans.
+    pub(crate) fn of_change(due: i64) -> Timer {
+        unnamed(due, TimerKind::PlanChange)
+    }
+}
+
 fn unnamed(due: i64, kind: TimerKind) -> Timer {
     Timer { due, kind, plan: String::new(), rule: String::new(), key: String::new() }
 }

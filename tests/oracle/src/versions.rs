@@ -9,6 +9,7 @@ use crate::fold::Fold;
 use crate::plan::{Per, Plan, Rule, Trigger};
 use crate::scores::PlanSet;
 use crate::timeline::Entry;
+use crate::timers::Timer;
 
 impl<'a> Fold<'a> {
     /// The plans before and after a change that has just come into force.
@@ -19,7 +20,7 @@ impl<'a> Fold<'a> {
 
     /// The next version comes into force: caps and parts that it changes begin anew, and what is gone with it ends (S45, S47).
     ///
-    /// A plan that is gone loses its levels when the step settles; in silence where there is no step.
+    /// A plan that is gone loses its levels when the step settles.
     pub(crate) fn next_version(&mut self) {
         self.state.plan_set += 1;
         self.begin_caps();
@@ -37,15 +38,11 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// S46: behind the newest event of the base a recomputed version is in force, with no step.
+    /// S46: behind the newest event of the base a recomputed version comes into force, by a step that nobody is told of.
     pub(crate) fn pass_base(&mut self, row: &Row) {
-        let next = self.inputs.timeline.versions.get(self.state.plan_set + 1);
-        if next.is_some_and(|next| next.entry == Entry::Behind(row.uid)) {
-            self.next_version();
-            let (before, now) = self.versions();
-            for id in before.keys().filter(|id| !now.contains_key(*id)) {
-                self.state.plan_mut(id).lose_levels();
-            }
+        let versions = &self.inputs.timeline.versions;
+        while versions.get(self.state.plan_set + 1).is_some_and(|next| next.entry == Entry::Behind(row.uid)) {
+            self.step_timer(&Timer::of_change(row.time));
         }
     }
 
