@@ -235,14 +235,20 @@ impl Drop for Follower {
 mod tests {
     use super::*;
     use leadstream_core::{PlanVersion, Span};
-    use leadstream_wire::stored::plans::PlanRef;
+    use leadstream_wire::stored::plans::{Coming, PlanRef};
 
     #[test]
     fn a_set_is_compiled_under_what_it_was_registered_with() {
         let text = "plan: cars\nrules:\n  - { id: often, on: page_viewed, when: 'count(\"page_viewed\", \"30d\") > 3', points: 5 }\n";
         let files = [&PlanFile { id: "cars".to_owned(), file: "plans/cars.yaml".to_owned(), text: text.to_owned() }];
         let plans = vec![PlanRef { id: "cars".to_owned(), version: PlanVersion::of(text) }];
-        let long = PlanSetRecord { ordinal: 3, horizon: Span::days(400), event_types: Vec::new(), plans };
+        let long = PlanSetRecord {
+            ordinal: 3,
+            horizon: Span::days(400),
+            event_types: Vec::new(),
+            plans,
+            coming: Coming::Forward,
+        };
         assert_eq!(Compiler.compile(&long, &files).unwrap().plans().len(), 1);
         let short = PlanSetRecord { horizon: Span::days(7), ..long };
         assert!(Compiler.compile(&short, &files).unwrap_err().contains("plans/cars.yaml"));

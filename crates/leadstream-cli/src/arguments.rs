@@ -12,7 +12,7 @@ use leadstream_core::Timestamp;
 
 pub(crate) use self::contacts::ContactsArguments;
 pub(crate) use self::offline::{BacktestArguments, EventFiles, ReplayArguments, ReplayFormat};
-pub(crate) use self::plan::{ActivateArguments, Asking, ExplainArguments, PlanCommand, SeenEvents};
+pub(crate) use self::plan::{ActivateArguments, Asking, Counting, ExplainArguments, PlanCommand, SeenEvents};
 
 /// Lead scoring on Kafka: every contact's score, why it is what it is, and who is ready for sales.
 #[derive(Debug, Parser)]

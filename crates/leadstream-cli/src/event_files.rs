@@ -21,8 +21,12 @@ const UNNAMED_SOURCE: &str = "replay";
 
 /// How many threads decode, and how many fold.
 pub(crate) fn threads(events: &EventFiles) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    events.threads.map_or_else(cores, usize::from).min(256)
+    events.threads.map_or_else(all_cores, usize::from).min(256)
+}
+
+/// A thread for each core.
+pub(crate) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Where the events come from.
@@ -34,7 +38,7 @@ pub(crate) fn events(given: &ConfigurationArguments, events: &EventFiles, config
 }
 
 /// What the tasks of a service read: commands, sources keyed by the contact, and what the others are re-keyed to.
-fn topics(given: &ConfigurationArguments) -> Result<Events, Failure> {
+pub(crate) fn topics(given: &ConfigurationArguments) -> Result<Events, Failure> {
     let config = configuration_to_connect(given)?.config;
     let log = connect(&config)?;
     let found = differences(&log, &config)?;

@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadstream_config::Config;
+use leadstream_core::plan::PlanSet;
 use leadstream_kafka::KafkaLog;
 use leadstream_plan::{Options, Source, Style, check, compare, describe};
 use leadstream_runtime::log::LogError;
 use leadstream_runtime::{PlansError, PlansTopic, Registrant};
-use leadstream_wire::stored::plans::PlanFile;
+use leadstream_wire::stored::plans::{Coming, PlanFile};
 
-use crate::arguments::Asking;
 use crate::commands::topics::{existing, patiently};
 use crate::connection::connect;
 use crate::failure::Failure;
@@ -93,9 +93,7 @@ impl Publication {
     /// # Errors
     /// Everything that is wrong with them.
     pub(crate) fn check(&self, files: &PlanFiles) -> Result<(), Failure> {
-        let sources = files.values().map(source).collect();
-        let report = check(sources, &self.options);
-        if report.has_errors() { Err(Failure::CorrectInput(report.render(Style::Plain))) } else { Ok(()) }
+        self.compiled(files).map(drop)
     }
 
     /// What changes for contacts when these plans follow those in force, in words; nothing where they are the same.
@@ -139,29 +137,33 @@ impl Publication {
         lost.map_or(Ok(()), |_| Err(overtaken()))
     }
 
-    /// Puts plans in force, once whoever asked has seen what changes.
+    /// Plans as the fold takes them.
     ///
     /// # Errors
-    /// Plans that cannot be in force together, a refusal, and as the cluster says.
-    pub(crate) fn activate(&mut self, next: &PlanFiles, asking: Asking) -> Result<(), Failure> {
-        self.check(next)?;
-        let changes = self.changes(next)?;
-        if changes.is_empty() {
-            return terminal::print(&format!("these plans are in force already (plan set {})\n", self.ordinal()));
+    /// Everything that is wrong with them.
+    pub(crate) fn compiled(&self, files: &PlanFiles) -> Result<Arc<PlanSet>, Failure> {
+        let report = check(files.values().map(source).collect(), &self.options);
+        if report.has_errors() {
+            return Err(Failure::CorrectInput(report.render(Style::Plain)));
         }
-        terminal::print(&changes.join("\n"))?;
-        if asking.dry_run {
-            return terminal::print("\nnothing was changed\n");
-        }
-        if !asking.yes {
+        Ok(Arc::new(PlanSet::new(report.plans)))
+    }
+
+    /// Puts plans in force, after asking unless that is not wanted.
+    ///
+    /// # Errors
+    /// A refusal, and as the cluster says.
+    pub(crate) fn activate(&mut self, next: &PlanFiles, coming: Coming, unasked: bool) -> Result<(), Failure> {
+        if !unasked {
             confirm()?;
         }
         let before = self.ordinal();
         let files: Vec<PlanFile> = next.values().cloned().collect();
         let who = Registrant { instance: &self.instance, by_command: true };
         let (topic, options) = (&mut self.topic, &self.options);
-        patiently(&self.log, || log_error(topic.register(&files, options.horizon, &options.event_types, who)))?;
-        let is_ours = self.in_force()?.values().map(PlanFile::version).eq(next.values().map(PlanFile::version));
+        patiently(&self.log, || log_error(topic.register(&files, coming, options.horizon, &options.event_types, who)))?;
+        let is_ours = self.in_force()?.values().map(PlanFile::version).eq(next.values().map(PlanFile::version))
+            && self.topic.newest().is_some_and(|set| set.coming == coming);
         if self.ordinal() != before + 1 || !is_ours {
             return Err(overtaken());
         }

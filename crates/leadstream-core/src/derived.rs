@@ -222,6 +222,8 @@ pub enum Mark {
     Merge,
     /// It comes of a plan change.
     Plan,
+    /// It comes of a plan change by which the past counts anew.
+    Recompute,
     /// It was made by an offline run.
     Replay,
     /// It comes of a contact that was parted.
@@ -236,6 +238,7 @@ impl Mark {
             Mark::Late => "late",
             Mark::Merge => "merge",
             Mark::Plan => "plan",
+            Mark::Recompute => "recompute",
             Mark::Replay => "replay",
             Mark::Split => "split",
         }

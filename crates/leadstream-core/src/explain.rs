@@ -332,7 +332,7 @@ impl Fold {
 
     fn plans_of(&self, contact: &Contact) -> Arc<PlanSet> {
         let instant = contact.state.plans_since.or(contact.state.tau).unwrap_or(Timestamp::MIN);
-        Arc::clone(&self.timeline().at(instant).plans)
+        Arc::clone(&self.timeline().view(contact.recomputed).at(instant).plans)
     }
 }
 

@@ -37,5 +37,5 @@ pub use id::{Hash, Hasher, Name, PlanVersion, Uid};
 pub use points::Points;
 pub use published::{PUBLISHED_NAMES, published_type};
 pub use time::{Span, Timestamp};
-pub use timeline::{InForce, Timeline};
+pub use timeline::{InForce, Recompute, Timeline, View};
 pub use word::{WORDS_MAX, Word};

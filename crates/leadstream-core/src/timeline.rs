@@ -1,4 +1,5 @@
-//! The plan sets in force over time (S45): events before a change, even late ones, see the set of their time.
+//! The plan sets in force over time: events before a change, even late ones, see the set of their time (S45); after a recompute they see the set of the
+//! recompute (S46), as far as they have not left their contact for good.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +13,27 @@ use crate::plan::{CapPeriod, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger};
 use crate::time::Timestamp;
 use crate::word::Word;
 
-/// Plan sets by the instant from which they are in force. Never empty: the first is in force from the beginning. A copy is cheap.
+/// All that was decided of plan sets so far: what contacts see that were never recomputed, and what they see since each recompute. A copy is cheap.
 #[derive(Clone, Debug)]
 pub struct Timeline {
-    changes: Arc<[Arc<InForce>]>,
+    /// Never empty. The recomputes ascend by their instants.
+    views: Arc<[View]>,
+}
+
+/// Plan sets by the instant from which they are in force for a contact. Never empty: the first is in force from the beginning.
+#[derive(Clone, Debug)]
+pub struct View {
+    changes: Vec<Arc<InForce>>,
+    recompute: Option<Recompute>,
+}
+
+/// A recompute that was decided (S46).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recompute {
+    /// When each contact is folded anew, and the step that it takes then.
+    pub at: Timestamp,
+    /// What it changes moves the levels announced, and nobody is told.
+    pub silent: bool,
 }
 
 /// A plan set and since when it is in force, with what the fold wants to know of it in each step.
@@ -25,6 +43,10 @@ pub struct InForce {
     pub since: Timestamp,
     /// The plans.
     pub plans: Arc<PlanSet>,
+    /// What it begins with is the step of a recompute, and the same plans were in force before.
+    pub(crate) recomputes: bool,
+    /// Dues of idle rules before it are skipped (S14).
+    pub(crate) idle_from: Timestamp,
     /// By plan: some fit rule may change without an attribute or a tag changing.
     pub(crate) fit_follows_history: Vec<bool>,
     /// Some condition reads a level.
@@ -36,7 +58,7 @@ pub struct InForce {
 }
 
 impl InForce {
-    fn new(since: Timestamp, plans: Arc<PlanSet>, before: Option<&InForce>) -> Arc<InForce> {
+    fn new(since: Timestamp, plans: Arc<PlanSet>, before: Option<&InForce>) -> InForce {
         let fit_follows_history =
             plans.plans().iter().map(|plan| plan.fit.iter().any(|fit| follows_history(&fit.when))).collect();
         let reads_levels = plans.plans().iter().flat_map(|plan| expressions(plan)).any(|expression| {
@@ -52,7 +74,20 @@ impl InForce {
         let is_gone = |id: Word| !plans.plans().iter().any(|plan| plan.id == id);
         let retired = pipelines.chain(earlier).filter(|(id, _)| is_gone(*id)).collect();
         let new_caps = before.map(|before| new_caps(&plans, &before.plans)).unwrap_or_default();
-        Arc::new(InForce { since, plans, fit_follows_history, reads_levels, new_caps, retired })
+        let (recomputes, idle_from) = (false, since);
+        InForce { since, plans, recomputes, idle_from, fit_follows_history, reads_levels, new_caps, retired }
+    }
+
+    /// In force from the beginning of time, although another set was before, which `retired` speaks of.
+    fn always(self) -> InForce {
+        InForce { since: Timestamp::MIN, idle_from: Timestamp::MIN, new_caps: Vec::new(), ..self }
+    }
+
+    /// The same plans, once more, from an instant on.
+    fn recomputed_at(&self, at: Timestamp) -> InForce {
+        let (plans, fit_follows_history, retired) =
+            (Arc::clone(&self.plans), self.fit_follows_history.clone(), self.retired.clone());
+        InForce { since: at, plans, recomputes: true, fit_follows_history, retired, new_caps: Vec::new(), ..*self }
     }
 
     /// Whether a stage is the first one of a plan that is not in force any more: leaving it is not told (S23, S37).
@@ -65,7 +100,8 @@ impl InForce {
 impl Timeline {
     /// One set, in force from the beginning.
     pub fn new(plans: Arc<PlanSet>) -> Timeline {
-        Timeline { changes: Arc::new([InForce::new(Timestamp::MIN, plans, None)]) }
+        let always = Arc::new(InForce::new(Timestamp::MIN, plans, None));
+        Timeline { views: Arc::new([View { changes: vec![always], recompute: None }]) }
     }
 
     /// Puts another set in force from an instant on. Returns false, and changes nothing, unless the instant is after every earlier change.
@@ -73,15 +109,71 @@ impl Timeline {
     pub fn change(&mut self, from: Timestamp, plans: Arc<PlanSet>) -> bool {
         let later = self.latest().since < from;
         if later {
-            self.changes =
-                self.changes.iter().cloned().chain([InForce::new(from, plans, Some(self.latest()))]).collect();
+            let mut views = self.views.to_vec();
+            if let Some(View { changes, .. }) = views.last_mut() {
+                let before = changes.last().map(|before| &**before);
+                changes.push(Arc::new(InForce::new(from, plans, before)));
+            }
+            self.views = views.into();
+        }
+        later
+    }
+
+    /// Has each contact folded anew at an instant, all that it has under another set (S46). Changes decided for later stay. Returns false, and changes
+    /// nothing, unless the instant is after every earlier recompute.
+    #[must_use]
+    pub fn recompute(&mut self, at: Timestamp, plans: Arc<PlanSet>, silent: bool) -> bool {
+        let later = self.recomputed().is_none_or(|last| last < at);
+        if later {
+            let last = &self.views[self.views.len() - 1];
+            let always = InForce::new(Timestamp::MIN, plans, Some(last.at(at))).always();
+            let step = always.recomputed_at(at);
+            let mut changes = vec![Arc::new(always), Arc::new(step)];
+            for pending in last.changes.iter().filter(|change| change.since > at) {
+                let before = changes.last().map(|before| &**before);
+                changes.push(Arc::new(InForce::new(pending.since, Arc::clone(&pending.plans), before)));
+            }
+            let view = View { changes, recompute: Some(Recompute { at, silent }) };
+            self.views = self.views.iter().cloned().chain([view]).collect();
         }
         later
     }
 
     /// Whether two are the same one, not only alike.
     pub(crate) fn is(&self, other: &Timeline) -> bool {
-        Arc::ptr_eq(&self.changes, &other.changes)
+        Arc::ptr_eq(&self.views, &other.views)
+    }
+
+    /// What a contact sees that went through a recompute at an instant last, or through none.
+    #[inline]
+    pub fn view(&self, recomputed: Option<Timestamp>) -> &View {
+        if self.views.len() == 1 {
+            return &self.views[0];
+        }
+        let later = self.views[1..].iter().take_while(|view| view.recomputed() <= recomputed).count();
+        &self.views[later]
+    }
+
+    /// The first recompute that such a contact has not gone through.
+    #[inline]
+    pub fn next_recompute(&self, recomputed: Option<Timestamp>) -> Option<Recompute> {
+        self.views[1..].iter().filter_map(|view| view.recompute).find(|recompute| Some(recompute.at) > recomputed)
+    }
+
+    /// The instant of the newest recompute: whoever is new sees what is seen since then.
+    pub fn recomputed(&self) -> Option<Timestamp> {
+        self.views[self.views.len() - 1].recomputed()
+    }
+
+    /// The newest set.
+    pub fn latest(&self) -> &Arc<InForce> {
+        self.views[self.views.len() - 1].latest()
+    }
+}
+
+impl View {
+    fn recomputed(&self) -> Option<Timestamp> {
+        self.recompute.map(|recompute| recompute.at)
     }
 
     /// What is in force at an instant.
@@ -109,7 +201,7 @@ impl Timeline {
 }
 
 /// The rules of a set whose cap has another period than in the set before.
-fn new_caps(now: &PlanSet, before: &PlanSet) -> Vec<Name> {
+pub(crate) fn new_caps(now: &PlanSet, before: &PlanSet) -> Vec<Name> {
     let mut periods = HashMap::new();
     for plan in before.plans() {
         periods.extend(plan.rules.iter().filter_map(|rule| Some((rule.key, cap_period(plan, rule)?))));

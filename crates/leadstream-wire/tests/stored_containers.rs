@@ -8,7 +8,7 @@ use leadstream_wire::stored::StoredError;
 use leadstream_wire::stored::changelog::{
     ChangelogContent, ChangelogRecord, erased_key, read_erased_key, write_deleted, write_erased, write_image_head,
 };
-use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
+use leadstream_wire::stored::plans::{Coming, PlanFile, PlanRef, PlanSetRecord, PlansRecord};
 use leadstream_wire::stored::redo::{
     PlanSetSince, RedoContent, RedoEntry, RedoHead, RedoKey, RedoOffset, RedoPacker, RedoRecord,
 };
@@ -108,7 +108,24 @@ fn plan_set() -> PlansRecord {
         horizon: Span::days(400),
         event_types: vec!["test_driven".to_owned()],
         plans: vec![plan("bikes", 1), plan("cars", 2)],
+        coming: Coming::Forward,
     })
+}
+
+/// What a set has behind its plans where the past counts anew under it.
+#[test]
+fn a_recompute_is_a_byte_more_and_another_byte_there_is_refused() {
+    let PlansRecord::Set(forward) = plan_set() else { panic!("it is a set") };
+    for (silent, byte) in [(false, 1), (true, 2)] {
+        let set = PlansRecord::Set(PlanSetRecord { coming: Coming::Recompute { silent }, ..forward.clone() });
+        let bytes = [PLAN_SET, &[byte]].concat();
+        assert_eq!(set.value(), bytes);
+        assert_eq!(PlansRecord::read(set.key().as_bytes(), &bytes), Ok(set));
+    }
+    let key = plan_set().key();
+    for wrong in [&[0][..], &[3], &[1, 1]] {
+        assert!(PlansRecord::read(key.as_bytes(), &[PLAN_SET, wrong].concat()).is_err(), "{wrong:?}");
+    }
 }
 
 #[test]

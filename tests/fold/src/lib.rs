@@ -12,7 +12,7 @@ use leadstream_core::{
     DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, Span, Timeline, Timestamp, Uid, Value, Verdict,
 };
 use leadstream_oracle::case::{Case, Command, plan_text};
-use leadstream_oracle::{Cut, DAY_MS, Kind, OracleEvent, Row, Scalar};
+use leadstream_oracle::{Announce, Cut, DAY_MS, Kind, OracleEvent, Row, Scalar};
 use leadstream_wire::stored::contact::ImageWriter;
 
 /// The real fold over one contact, driven by the commands of a case.
@@ -79,14 +79,14 @@ impl Subject {
     /// Carries out one command.
     ///
     /// # Panics
-    /// When a change of plans is refused that the oracle takes, for a recompute, which no profile compared here has, or when more of the contact is rewritten than was foretold.
+    /// When a change of plans is refused that the oracle takes, or when more of the contact is rewritten than was foretold.
     pub fn command(&mut self, command: &Command) -> (Option<Outcome>, Vec<DerivedEvent>) {
         let mut derived = Vec::new();
         let outcome = match command {
             Command::Event(event) => {
                 let event = core_event(&self.contact.id, event, &self.limits);
                 let led = self.savepoint.leads_to(&self.contact);
-                let sight = self.fold.look(&self.contact, &event);
+                let sight = self.fold.look(&self.contact, &event, self.clock);
                 if let Past::From(rows) = sight.past() {
                     self.savepoint.reach_back(&self.contact, rows);
                 }
@@ -109,7 +109,14 @@ impl Subject {
                 self.fold.advance(&mut self.contact, self.clock, &mut derived);
                 None
             }
-            Command::Recompute { .. } => panic!("the fold has no recompute"),
+            Command::Recompute { from, plans, announce } => {
+                let (at, silent) = (Timestamp::from_millis(*from), *announce == Announce::Silent);
+                assert!(self.fold.recompute_plans(at, plan_set(plans), silent), "the recompute at {at} was refused");
+                self.fold.refresh(&mut self.contact);
+                // To the oracle it is a command, carried out at once; the fold does it when the clock comes to it.
+                self.fold.advance(&mut self.contact, self.clock.max(at), &mut derived);
+                None
+            }
         };
         (outcome, derived)
     }

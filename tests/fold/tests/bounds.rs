@@ -104,7 +104,7 @@ fn a_contact_with_all_its_bounds_filled_fits_into_a_record_s58() {
     let mut most = 0;
     for number in 3..4_500 {
         let greedy = greedy_event(number);
-        let foretold = run.fold.look(&run.contact, &greedy).past() == Past::Anything;
+        let foretold = run.fold.look(&run.contact, &greedy, Timestamp::MIN).past() == Past::Anything;
         let before = run.contact.rewrites;
         run.apply(&greedy);
         assert!(foretold || run.contact.rewrites == before, "what rewrites the past is foretold");
@@ -254,7 +254,7 @@ fn a_row_that_leaves_is_undone_and_logged_by_what_it_changes_s6() {
         let savepoint = run.contact.savepoint();
         let (before, image) = (run.contact.clone(), image_of(&run.contact));
         let greedy = greedy_event(number);
-        assert_eq!(run.fold.look(&run.contact, &greedy).past(), Past::Kept);
+        assert_eq!(run.fold.look(&run.contact, &greedy, Timestamp::MIN).past(), Past::Kept);
         run.apply(&greedy);
         let mut packer = RedoPacker::new(1 << 20);
         packer.push_change("c", |words, bytes| put_change(&run.contact, &savepoint, words, bytes));

@@ -161,7 +161,7 @@ fn made_by_the_fold(plan: &str, events: &[Event]) -> [Vec<u8>; 5] {
     let after = image_of(&contact);
     let mut savepoint = contact.savepoint();
     let late = event("email_opened", 450, &[("email_id", Value::Text("m3"))]);
-    let sight = fold.look(&contact, &late);
+    let sight = fold.look(&contact, &late, Timestamp::MIN);
     let Past::From(rows) = sight.past() else { panic!("the event is late: {sight:?}") };
     savepoint.reach_back(&contact, rows);
     fold.take(&mut contact, &late, sight, late.time, &mut out);

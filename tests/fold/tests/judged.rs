@@ -160,7 +160,7 @@ fn verdicts_that_have_left_are_bounded_and_their_changes_small_s58() {
 
     let (before, mut savepoint) = (subject.contact.clone(), subject.contact.savepoint());
     let last = judging(count, "last");
-    let sight = subject.fold.look(&subject.contact, &last);
+    let sight = subject.fold.look(&subject.contact, &last, Timestamp::MIN);
     let Past::From(rows) = sight.past() else { panic!("a verdict is late: {sight:?}") };
     savepoint.reach_back(&subject.contact, rows);
     subject.fold.take(&mut subject.contact, &last, sight, Timestamp::MIN, &mut Vec::new());

@@ -55,7 +55,7 @@ fn an_event_that_is_a_little_late_folds_little_anew_and_its_change_is_small_s40(
     let mut contact = long_contact(&mut fold, 1_000);
     for rows_behind in [5, 30, 100, 400] {
         let late = event(2_000 + rows_behind, i64::from(1_000 - rows_behind) * MINUTE_MS - 1);
-        let sight = fold.look(&contact, &late);
+        let sight = fold.look(&contact, &late, Timestamp::MIN);
         let Past::From(kept) = sight.past() else { panic!("the event is late: {sight:?}") };
         let folded = contact.rows.len() - kept;
         assert!(folded <= 2 * (rows_behind as usize) + 32, "{folded} rows for an event {rows_behind} rows late");
@@ -81,7 +81,7 @@ fn events_of_one_instant_cost_as_much_as_there_are_of_them_s3() {
     for number in 0..1_500 {
         // Twenty of an instant, ordered by their identities, which is no order that anybody sends them in.
         let event = event(number, i64::from(number / 20) * MINUTE_MS);
-        let sight = fold.look(&contact, &event);
+        let sight = fold.look(&contact, &event, Timestamp::MIN);
         if let Past::From(kept) = sight.past() {
             late += 1;
             folded += contact.rows.len() - kept;
@@ -107,7 +107,7 @@ fn a_contact_whose_events_come_in_order_keeps_no_states() {
     for number in 0..500 {
         fold.apply(&mut contact, &event(number, i64::from(number) * MINUTE_MS), Timestamp::MIN, &mut Vec::new());
     }
-    let sight = fold.look(&contact, &event(1_000, 490 * MINUTE_MS + 1));
+    let sight = fold.look(&contact, &event(1_000, 490 * MINUTE_MS + 1), Timestamp::MIN);
     assert_eq!(sight.past(), Past::From(0));
 }
 
@@ -134,7 +134,7 @@ fn since_when_a_tag_is_gone_is_known_wherever_the_fold_begins_s43() {
         for (number, (event_type, minute, after_ms)) in in_order.chain(late).enumerate() {
             let mut event = event(number as u32, minute * MINUTE_MS + after_ms);
             event.event_type.set(event_type);
-            let sight = fold.look(&contact, &event);
+            let sight = fold.look(&contact, &event, Timestamp::MIN);
             told.clear();
             fold.take(&mut contact, &event, sight, Timestamp::MIN, &mut told);
             if number == 24 {

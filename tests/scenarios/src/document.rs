@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use leadstream_wire::stored::plans::Coming;
+
 /// A row of a table: the line in the file, and its cells by column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -40,6 +42,20 @@ pub struct PlanText {
     pub yaml: String,
     /// `None` from the beginning; else the instant from which on the plans of that instant, together, take the place of those before.
     pub from: Option<String>,
+    /// How they do.
+    pub coming: Coming,
+}
+
+/// Since when a plan is in force, and how it comes, by the line before it.
+fn since(prose: &str) -> (Option<String>, Coming) {
+    let ends = [
+        (" on:", Coming::Forward),
+        (" on, the past counting anew:", Coming::Recompute { silent: false }),
+        (" on, the past counting anew in silence:", Coming::Recompute { silent: true }),
+    ];
+    let rest = prose.strip_prefix("From ");
+    let found = rest.and_then(|rest| ends.iter().find_map(|(end, coming)| Some((rest.strip_suffix(end)?, *coming))));
+    found.map_or((None, Coming::Forward), |(from, coming)| (Some(from.to_owned()), coming))
 }
 
 /// One scenario.
@@ -186,8 +202,8 @@ fn check(scenario: &Scenario) -> Result<(), String> {
 fn fence(scenario: &mut Scenario, language: &str, content: String, prose: &str) -> Result<(), String> {
     match language {
         "yaml" if content.starts_with("plan:") => {
-            let from = prose.strip_prefix("From ").and_then(|rest| rest.strip_suffix(" on:")).map(str::to_owned);
-            scenario.plans.push(PlanText { yaml: content + "\n", from });
+            let (from, coming) = since(prose);
+            scenario.plans.push(PlanText { yaml: content + "\n", from, coming });
         }
         "yaml" => scenario.configuration = content + "\n",
         "json" => scenario.records = content.lines().map(str::to_owned).collect(),

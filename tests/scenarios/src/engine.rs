@@ -137,21 +137,22 @@ fn feed(
     let mut changes = Vec::new();
     for plan in &scenario.plans {
         if let Some(from) = &plan.from
-            && changes.iter().all(|(_, known)| known != from)
+            && changes.iter().all(|(_, known, _)| known != from)
         {
-            changes.push((instant::read(from)?, from.clone()));
+            changes.push((instant::read(from)?, from.clone(), plan.coming));
         }
     }
-    changes.sort();
+    changes.sort_by_key(|(at, ..)| *at);
     let mut set = 1;
     let mut inputs = inputs.iter().peekable();
     loop {
         let next = inputs.peek().map_or(end, |input| input.time_ms);
-        if changes.first().is_some_and(|(at, _)| *at <= next) {
-            let (at, from) = changes.remove(0);
+        if changes.first().is_some_and(|(at, ..)| *at <= next) {
+            let (at, from, coming) = changes.remove(0);
             go_to(world, at)?;
             set += 1;
-            world.settings_mut().plans.book.add(NumberedPlans::of(set, plan_set(scenario, config, Some(&from))?));
+            let plans = plan_set(scenario, config, Some(&from))?;
+            world.settings_mut().plans.book.add(NumberedPlans::of(set, plans).coming(coming));
             come_to_rest(world)?;
             continue;
         }

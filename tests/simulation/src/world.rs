@@ -226,6 +226,33 @@ impl World {
         panic!("instance {number} does not settle: {:?}", self.handle(number).map(|handle| handle.status()));
     }
 
+    /// Ends all trouble, starts whoever is dead, and goes on until everything produced was consumed and committed by both of two instances.
+    ///
+    /// # Panics
+    /// Where it takes for ever.
+    pub fn rest(&mut self) {
+        self.log.clear_faults();
+        self.log.deliver_delayed();
+        self.log.write_markers();
+        for number in 0..2 {
+            self.crash_plan(number).never();
+            if !self.is_alive(number) {
+                self.start(number, true).unwrap_or_else(|error| panic!("{error}"));
+            }
+        }
+        for round in 0..3_000 {
+            self.pass(20);
+            for number in 0..2 {
+                self.step(number).unwrap_or_else(|error| panic!("{error}"));
+            }
+            // Watermarks come all the time, so that the end is not always there to be seen.
+            if round > 1_000 && round % 7 == 0 && self.is_done() {
+                return;
+            }
+        }
+        panic!("the world did not come to rest");
+    }
+
     /// Lets time pass for everybody.
     pub fn pass(&self, milliseconds: u64) {
         self.clock.advance(milliseconds as i64);

@@ -97,8 +97,8 @@ fn they_take_it_when_the_plans_changed_while_nobody_ran_and_of_several_changes_o
         go_on(&mut world, 200);
         check_qualified_once(&mut world, CONTACTS);
         let timeline = timeline_of(&mut world, "c1");
-        let first = timeline.next_change(Timestamp::MIN).unwrap();
-        assert_eq!((first, timeline.next_change(first)), (timeline.latest().since, None));
+        let first = timeline.view(None).next_change(Timestamp::MIN).unwrap();
+        assert_eq!((first, timeline.view(None).next_change(first)), (timeline.latest().since, None));
     }
 }
 
@@ -218,7 +218,7 @@ fn a_task_that_has_nothing_yet_begins_under_the_newest_plans() {
     world.start(0, true).unwrap();
     views(&mut world, CONTACTS);
     world.settle(0).unwrap();
-    assert_eq!(timeline_of(&mut world, "c1").next_change(Timestamp::MIN), None);
+    assert_eq!(timeline_of(&mut world, "c1").view(None).next_change(Timestamp::MIN), None);
     let told = world.told().derived;
     assert!(told.len() == CONTACTS && told.values().all(|lines| lines[0].contains("marks=[]")), "{told:#?}");
 }
@@ -359,31 +359,8 @@ fn run(seed: u64, which: Plans) {
             }
         }
     }
-    rest(&mut world);
+    world.rest();
     check_contacts(&mut world, &in_force, set);
-}
-
-fn rest(world: &mut World) {
-    world.log.clear_faults();
-    world.log.deliver_delayed();
-    world.log.write_markers();
-    for number in 0..2 {
-        world.crash_plan(number).never();
-        if !world.is_alive(number) {
-            world.start(number, true).unwrap();
-        }
-    }
-    for round in 0..3_000 {
-        world.pass(20);
-        for number in 0..2 {
-            world.step(number).unwrap();
-        }
-        // Watermarks come all the time, so that the end is not always there to be seen.
-        if round > 1_000 && round % 7 == 0 && world.is_done() {
-            return;
-        }
-    }
-    panic!("the world did not come to rest");
 }
 
 fn check_contacts(world: &mut World, in_force: &PlansInForce, set: u64) {

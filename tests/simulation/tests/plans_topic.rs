@@ -13,7 +13,7 @@ use leadstream_core::plan::PlanSet;
 use leadstream_runtime::log::model::{Call, Fate, Fault, ModelLog, Scripted};
 use leadstream_runtime::log::{CleanupPolicy, Log, LogError, TopicPartition, TopicSpec};
 use leadstream_runtime::{PlanBook, PlanCompiler, PlansError, PlansTopic, Registrant, Registration};
-use leadstream_wire::stored::plans::{PlanFile, PlanSetRecord, PlansRecord};
+use leadstream_wire::stored::plans::{Coming, PlanFile, PlanSetRecord, PlansRecord};
 
 fn log() -> ModelLog {
     let log = ModelLog::default();
@@ -43,6 +43,7 @@ fn file(id: &str, text: &str) -> PlanFile {
 fn register(topic: &mut PlansTopic<ModelLog>, files: &[PlanFile]) -> Result<(), PlansError> {
     topic.register(
         files,
+        Coming::Forward,
         Span::days(400),
         &["test_driven".to_owned()],
         Registrant { instance: "first", by_command: false },
@@ -107,9 +108,18 @@ fn a_published_version_is_kept_and_comes_into_force_only_with_a_set() {
     // One version in its own transaction, and nothing at all where it is there already.
     assert_eq!(log.bounds(&[TopicPartition::new("plans", 0)]).unwrap()[0].end_offset, 3 + 2);
     assert!(!again.registration().by_command);
-    topic.register(&[file("cars", "a2")], Span::days(400), &["test_driven".to_owned()], who).unwrap();
+    topic
+        .register(
+            &[file("cars", "a2")],
+            Coming::Recompute { silent: true },
+            Span::days(400),
+            &["test_driven".to_owned()],
+            who,
+        )
+        .unwrap();
     let again = open(&log);
     assert_eq!(again.files_of(again.newest().unwrap()).unwrap(), [&file("cars", "a2")]);
+    assert_eq!(again.newest().unwrap().coming, Coming::Recompute { silent: true });
     assert!(again.registration().by_command, "{:?}", again.registration());
     assert_eq!(again.registration().instance.as_deref(), Some("desk"));
 }
@@ -184,6 +194,7 @@ fn files_that_are_too_large_and_topics_that_lost_records_or_hold_others_are_told
         horizon: Span::days(400),
         event_types: vec!["x".to_owned()],
         plans: vec![leadstream_wire::stored::plans::PlanRef { id: "cars".to_owned(), version: cars.version() }],
+        coming: Coming::Forward,
     };
     let set = PlansRecord::Set(set);
     let place = TopicPartition::new("plans", 0);

@@ -82,7 +82,7 @@ fn late_events(what: &str, rows_behind: impl Fn(usize) -> usize) -> Result<(), B
         packer.clear();
         contact.save(&mut savepoint);
         let start = cpu::thread_time();
-        let sight = fold.look(&contact, &late);
+        let sight = fold.look(&contact, &late, late.time);
         if let Past::From(rows) = sight.past() {
             savepoint.reach_back(&contact, rows);
         }

@@ -9,7 +9,7 @@ use leadstream_config::Config;
 use leadstream_plan::{Options, Report};
 use leadstream_runtime::log::Log;
 use leadstream_runtime::{Clock, PlansError, PlansTopic, Registrant, Registration};
-use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord};
+use leadstream_wire::stored::plans::{Coming, PlanFile, PlanRef, PlanSetRecord};
 
 use crate::plans;
 
@@ -161,7 +161,7 @@ impl Start {
         }
         tracing::info!("these plans come into force");
         let who = Registrant { instance: &mine.instance, by_command: false };
-        topic.register(&mine.files, mine.options.horizon, &mine.options.event_types, who)?;
+        topic.register(&mine.files, Coming::Forward, mine.options.horizon, &mine.options.event_types, who)?;
         Ok(Look::Again)
     }
 
@@ -237,7 +237,13 @@ mod tests {
 
     fn set(plans: &[(&str, &str)]) -> PlanSetRecord {
         let plans = plans.iter().map(|(id, text)| PlanRef { id: (*id).to_owned(), version: PlanVersion::of(text) });
-        PlanSetRecord { ordinal: 3, horizon: Span::days(400), event_types: Vec::new(), plans: plans.collect() }
+        PlanSetRecord {
+            ordinal: 3,
+            horizon: Span::days(400),
+            event_types: Vec::new(),
+            plans: plans.collect(),
+            coming: Coming::Forward,
+        }
     }
 
     #[test]
@@ -385,7 +391,7 @@ mod tests {
         let who = Registrant { instance: "desk", by_command: true };
         let mut topic = shop.open();
         topic.read_to_end().unwrap();
-        topic.register(&[file("cars", "activated")], Span::days(400), &[], who).unwrap();
+        topic.register(&[file("cars", "activated")], Coming::Forward, Span::days(400), &[], who).unwrap();
         for members in [Vec::new(), vec!["shop-b-0".to_owned()]] {
             shop.members = members;
             let mut started = shop.open();

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use leadstream_wire::stored::plans::Coming;
 
 use super::{BacktestArguments, ReplayFormat};
 
@@ -48,6 +49,8 @@ pub(crate) enum PlanCommand {
         /// The number of the plan set; without it the one before the one in force
         #[arg(long, value_name = "NUMBER")]
         to: Option<u64>,
+        #[command(flatten)]
+        counting: Counting,
         #[command(flatten)]
         asking: Asking,
     },
@@ -101,7 +104,40 @@ pub(crate) struct ActivateArguments {
     #[arg(long, value_name = "PLAN")]
     pub(crate) retire: Vec<String>,
     #[command(flatten)]
+    pub(crate) counting: Counting,
+    #[command(flatten)]
     pub(crate) asking: Asking,
+}
+
+/// What the past counts when plans change.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Counting {
+    /// Count the past anew: everything inside the horizon scores under these plans, as if they had always been in force. With --dry-run the topics are
+    /// read, and whom it would qualify is said
+    #[arg(long)]
+    pub(crate) recompute: bool,
+    /// Whether derived events, marked recompute, tell of what that changes
+    #[arg(long, value_name = "WHETHER", requires = "recompute")]
+    pub(crate) announce: Option<Announce>,
+}
+
+/// Whether a recompute is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Announce {
+    /// Nobody is told; what happens later is told as a change of where everybody stands then
+    Silent,
+    /// Everybody who stands otherwise is told of
+    Events,
+}
+
+impl Counting {
+    /// How the plans come into force. Of the past nobody is told unless that was asked for.
+    pub(crate) fn coming(self) -> Coming {
+        match self.recompute {
+            true => Coming::Recompute { silent: self.announce != Some(Announce::Events) },
+            false => Coming::Forward,
+        }
+    }
 }
 
 /// Whether to ask before plans change.

@@ -26,8 +26,10 @@ pub(crate) fn run(given: &ConfigurationArguments, command: &PlanCommand) -> Resu
         PlanCommand::Diff { old, new } => diff::run(&config, old, new),
         PlanCommand::Backtest(arguments) => backtest::run(given, &config, arguments),
         PlanCommand::Publish { files } => live::publish(&to_connect(given)?, files),
-        PlanCommand::Activate(arguments) => live::activate(&to_connect(given)?, arguments),
-        PlanCommand::Rollback { to, asking } => live::rollback(&to_connect(given)?, *to, *asking),
+        PlanCommand::Activate(arguments) => live::activate(given, &to_connect(given)?, arguments),
+        PlanCommand::Rollback { to, counting, asking } => {
+            live::rollback(given, &to_connect(given)?, *to, (*counting, *asking))
+        }
         PlanCommand::History => live::history(&to_connect(given)?),
         PlanCommand::Test { files } => test::run(&config, files),
     }

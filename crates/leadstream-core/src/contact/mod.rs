@@ -57,6 +57,8 @@ pub struct Contact {
     pub ledger: Ledger,
     /// What was told to the world.
     pub announced: Announced,
+    /// The instant of the last recompute that it went through, or that was decided when it was new (S46).
+    pub recomputed: Option<Timestamp>,
     /// When the next timer is due; `None`: never. Follows from `state` and the plans in force.
     pub next_due: Option<Timestamp>,
     /// Rises whenever something happened to rows, rules or ledger that no savepoint survives.
@@ -109,6 +111,7 @@ pub struct Savepoint {
     state: State,
     announced: Announced,
     identity: Option<Arc<Identity>>,
+    recomputed: Option<Timestamp>,
     next_due: Option<Timestamp>,
     rewrites: u32,
     cuts: u32,
@@ -156,6 +159,11 @@ impl Savepoint {
     /// What had been announced then.
     pub fn announced(&self) -> &Announced {
         &self.announced
+    }
+
+    /// The last recompute it had gone through then.
+    pub fn recomputed(&self) -> Option<Timestamp> {
+        self.recomputed
     }
 
     /// What had been known of its identity then.
@@ -224,7 +232,7 @@ impl Contact {
         savepoint.identity.clone_from(&self.identity);
         savepoint.state.copy_from(&self.state);
         savepoint.announced.copy_from(&self.announced);
-        savepoint.next_due = self.next_due;
+        (savepoint.recomputed, savepoint.next_due) = (self.recomputed, self.next_due);
         (savepoint.rewrites, savepoint.cuts) = (self.rewrites, self.cuts);
         (savepoint.rows, savepoint.rules, savepoint.ledger) = (self.rows.mark(), self.rules.len(), self.ledger.mark());
         savepoint.cut_rows.begin(&savepoint.rows);
@@ -249,7 +257,7 @@ impl Contact {
         self.identity = savepoint.identity;
         self.state = savepoint.state;
         self.announced = savepoint.announced;
-        self.next_due = savepoint.next_due;
+        (self.recomputed, self.next_due) = (savepoint.recomputed, savepoint.next_due);
         self.rows.rewind(&savepoint.rows, savepoint.cut_rows);
         self.rules.truncate(savepoint.rules);
         self.ledger.rewind(savepoint.ledger, savepoint.cut_bookings);

@@ -100,7 +100,7 @@ impl Fold {
         self.buffers.faults.truncate(told);
         for at in 0..count {
             let time = contact.rows.as_slice()[at].time;
-            let plans = self.timeline.from(time).flat_map(|in_force| in_force.plans.plans());
+            let plans = self.timeline.view(contact.recomputed).from(time).flat_map(|in_force| in_force.plans.plans());
             facts::depart(&mut base, &contact.rows, at, &contact.judged, plans, &mut self.buffers.reached);
             if let Some(judgement) = judgement_of_row(&contact.rows, at) {
                 let forgotten = depart_verdict(&mut verdicts, judgement);
@@ -121,14 +121,14 @@ impl Fold {
 
     /// Steps a departing row, and the timers before it, over the base: sums only, since its bookings leave the ledger.
     fn step_base(&mut self, contact: &mut Contact, base: &mut State, row: &Event, sight: BaseSight<'_>) {
-        while let Some(timer) = timers::next_timer(&self.timeline, base, &contact.rules) {
+        while let Some(timer) = timers::next_timer(self.view(contact), base, &contact.rules) {
             if timer.due > row.time {
                 break;
             }
-            let in_force = self.in_force_for(timer, base.plans_since);
+            let in_force = self.in_force_for(contact, timer, base.plans_since);
             self.base_stepper(contact, base, &in_force, sight, sight.at).timer(timer);
         }
-        let in_force = Arc::clone(self.timeline.at(row.time));
+        let in_force = Arc::clone(self.view(contact).at(row.time));
         self.base_stepper(contact, base, &in_force, sight, sight.at + 1).event(row);
     }
 

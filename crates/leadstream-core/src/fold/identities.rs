@@ -146,12 +146,15 @@ impl Fold {
 
     /// Takes a part that another id gives, as if it had always been here, and corrects what was told.
     pub fn take_part(&mut self, contact: &mut Contact, mut part: Part, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
+        // When recomputes come is each task's own affair: a part is under those of the contact that takes it.
+        self.begin(contact);
+        part.contact.recomputed = contact.recomputed;
         if contact.base.is_some() || part.contact.base.is_some() {
             self.unite_bases(contact, &mut part.contact);
         }
         let tau = contact.state.tau.max(part.contact.state.tau).or(Some(part.record.time));
         self.unite_rows(contact, &part.contact);
-        let in_force = Arc::clone(self.timeline.at(clock));
+        let in_force = Arc::clone(self.view(contact).at(clock));
         unite_announced(&mut contact.announced, &part.contact.announced, &in_force.plans);
         contact.state.tau = tau;
         contact.rewrites += 1;

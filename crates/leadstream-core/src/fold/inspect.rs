@@ -102,7 +102,7 @@ impl Fold {
             past.rows.insert(event);
         }
         let visible = past.rows.len();
-        let in_force = Arc::clone(self.timeline.at(event.time));
+        let in_force = Arc::clone(self.view(&past).at(event.time));
         let mut buffers = StepBuffers::default();
         let mut stepper = step::stepper(&mut past, &in_force, self.limits.horizon, visible, &mut buffers);
         stepper.inspect(event)

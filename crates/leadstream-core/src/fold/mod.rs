@@ -20,6 +20,7 @@ mod inspect;
 mod levels;
 mod periods;
 mod reached;
+mod recompute;
 mod reconcile;
 mod refold;
 mod route;
@@ -45,7 +46,7 @@ use crate::fold::step::{StepBuffers, Timer};
 use crate::plan::{Plan, PlanSet, VerdictPolicy};
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
-use crate::timeline::{InForce, Timeline};
+use crate::timeline::{InForce, Timeline, View};
 
 pub(crate) use adjust::ADJUST_RULE;
 pub use announce::CONTRIBUTIONS_SHOWN;
@@ -157,6 +158,19 @@ impl Fold {
         self.timeline.change(from, plans)
     }
 
+    /// Has each contact folded anew under another plan set at an instant, at or after the task clock and behind all that has left any contact for good
+    /// (S46); `silent` moves the levels announced and tells
+    /// nobody. Returns false where the instant is not later than every earlier recompute.
+    #[must_use]
+    pub fn recompute_plans(&mut self, at: Timestamp, plans: Arc<PlanSet>, silent: bool) -> bool {
+        self.timeline.recompute(at, plans, silent)
+    }
+
+    /// The plan sets that the steps of a contact are taken under.
+    pub(crate) fn view(&self, contact: &Contact) -> &View {
+        self.timeline.view(contact.recomputed)
+    }
+
     /// Takes one event of the contact. Timers due up to the event, and after it up to the task clock, fire in it (S40).
     pub fn apply(
         &mut self,
@@ -165,7 +179,7 @@ impl Fold {
         clock: Timestamp,
         out: &mut Vec<DerivedEvent>,
     ) -> Outcome {
-        let sight = self.look(contact, event);
+        let sight = self.look(contact, event, clock);
         self.take(contact, event, sight, clock, out)
     }
 
@@ -181,10 +195,11 @@ impl Fold {
         let sight = match sight.past() {
             Past::Kept | Past::From(_) => sight,
             Past::Anything => {
-                self.catch_up(contact, clock, out);
-                self.look(contact, event)
+                self.catch_up(contact, event.time.max(clock), clock, out);
+                self.look(contact, event, clock)
             }
         };
+        self.begin(contact);
         let fired = match sight.stands {
             Stands::Repeats => return Outcome::Duplicate,
             Stands::TooLate => return Outcome::TooLate,
@@ -227,7 +242,7 @@ impl Fold {
         self.refresh(contact);
         match sight.stands {
             Stands::Replaces { .. } => Outcome::Duplicate,
-            _ => self.outcome(event, verdict, fired),
+            _ => self.outcome(contact, event, verdict, fired),
         }
     }
 
@@ -238,11 +253,14 @@ impl Fold {
         }
     }
 
-    /// What has to happen before the next event can be looked at: nothing of it depends on that event.
-    fn catch_up(&mut self, contact: &mut Contact, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
+    /// What has to happen before the next event can be looked at: nothing of it depends on that event but which recomputes come before it.
+    fn catch_up(&mut self, contact: &mut Contact, until: Timestamp, clock: Timestamp, out: &mut Vec<DerivedEvent>) {
         if contact.must_tidy() {
             contact.forget_gone();
             contact.forget_unused_rules();
+        }
+        while let Some(recompute) = self.recompute_by(contact, until) {
+            self.advance(contact, recompute.at, out);
         }
         if self.missed_plan_change(contact) {
             self.advance(contact, clock, out);
@@ -251,13 +269,13 @@ impl Fold {
 
     /// Fires the contact's timers due at or before the task clock. Returns whether anything stepped.
     pub fn advance(&mut self, contact: &mut Contact, clock: Timestamp, out: &mut Vec<DerivedEvent>) -> bool {
+        let mut stepped = false;
         if self.missed_plan_change(contact) {
-            let cause = plan_change_cause(&self.timeline, contact);
+            let cause = plan_change_cause(self.view(contact), contact);
             self.refold_and_correct(contact, clock, cause, Mark::Plan, out);
-            self.refresh(contact);
-            return true;
+            stepped = true;
         }
-        let stepped = self.fire_due(contact, clock, out);
+        stepped |= self.fire_due(contact, clock, out);
         if stepped {
             self.refresh(contact);
         }
@@ -266,7 +284,7 @@ impl Fold {
 
     /// Computes when the contact's next timer is due, as after loading it.
     pub fn refresh(&self, contact: &mut Contact) {
-        contact.next_due = timers::next_timer(&self.timeline, &contact.state, &contact.rules).map(|timer| timer.due);
+        contact.next_due = self.next_timer(contact).map(|timer| timer.due);
     }
 
     /// Which bounds of what a contact keeps were reached since the last time, if any (S58). Folding anew counts nothing twice.
@@ -304,7 +322,7 @@ impl Fold {
     /// Whether a plan change lies before a step that was taken without it.
     fn missed_plan_change(&self, contact: &Contact) -> bool {
         match (contact.state.tau, contact.state.plans_since) {
-            (Some(tau), Some(since)) => self.timeline.next_change(since).is_some_and(|change| change <= tau),
+            (Some(tau), Some(since)) => self.view(contact).next_change(since).is_some_and(|change| change <= tau),
             _ => false,
         }
     }
@@ -312,18 +330,24 @@ impl Fold {
     /// Fires timers due at or before `until`, announcing what they change.
     fn fire_due(&mut self, contact: &mut Contact, until: Timestamp, out: &mut Vec<DerivedEvent>) -> bool {
         // The instant remembered beside the contact spares most events the search; it knows nothing of plan changes made since.
-        let change = contact.state.plans_since.and_then(|since| self.timeline.next_change(since));
-        if contact.next_due.into_iter().chain(change).all(|due| due > until) {
+        let change = contact.state.plans_since.and_then(|since| self.view(contact).next_change(since));
+        let recompute = self.next_recompute(contact).map(|recompute| recompute.at);
+        if contact.next_due.into_iter().chain(change).chain(recompute).all(|due| due > until) {
             return false;
         }
         let mut stepped = false;
         while let Some(timer) = self.next_due(contact, until) {
-            let in_force = self.in_force_for(timer, contact.state.plans_since);
+            stepped = true;
+            if let Some(recompute) = self.recompute_by(contact, timer.due) {
+                self.recompute(contact, recompute, out);
+                continue;
+            }
+            let in_force = self.in_force_for(contact, timer, contact.state.plans_since);
             let cause = timer_cause(timer, contact, &in_force);
             self.step_timer(contact, timer, &in_force);
-            stepped = true;
             if !self.buffers.edges.is_empty() {
-                let mark = (timer.kind == TimerKind::PlanChange).then_some(Mark::Plan);
+                let of_change = if in_force.recomputes { Mark::Recompute } else { Mark::Plan };
+                let mark = (timer.kind == TimerKind::PlanChange).then_some(of_change);
                 self.announce_edges(contact, &in_force, cause, timer.due, mark, out);
             }
         }
@@ -331,16 +355,23 @@ impl Fold {
     }
 
     fn next_due(&self, contact: &Contact, until: Timestamp) -> Option<Timer> {
-        timers::next_timer(&self.timeline, &contact.state, &contact.rules).filter(|timer| timer.due <= until)
+        self.next_timer(contact).filter(|timer| timer.due <= until)
+    }
+
+    /// The contact's next timer; a recompute that it has not gone through is one too.
+    fn next_timer(&self, contact: &Contact) -> Option<Timer> {
+        let own = timers::next_timer(self.view(contact), &contact.state, &contact.rules);
+        let recompute = self.next_recompute(contact).map(|recompute| Timer::of_change(recompute.at));
+        own.into_iter().chain(recompute).min()
     }
 
     /// The plan set that a timer is stepped under: a plan change under the new one, any other under the one stepped last.
-    fn in_force_for(&self, timer: Timer, stepped: Option<Timestamp>) -> Arc<InForce> {
+    fn in_force_for(&self, contact: &Contact, timer: Timer, stepped: Option<Timestamp>) -> Arc<InForce> {
         let instant = match timer.kind {
             TimerKind::PlanChange => timer.due,
             TimerKind::Absence | TimerKind::Idle | TimerKind::Check => stepped.unwrap_or(timer.due),
         };
-        Arc::clone(self.timeline.at(instant))
+        Arc::clone(self.view(contact).at(instant))
     }
 
     fn step_timer(&mut self, contact: &mut Contact, timer: Timer, in_force: &InForce) {
@@ -353,7 +384,7 @@ impl Fold {
 
     /// Steps the event whose row was just appended, announcing what it changes. Returns how many rules fired.
     fn step_last(&mut self, contact: &mut Contact, event: &Event, out: &mut Vec<DerivedEvent>) -> usize {
-        let in_force = Arc::clone(self.timeline.at(event.time));
+        let in_force = Arc::clone(self.view(contact).at(event.time));
         let visible = contact.rows.len();
         let fired = step::stepper(contact, &in_force, self.limits.horizon, visible, &mut self.buffers).event(event);
         if !self.buffers.edges.is_empty() {
@@ -384,11 +415,11 @@ impl Fold {
         self.forget_tags(contact);
     }
 
-    fn outcome(&self, event: &Event, verdict: Verdict, fired: usize) -> Outcome {
+    fn outcome(&self, contact: &Contact, event: &Event, verdict: Verdict, fired: usize) -> Outcome {
         if event.kind != EventKind::Interaction || fired > 0 {
             return Outcome::Applied;
         }
-        let plans = self.timeline.at(event.time).plans.plans();
+        let plans = self.view(contact).at(event.time).plans.plans();
         let ignored = verdict != Verdict::Human
             && !plans.is_empty()
             && plans.iter().all(|plan| plan.verdicts.of(verdict) == VerdictPolicy::Ignore);
@@ -421,8 +452,8 @@ fn timer_cause(timer: Timer, contact: &Contact, in_force: &InForce) -> DerivedCa
     DerivedCause::Timer { kind: timer.kind, rule, due: timer.due }
 }
 
-fn plan_change_cause(timeline: &Timeline, contact: &Contact) -> DerivedCause {
-    let due = contact.state.plans_since.and_then(|since| timeline.next_change(since)).unwrap_or(Timestamp::MIN);
+fn plan_change_cause(view: &View, contact: &Contact) -> DerivedCause {
+    let due = contact.state.plans_since.and_then(|since| view.next_change(since)).unwrap_or(Timestamp::MIN);
     DerivedCause::Timer { kind: TimerKind::PlanChange, rule: None, due }
 }
 

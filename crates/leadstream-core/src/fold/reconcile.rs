@@ -25,12 +25,28 @@ impl Fold {
         contact: &mut Contact,
         cause: DerivedCause,
         cause_time: Timestamp,
+        marks: Vec<Mark>,
+        out: &mut Vec<DerivedEvent>,
+    ) {
+        self.settle_differences(contact, cause, (cause_time, false), marks, out);
+    }
+
+    /// Takes the differences for announced without telling anybody of them.
+    pub(super) fn correct_in_silence(&mut self, contact: &mut Contact, cause: DerivedCause, cause_time: Timestamp) {
+        self.settle_differences(contact, cause, (cause_time, true), Vec::new(), &mut Vec::new());
+    }
+
+    fn settle_differences(
+        &mut self,
+        contact: &mut Contact,
+        cause: DerivedCause,
+        (cause_time, is_silent): (Timestamp, bool),
         mut marks: Vec<Mark>,
         out: &mut Vec<DerivedEvent>,
     ) {
         marks.sort();
         let Some(tau) = contact.state.tau else { return };
-        let in_force = Arc::clone(self.timeline.at(contact.state.plans_since.unwrap_or(tau)));
+        let in_force = Arc::clone(self.view(contact).at(contact.state.plans_since.unwrap_or(tau)));
         let plans = &in_force.plans;
         let announcement = Announcement { plans, cause, time: tau, marks: &marks, corrects: true };
         for subject in subjects(contact) {
@@ -50,6 +66,7 @@ impl Fold {
             let via = passed_through(plan, &old, &new);
             // No stage ranks as the first one, so between them nothing is told, as in order (S23, S37).
             let silent = match (&subject, plan) {
+                _ if is_silent => true,
                 (SubjectId::Stage(_), Some(_)) => stage_place(plan, &old) == stage_place(plan, &new),
                 (SubjectId::Stage(_), None) => in_force.was_first(subject.plan(), &old),
                 // An owner is lost in silence (S35, S41).

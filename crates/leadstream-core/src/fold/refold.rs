@@ -75,7 +75,7 @@ impl Fold {
             self.fire_silently(contact, row.time);
             self.buffers.reached = Reached::default();
             self.buffers.faults.truncate(told);
-            let in_force = Arc::clone(self.timeline.at(row.time));
+            let in_force = Arc::clone(self.view(contact).at(row.time));
             let mut stepper = step::stepper(contact, &in_force, self.limits.horizon, at + 1, &mut self.buffers);
             let fired = stepper.event(&row);
             self.note_edges();
@@ -126,7 +126,7 @@ impl Fold {
 
     fn fire_silently(&mut self, contact: &mut Contact, until: Timestamp) {
         while let Some(timer) = self.next_due(contact, until) {
-            let in_force = self.in_force_for(timer, contact.state.plans_since);
+            let in_force = self.in_force_for(contact, timer, contact.state.plans_since);
             self.step_timer(contact, timer, &in_force);
             self.note_edges();
         }

@@ -54,8 +54,8 @@ impl Sight {
 }
 
 impl Fold {
-    /// Looks at how an event stands to a contact.
-    pub fn look(&self, contact: &Contact, event: &Event) -> Sight {
+    /// Looks at how an event stands to a contact, at a task clock.
+    pub fn look(&self, contact: &Contact, event: &Event, clock: Timestamp) -> Sight {
         let order = (event.time, event.uid);
         let place = || contact.rows.as_slice().partition_point(|row| row.order() < order);
         let judges = judgement(event);
@@ -76,7 +76,7 @@ impl Fold {
             None => Stands::Follows,
         };
         let past = match stands {
-            _ if contact.must_tidy() || self.missed_plan_change(contact) => Past::Anything,
+            _ if contact.must_tidy() || self.rewrites(contact, event.time.max(clock)) => Past::Anything,
             Stands::Follows | Stands::Repeats | Stands::TooLate => Past::Kept,
             Stands::Late { place } | Stands::Replaces { place, .. } => {
                 Past::From(contact.checkpoints.before(place).map_or(0, |checkpoint| checkpoint.rows))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::contact::{
     Attribute, AttributeValue, Cause, Contact, FactStatistics, Judged, Ledger, LimitReasons, Once, PlanState, Rows,
-    RuleName, RuleState, RuleTable, SharedList, State,
+    RuleIndex, RuleName, RuleState, RuleTable, SharedList, State,
 };
 use crate::derived::TimerKind;
 use crate::event::{Event, EventKind, Term, Value};
@@ -25,7 +25,7 @@ use crate::plan::{Candidate, OncePer, Plan, PlanSet, PointsOf, Rule, Trigger, Ve
 use crate::points::Points;
 use crate::scores::Scores;
 use crate::time::{Span, Timestamp};
-use crate::timeline::InForce;
+use crate::timeline::{InForce, new_caps};
 
 /// The most attributes a contact keeps.
 const ATTRIBUTES_MAX: usize = 256;
@@ -94,6 +94,13 @@ pub(crate) struct Timer {
     pub(crate) rank: usize,
     /// The place of the rule in its plan.
     pub(crate) rule: usize,
+}
+
+impl Timer {
+    /// The step at a change of plans.
+    pub(crate) fn of_change(due: Timestamp) -> Timer {
+        Timer { due, kind: TimerKind::PlanChange, plan: 0, rank: 0, rule: 0 }
+    }
 }
 
 /// What a step works on: a fold state with the tables it shares, and the plans in force.
@@ -200,7 +207,7 @@ impl Stepper<'_> {
             return false;
         }
         if self.state.plans_since.is_some_and(|since| since < self.in_force.since) {
-            self.begin_caps();
+            self.begin_caps(&self.in_force.new_caps);
         }
         self.state.plans_since = Some(self.in_force.since);
         self.drop_waiting();
@@ -209,9 +216,25 @@ impl Stepper<'_> {
         true
     }
 
+    /// Steps the set's coming into force behind the base of a contact that is folded anew under it (S46). Nobody is told what changes.
+    pub(crate) fn follow(&mut self, before: &PlanSet, boundary: Timestamp) {
+        self.begin_caps(&new_caps(self.plans, before));
+        self.state.plans_since = None;
+        self.timer(Timer::of_change(boundary));
+        self.buffers.edges.clear();
+        for plan in 0..self.plans.plans().len() {
+            for rule in self.plans.idle_rules(plan as u16) {
+                // Whatever was due by then is skipped: timers go before the events of their instant.
+                let index = self.rule_index(plan, *rule as usize);
+                let held = booking::rule_state(&mut self.state.rules, index);
+                held.idle_passed = held.idle_passed.max(Some(boundary));
+            }
+        }
+    }
+
     /// Forgets what rules have booked in periods of caps that they no longer have (S19, S45).
-    fn begin_caps(&mut self) {
-        for rule in &self.in_force.new_caps {
+    fn begin_caps(&mut self, rules: &[Name]) {
+        for rule in rules {
             let Some(index) = self.rules.state_index(*rule) else { continue };
             self.state.rolling.retain(|booking| booking.rule != index);
             if let Some(held) = self.state.rules.iter_mut().find(|held| held.rule == index) {
@@ -561,13 +584,15 @@ fn once_key(value: Value<'_>) -> Option<u64> {
 }
 
 impl Stepper<'_> {
+    /// The place of a rule of the plans in force in the contact's table of rules.
+    fn rule_index(&mut self, plan: usize, rule: usize) -> RuleIndex {
+        let names = self.plans.names(plan, rule);
+        self.rules.state_index(names.plan.key).unwrap_or_else(|| self.rules.insert(&names.plan))
+    }
+
     /// Marks an idle due instant as past, whether it booked or not.
     fn pass_idle(&mut self, timer: Timer) {
-        let names = self.plans.names(timer.plan, timer.rule);
-        let index = match self.rules.state_index(names.plan.key) {
-            Some(index) => index,
-            None => self.rules.insert(&names.plan),
-        };
+        let index = self.rule_index(timer.plan, timer.rule);
         booking::rule_state(&mut self.state.rules, index).idle_passed = Some(timer.due);
     }
 }

@@ -8,12 +8,12 @@ use crate::fold::step::Timer;
 use crate::plan::{Pipeline, Plan, PlanSet, Rearm, Rule, Trigger};
 use crate::points::Points;
 use crate::time::{Span, Timestamp};
-use crate::timeline::{InForce, Timeline};
+use crate::timeline::{InForce, View};
 
 /// The next timer of a contact, in the order of S5. A contact without a first step has none.
-pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) -> Option<Timer> {
+pub(crate) fn next_timer(view: &View, state: &State, rules: &RuleTable) -> Option<Timer> {
     let tau = state.tau?;
-    let in_force = timeline.at(state.plans_since.unwrap_or(tau));
+    let in_force = view.at(state.plans_since.unwrap_or(tau));
     let decays = state.decays();
     let own = in_force.plans.plans().iter().enumerate().filter_map(|(at, plan)| {
         let held = state.plan(plan.key)?;
@@ -22,8 +22,7 @@ pub(crate) fn next_timer(timeline: &Timeline, state: &State, rules: &RuleTable) 
     let window = first_window(state, &in_force.plans);
     let window =
         window.map(|(plan, window)| Timer { due: window.until, kind: TimerKind::Absence, plan, rank: 0, rule: 0 });
-    let change = timeline.next_change(in_force.since);
-    let change = change.map(|due| Timer { due, kind: TimerKind::PlanChange, plan: 0, rank: 0, rule: 0 });
+    let change = view.next_change(in_force.since).map(Timer::of_change);
     own.chain(window).chain(change).min()
 }
 
@@ -72,7 +71,7 @@ fn next_idle(in_force: &InForce, rule: &Rule, held: &PlanState, state: &State, r
         .and_then(|index| state.rules.iter().find(|known| known.rule == index)?.idle_passed)
         .unwrap_or(Timestamp::MIN);
     // Dues before the plan set came into force are skipped, but count in `times`.
-    let not_before = in_force.since.max(passed + Span::from_millis(1));
+    let not_before = in_force.idle_from.max(passed + Span::from_millis(1));
     let Some(every) = every else {
         return (first_due >= not_before).then_some(first_due);
     };

@@ -75,7 +75,7 @@ impl Fold {
                 self.depart_oldest(side, count);
             }
         }
-        let plans = Arc::clone(&self.timeline.at(boundary.0).plans);
+        let plans = Arc::clone(&self.view(contact).at(boundary.0).plans);
         let indexes: Vec<RuleIndex> = part
             .rules
             .iter()

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use leadstream_core::id::Hasher;
 use leadstream_core::plan::PlanSet;
-use leadstream_wire::stored::plans::PlanRef;
+use leadstream_wire::stored::plans::{Coming, PlanRef};
 
 /// A plan set with its number. A copy is cheap.
 #[derive(Clone, Debug)]
@@ -17,6 +17,7 @@ struct Numbered {
     id: [u8; 16],
     versions: Vec<PlanRef>,
     plans: Arc<PlanSet>,
+    coming: Coming,
 }
 
 impl NumberedPlans {
@@ -30,7 +31,28 @@ impl NumberedPlans {
     /// A set of certain versions, for which `plans` stand: its own, or those of a later set where its own cannot be compiled any more.
     pub fn standing_for(ordinal: u64, versions: Vec<PlanRef>, plans: Arc<PlanSet>) -> NumberedPlans {
         let hasher = versions.iter().fold(Hasher::new(), |hasher, plan| hasher.text(&plan.id).bytes(&plan.version.0));
-        NumberedPlans(Arc::new(Numbered { ordinal, id: hasher.finish(), versions, plans }))
+        NumberedPlans(Arc::new(Numbered { ordinal, id: hasher.finish(), versions, plans, coming: Coming::Forward }))
+    }
+
+    /// The same set, coming into force in another way.
+    #[must_use]
+    pub fn coming(&self, coming: Coming) -> NumberedPlans {
+        let Numbered { ordinal, id, versions, plans, .. } = &*self.0;
+        NumberedPlans(Arc::new(Numbered {
+            ordinal: *ordinal,
+            id: *id,
+            versions: versions.clone(),
+            plans: Arc::clone(plans),
+            coming,
+        }))
+    }
+
+    /// Whether the past counts anew under it, and if so, whether in silence.
+    pub fn recomputes(&self) -> Option<bool> {
+        match self.0.coming {
+            Coming::Forward => None,
+            Coming::Recompute { silent } => Some(silent),
+        }
     }
 
     /// Its number, from 1.
@@ -88,6 +110,14 @@ impl PlanBook {
     /// The set in force.
     pub fn newest(&self) -> Option<NumberedPlans> {
         self.read().sets.last_key_value().map(|(_, set)| set.clone())
+    }
+
+    /// The set to take up after one: the newest, unless one before it counts the past anew, which is not passed over.
+    pub fn next_after(&self, ordinal: u64) -> Option<NumberedPlans> {
+        let shelf = self.read();
+        let mut later = shelf.sets.range(ordinal + 1..).map(|(_, set)| set);
+        let newest = later.clone().next_back();
+        later.find(|set| set.recomputes().is_some()).or(newest).cloned()
     }
 
     /// The oldest set.

@@ -43,7 +43,10 @@ impl TaskPlans {
     fn over(sets: Vec<(Timestamp, NumberedPlans)>) -> Option<TaskPlans> {
         let mut timeline = Timeline::new(sets.first()?.1.plans().clone());
         // The instants ascend, so that every change is one.
-        let _ = sets[1..].iter().all(|(since, set)| timeline.change(*since, set.plans().clone()));
+        let _ = sets[1..].iter().all(|(since, set)| match set.recomputes() {
+            None => timeline.change(*since, set.plans().clone()),
+            Some(silent) => timeline.recompute(*since, set.plans().clone(), silent),
+        });
         Some(TaskPlans::of(timeline, sets))
     }
 
@@ -125,6 +128,6 @@ mod tests {
         }
         let changes = plans.changes();
         assert_eq!((changes.len(), changes[0].ordinal, plans.ordinal()), (CHANGES_MAX, 300 - 255, 300));
-        assert_eq!(plans.timeline().at(at(0)).plans.plans().len(), 0);
+        assert_eq!(plans.timeline().view(None).at(at(0)).plans.plans().len(), 0);
     }
 }

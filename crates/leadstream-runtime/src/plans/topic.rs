@@ -11,7 +11,7 @@ use std::time::Duration;
 use leadstream_core::Span;
 use leadstream_core::plan::PlanSet;
 use leadstream_wire::stored::StoredError;
-use leadstream_wire::stored::plans::{PlanFile, PlanRef, PlanSetRecord, PlansRecord};
+use leadstream_wire::stored::plans::{Coming, PlanFile, PlanRef, PlanSetRecord, PlansRecord};
 use thiserror::Error;
 
 use super::book::{NumberedPlans, PlanBook};
@@ -256,13 +256,14 @@ impl<L: Log> PlansTopic<L> {
     pub fn register(
         &mut self,
         files: &[PlanFile],
+        coming: Coming,
         horizon: Span,
         event_types: &[String],
         who: Registrant<'_>,
     ) -> Result<(), PlansError> {
         let next = |ordinal, plans| {
             let event_types = event_types.to_vec();
-            Some(PlansRecord::Set(PlanSetRecord { ordinal, horizon, event_types, plans }))
+            Some(PlansRecord::Set(PlanSetRecord { ordinal, horizon, event_types, plans, coming }))
         };
         self.write(files, next, who)
     }
@@ -329,7 +330,8 @@ impl<L: Log> PlansTopic<L> {
                 }
             }
             let Some((_, plans)) = &later else { return Ok(unreadable) };
-            compiled.push(NumberedPlans::standing_for(*ordinal, set.plans.clone(), Arc::clone(plans)));
+            let numbered = NumberedPlans::standing_for(*ordinal, set.plans.clone(), Arc::clone(plans));
+            compiled.push(numbered.coming(set.coming));
         }
         // Oldest first: a worker that looks meanwhile never sees a set without those before it.
         compiled.into_iter().rev().for_each(|set| book.add(set));

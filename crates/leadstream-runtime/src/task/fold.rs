@@ -5,7 +5,7 @@ use leadstream_store::DueEntry;
 
 use super::cache::Slot;
 use super::inputs::Content;
-use super::undo::{self, Savepoints, Undo};
+use super::undo::{Savepoints, Undo};
 use super::watermarks::sources;
 use super::{Task, Tools};
 use crate::codec::{DeadLetter, Watermark};
@@ -123,7 +123,7 @@ impl Task {
     pub(super) fn take(&mut self, tools: &mut Tools<'_>, slot: Slot, event: &Event) -> Result<(), WorkerError> {
         self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return Ok(()) };
-        let sight = tools.fold.look(&entry.contact, event);
+        let sight = tools.fold.look(&entry.contact, event, self.clock.now());
         if let Some(undo) = &mut entry.undo {
             undo.prepare(&entry.contact, sight.past());
         }
@@ -285,7 +285,7 @@ impl Task {
         }
         self.touch(slot, tools.savepoints);
         let Some(entry) = self.contacts.get_mut(slot) else { return };
-        if undo::clock_rewrites(tools.fold, &entry.contact)
+        if tools.fold.rewrites(&entry.contact, clock)
             && let Some(undo) = &mut entry.undo
         {
             undo.make_whole(&entry.contact);

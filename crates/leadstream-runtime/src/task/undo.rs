@@ -1,7 +1,7 @@
 //! What takes a contact back to before the open epoch, kept until the outcome of its commit is known.
 
 use leadstream_core::contact::Savepoint;
-use leadstream_core::{Contact, Fold, Past, Timestamp};
+use leadstream_core::{Contact, Past};
 
 /// How to take a contact back.
 #[derive(Debug)]
@@ -85,10 +85,3 @@ impl Undo {
 /// A contact that was rewritten without a whole copy: its task has to be restored to take it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Irreversible;
-
-/// Whether firing the contact's timers may rewrite its past: a plan change that lies before a step taken without it.
-pub(crate) fn clock_rewrites(fold: &Fold, contact: &Contact) -> bool {
-    let stepped = contact.state.tau.unwrap_or(Timestamp::MIN);
-    let since = contact.state.plans_since.unwrap_or(Timestamp::MIN);
-    fold.timeline().next_change(since).is_some_and(|change| change <= stepped)
-}

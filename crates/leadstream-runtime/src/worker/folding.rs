@@ -38,10 +38,13 @@ impl<L: Log> Worker<L> {
     fn take_up_plans(&mut self, now_ms: i64) {
         let wall = self.clock.wall();
         let Some(newest) = self.plans.newest() else { return };
+        let book = self.plans.clone();
         let (tasks, tools) = self.tasks_and_tools(now_ms);
         for task in tasks.values_mut().filter(|task| task.is_running()) {
-            if newest.ordinal() > task.plans.ordinal() {
-                task.take_up(newest.clone(), tools.options, wall);
+            if newest.ordinal() > task.plans.ordinal()
+                && let Some(next) = book.next_after(task.plans.ordinal())
+            {
+                task.take_up(next, tools.options, wall);
             }
         }
     }

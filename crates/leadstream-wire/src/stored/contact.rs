@@ -8,11 +8,11 @@
 use std::sync::Arc;
 
 use leadstream_core::contact::{Announced, Base, Ledger, Savepoint, State};
-use leadstream_core::{Contact, Uid, Verdict};
+use leadstream_core::{Contact, Timestamp, Uid, Verdict};
 
 use super::StoredError;
 use super::announced::{put_announced, read_announced};
-use super::bytes::{ByteReader, put_number};
+use super::bytes::{ByteReader, put_number, put_signed};
 use super::form::{FormReader, FormWriter};
 use super::history::{put_contributions, put_rows, put_rules, read_contributions, read_rows, read_rules};
 use super::identity::{put_identity, read_identity};
@@ -34,11 +34,13 @@ mod image {
     pub(super) const WAITING: u8 = 1 << 2;
     /// The base remembers verdicts of rows that have left: they stand behind what it waits for.
     pub(super) const JUDGED: u8 = 1 << 3;
+    /// It went through a recompute: the instant of that stands first.
+    pub(super) const RECOMPUTED: u8 = 1 << 5;
     /// Somebody asked who is one with whom: what is known of it stands behind all else.
     pub(super) const IDENTITY: u8 = 1 << 6;
     /// Some plan has a band, a grade, an owner, actions or feedback: they stand at the very end, but for the identity.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = IDENTITY | BASED | DECAYING | WAITING | JUDGED | STANDING;
+    pub(super) const ALL: u8 = RECOMPUTED | IDENTITY | BASED | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// What of a change's contact did not only grow.
@@ -53,11 +55,13 @@ mod past {
     pub(super) const WAITING: u8 = 1 << 3;
     /// The verdicts that the base remembers are not as before: what changed stands behind what it waits for.
     pub(super) const JUDGED: u8 = 1 << 4;
+    /// It was new, or went through a recompute: the instant of the last one stands first.
+    pub(super) const RECOMPUTED: u8 = 1 << 5;
     /// What is known of the identity is not as before: what it is now stands behind all else.
     pub(super) const IDENTITY: u8 = 1 << 6;
     /// Some plan, in base or state, has a band, a grade, an owner, actions or feedback: they stand at the very end, but for the identity.
     pub(super) const STANDING: u8 = 1 << 7;
-    pub(super) const ALL: u8 = IDENTITY | DEPARTED | CUT | DECAYING | WAITING | JUDGED | STANDING;
+    pub(super) const ALL: u8 = RECOMPUTED | IDENTITY | DEPARTED | CUT | DECAYING | WAITING | JUDGED | STANDING;
 }
 
 /// Writes images that are readable by themselves. Keeps its buffers.
@@ -108,9 +112,13 @@ pub fn put_image(contact: &Contact, words: &mut Dictionary, bytes: &mut Vec<u8>)
             | if decays { image::DECAYING } else { 0 }
             | if waits { image::WAITING } else { 0 }
             | if verdicts_of(contact.base.as_ref()).is_empty() { 0 } else { image::JUDGED }
+            | if contact.recomputed.is_some() { image::RECOMPUTED } else { 0 }
             | if contact.identity.is_some() { image::IDENTITY } else { 0 }
             | if stands { image::STANDING } else { 0 },
     );
+    if let Some(at) = contact.recomputed {
+        put_signed(writer.bytes, at.millis());
+    }
     if let Some(base) = &contact.base {
         put_order(base.boundary, &mut writer);
         put_state(&base.state, &blank, Beside::default(), &mut writer);
@@ -226,6 +234,9 @@ pub fn read_image_with(id: &str, bytes: &[u8], words: &Vocabulary) -> Result<Con
     read_rules(&mut contact, &mut reader)?;
     read_rows(&mut contact, &mut reader)?;
     let parts = reader.flags(image::ALL)?;
+    if parts & image::RECOMPUTED != 0 {
+        contact.recomputed = Some(Timestamp::from_millis(reader.bytes.signed()?));
+    }
     if parts & image::BASED != 0 {
         let boundary = read_order(&mut reader)?;
         let mut state = State::default();
@@ -308,6 +319,7 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
     let waits = contact.base.iter().any(|base| base.state.waiting != base_before.waiting)
         || contact.state.waiting != since.state().waiting;
     let judged = verdicts_of(departed) != verdicts_of(since.base()) && departed.is_some();
+    let recomputed = contact.recomputed.filter(|_| contact.recomputed != since.recomputed());
     let blank_identity = Arc::default();
     let identity = contact.identity.as_ref().unwrap_or(&blank_identity);
     let identity = Some(identity).filter(|now| !Arc::ptr_eq(now, since.identity().unwrap_or(&blank_identity)));
@@ -317,9 +329,13 @@ pub fn put_change(contact: &Contact, since: &Savepoint, words: &mut Dictionary, 
             | if decays { past::DECAYING } else { 0 }
             | if waits { past::WAITING } else { 0 }
             | if judged { past::JUDGED } else { 0 }
+            | if recomputed.is_some() { past::RECOMPUTED } else { 0 }
             | if identity.is_some() { past::IDENTITY } else { 0 }
             | if stands { past::STANDING } else { 0 },
     );
+    if let Some(at) = recomputed {
+        put_signed(writer.bytes, at.millis());
+    }
     if let Some(base) = departed {
         writer.number(rows.left as u64);
         writer.number(bookings.left as u64);
@@ -365,6 +381,9 @@ pub fn apply_change(contact: &mut Contact, bytes: &[u8], words: &Vocabulary) -> 
     }
     read_rules(contact, &mut reader)?;
     let past = reader.flags(past::ALL)?;
+    if past & past::RECOMPUTED != 0 {
+        contact.recomputed = Some(Timestamp::from_millis(reader.bytes.signed()?));
+    }
     if past & past::DEPARTED != 0 {
         read_departure(contact, &mut reader)?;
     }

@@ -2,7 +2,8 @@
 //!
 //! Keys are texts: that of a version is its hexadecimal form, that of a set `set/` with its number in twenty digits. Layout of a version, version
 //! 1: version (1 byte), kind (1 byte), plan id, file name, text. Layout of a set: version, kind, number, horizon (signed number of milliseconds),
-//! declared event types: how many, then each; plans: how many, then id and version (16 bytes) for each, by id. A set keeps what its plans were
+//! declared event types: how many, then each; plans: how many, then id and version (16 bytes) for each, by id; of a recompute a byte more: whether
+//! it is announced (1) or silent (2). A set keeps what its plans were
 //! compiled with beside their texts, so that a text that was good once is judged by the same rules later.
 
 use leadstream_core::{PlanVersion, Span};
@@ -41,6 +42,24 @@ pub struct PlanRef {
     pub version: PlanVersion,
 }
 
+/// How a set comes into force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coming {
+    /// From an instant on (S45).
+    #[default]
+    Forward,
+    /// The past counts anew under it (S46).
+    Recompute {
+        /// What that changes is told to nobody.
+        silent: bool,
+    },
+}
+
+impl Coming {
+    const ANNOUNCED: u8 = 1;
+    const SILENT: u8 = 2;
+}
+
 /// Plans that were put in force together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanSetRecord {
@@ -52,6 +71,8 @@ pub struct PlanSetRecord {
     pub event_types: Vec<String>,
     /// The plans, by id.
     pub plans: Vec<PlanRef>,
+    /// How they come into force.
+    pub coming: Coming,
 }
 
 /// A record of the plans topic.
@@ -92,6 +113,11 @@ impl PlansRecord {
                 for plan in &set.plans {
                     put_bytes(&mut bytes, plan.id.as_bytes());
                     bytes.extend_from_slice(&plan.version.0);
+                }
+                match set.coming {
+                    Coming::Forward => {}
+                    Coming::Recompute { silent: false } => bytes.push(Coming::ANNOUNCED),
+                    Coming::Recompute { silent: true } => bytes.push(Coming::SILENT),
                 }
             }
         }
@@ -140,5 +166,13 @@ fn read_set(reader: &mut ByteReader<'_>) -> Result<PlanSetRecord, StoredError> {
         }
         plans.push(plan);
     }
-    Ok(PlanSetRecord { ordinal, horizon, event_types, plans })
+    let coming = match reader.is_empty() {
+        true => Coming::Forward,
+        false => match reader.byte()? {
+            Coming::ANNOUNCED => Coming::Recompute { silent: false },
+            Coming::SILENT => Coming::Recompute { silent: true },
+            _ => return Err(StoredError::Malformed("an unknown way for plans to come into force")),
+        },
+    };
+    Ok(PlanSetRecord { ordinal, horizon, event_types, plans, coming })
 }

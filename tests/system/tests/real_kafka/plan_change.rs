@@ -200,7 +200,7 @@ fn of_two_instances_that_start_at_once_with_different_plans_one_goes_on_and_the_
 }
 
 #[test]
-fn plans_are_activated_in_the_running_service_and_taken_back_s45() {
+fn plans_are_activated_in_the_running_service_taken_back_and_applied_to_the_past_s45_s46() {
     let application = application("plan-live");
     write_plan(&application, "cars.yaml", &plan(10, 100));
     let mut process = application.start();
@@ -251,6 +251,21 @@ fn plans_are_activated_in_the_running_service_and_taken_back_s45() {
     let history = application.done(&["plan", "history"]);
     assert!(history.starts_with("plan set 3, since ") && history.contains(", by a command on "), "{history}");
 
+    // The past counts anew: two views of 30 points each, whatever they were worth when they came.
+    let looked = application.done(&["plan", "activate", "new.yaml", "--recompute", "--dry-run"]);
+    assert!(looked.contains("the past counts anew") && looked.ends_with("\nnothing was changed\n"), "{looked}");
+    let qualify = looked.lines().find(|line| line.contains("contacts that qualified")).unwrap();
+    assert_eq!(qualify.split_whitespace().next_back(), Some(&*format!("+{PEOPLE}")), "{looked}");
+    application.done(&["plan", "activate", "new.yaml", "--recompute", "--announce", "events", "--yes"]);
+    let derived = application.derived(3 * PEOPLE, LIMIT);
+    let anew = derived.iter().filter(|event| event["marks"] == serde_json::json!(["recompute"]));
+    assert_eq!(anew.filter(|event| event["type"] == "lead.qualified" && event["score"] == 60.0).count(), PEOPLE);
+    for person in 0..PEOPLE {
+        await_score(&application, &at, person, 60.0);
+    }
+    let history = application.done(&["plan", "history"]);
+    assert!(history.lines().next().unwrap().ends_with(", the past counting anew, in force"), "{history}");
+
     let refused = |arguments: &[&str], words: &str| {
         let output = application.run(arguments);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -260,6 +275,7 @@ fn plans_are_activated_in_the_running_service_and_taken_back_s45() {
     refused(&["plan", "activate", "boats@ffffffff", "--yes"], "no version of a plan boats is published");
     refused(&["plan", "activate", "--retire", "boats", "--yes"], "the plan boats is not in force; these are: cars");
     refused(&["plan", "rollback", "--to", "9", "--yes"], "there is no plan set 9");
+    refused(&["plan", "rollback", "--announce", "events", "--yes"], "--recompute");
     std::fs::write(application.path("bad.yaml"), plan(30, 25).replace("page_viewed", "page_veiwed")).unwrap();
     refused(&["plan", "publish", "bad.yaml"], "did you mean `page_viewed`?");
     let retired = application.done(&["plan", "activate", "--retire", "cars", "--yes"]);

@@ -70,6 +70,29 @@ pub(super) fn run(
     terminal::print(&report)
 }
 
+/// Whom plans would have qualified that were not in force, on what the service has read: the report.
+#[expect(clippy::disallowed_methods, reason = "a person wants to know how long it took")]
+pub(super) fn forecast(
+    given: &ConfigurationArguments,
+    config: &Config,
+    (old, new): (Arc<PlanSet>, Arc<PlanSet>),
+) -> Result<String, Failure> {
+    let began = Instant::now();
+    let interrupt = Interrupt::listen()?;
+    let options = Options {
+        events: event_files::topics(given)?,
+        plans: Arc::clone(&old),
+        history: plans::history(config),
+        until: None,
+        threads: event_files::all_cores(),
+        keep_dead_letters: false,
+        title: "",
+    };
+    let (old, new) = backtest::run((old, new), &options, None, &interrupt)?;
+    let comparisons = backtest::compare(&old, &new, None);
+    Ok(Report { new: &new, comparisons: &comparisons, labels: None, elapsed: began.elapsed() }.render())
+}
+
 /// The plans as they are, and with the new ones in the places of those with their ids.
 fn plan_sets(config: &Config, old: &[PathBuf], new: &[PathBuf]) -> Result<(Arc<PlanSet>, Arc<PlanSet>), Failure> {
     let options = plans::options(config);

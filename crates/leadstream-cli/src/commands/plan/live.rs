@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use leadstream_config::Config;
 use leadstream_core::Timestamp;
 use leadstream_runtime::Registration;
-use leadstream_wire::stored::plans::{PlanFile, PlanSetRecord};
+use leadstream_wire::stored::plans::{Coming, PlanFile, PlanSetRecord};
 
-use crate::arguments::{ActivateArguments, Asking};
+use super::backtest::forecast;
+use crate::arguments::{ActivateArguments, Asking, ConfigurationArguments, Counting};
 use crate::failure::Failure;
 use crate::publication::{PlanFiles, Publication, by_plan};
 use crate::{plans, terminal};
+
+const RECOMPUTES: &str = "the past counts anew: what contacts did inside the horizon scores under these plans, as if they had always been in force\n";
 
 /// Digits of a version that are shown, and at least asked for.
 const SHORT: usize = 12;
@@ -37,7 +40,11 @@ pub(super) fn publish(config: &Config, files: &[PathBuf]) -> Result<(), Failure>
 }
 
 /// Puts plans in force.
-pub(super) fn activate(config: &Config, arguments: &ActivateArguments) -> Result<(), Failure> {
+pub(super) fn activate(
+    given: &ConfigurationArguments,
+    config: &Config,
+    arguments: &ActivateArguments,
+) -> Result<(), Failure> {
     let mut publication = Publication::open(config)?;
     let mut next = publication.in_force()?;
     let (named, files): (Vec<&String>, Vec<&String>) =
@@ -60,11 +67,16 @@ pub(super) fn activate(config: &Config, arguments: &ActivateArguments) -> Result
         }
     }
     next.extend(new);
-    publication.activate(&next, arguments.asking)
+    change(given, config, &mut publication, &next, (arguments.counting, arguments.asking))
 }
 
 /// Puts plans of before in force again.
-pub(super) fn rollback(config: &Config, to: Option<u64>, asking: Asking) -> Result<(), Failure> {
+pub(super) fn rollback(
+    given: &ConfigurationArguments,
+    config: &Config,
+    to: Option<u64>,
+    how: (Counting, Asking),
+) -> Result<(), Failure> {
     let mut publication = Publication::open(config)?;
     let ordinal = publication.ordinal();
     let wanted = to.unwrap_or(ordinal.saturating_sub(1));
@@ -79,7 +91,33 @@ pub(super) fn rollback(config: &Config, to: Option<u64>, asking: Asking) -> Resu
     };
     let files = publication.topic.files_of(&set).map_err(|error| Failure::NotDone(error.to_string()))?;
     let files = by_plan(files);
-    publication.activate(&files, asking)
+    change(given, config, &mut publication, &files, how)
+}
+
+/// Puts plans in force, once whoever asked has seen what changes.
+fn change(
+    given: &ConfigurationArguments,
+    config: &Config,
+    publication: &mut Publication,
+    next: &PlanFiles,
+    (counting, asking): (Counting, Asking),
+) -> Result<(), Failure> {
+    publication.check(next)?;
+    let changes = publication.changes(next)?;
+    if changes.is_empty() && !counting.recompute {
+        let ordinal = publication.ordinal();
+        return terminal::print(&format!("these plans are in force already (plan set {ordinal})\n"));
+    }
+    let past = if counting.recompute { vec![RECOMPUTES.to_owned()] } else { Vec::new() };
+    terminal::print(&changes.into_iter().chain(past).collect::<Vec<_>>().join("\n"))?;
+    if asking.dry_run {
+        if counting.recompute {
+            let (now, then) = (publication.compiled(&publication.in_force()?)?, publication.compiled(next)?);
+            terminal::print(&format!("\n{}", forecast(given, config, (now, then))?))?;
+        }
+        return terminal::print("\nnothing was changed\n");
+    }
+    publication.activate(next, counting.coming(), asking.yes)
 }
 
 /// Shows what is in force, was, and could be.
@@ -120,7 +158,12 @@ fn told_set(text: &mut String, set: &PlanSetRecord, registration: &Registration,
         let how = if registration.by_command { "by a command on" } else { "by the start of" };
         write!(text, ", {how} {instance}")?;
     }
-    writeln!(text, "{}", if is_newest { ", in force" } else { "" })?;
+    let past = match set.coming {
+        Coming::Forward => "",
+        Coming::Recompute { silent: true } => ", the past counting anew in silence",
+        Coming::Recompute { silent: false } => ", the past counting anew",
+    };
+    writeln!(text, "{past}{}", if is_newest { ", in force" } else { "" })?;
     for plan in &set.plans {
         writeln!(text, "  {}@{}", plan.id, &plan.version.to_string()[..SHORT])?;
     }
