@@ -32,8 +32,8 @@ pub use producer::KafkaProducer;
 pub use reader::KafkaReader;
 pub use settings::{KafkaSettings, ProducerLimits, SettingError};
 
-/// Whether this program was linked with the guard against a crash of librdkafka in answers that name no leader, as the build script of every package with a
-/// program must see to.
+/// Whether this program was linked with functions of ours in the places of those of librdkafka that cannot deal with a broker that is just starting, as the
+/// build script of every package with a program must see to.
 pub fn is_guarded() -> bool {
     ffi::is_guarded()
 }
