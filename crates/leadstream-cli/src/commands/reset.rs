@@ -122,7 +122,8 @@ fn claim_what_exists(config: &Config, state: &Path) -> Result<Option<FolderClaim
 /// Waits until nobody is in the group: a member that has ended stays until its session has.
 #[expect(clippy::disallowed_methods, reason = "a session lasts so long and no longer")]
 fn await_nobody(log: &KafkaLog, group: &str) -> Result<(), Failure> {
-    let limit = log.session_timeout() + SESSION_SLACK;
+    // A member that ended while the group was assigning anew is kept as long as those whom the group waits for, and then for a session of its own.
+    let limit = 2 * log.session_timeout() + SESSION_SLACK;
     let members = || patiently(log, || log.members(group, ANSWER_TIMEOUT));
     let mut left = members()?;
     if left.is_empty() {

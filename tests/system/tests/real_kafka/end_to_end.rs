@@ -220,7 +220,9 @@ fn a_reset_says_what_goes_and_a_new_run_from_the_start_tells_the_same_again_l1()
 
     let said = reset(&application);
     let (waited, announced) = said.split_at(said.find("this resets").expect("it says what goes"));
-    assert!(waited.starts_with("the group reset has members: ") && waited.contains("waiting up to"), "{waited}");
+    // Where all this took longer than a session there is nobody left to wait for.
+    let has_waited = waited.starts_with("the group reset has members: ") && waited.contains("waiting up to");
+    assert!(has_waited || waited.is_empty(), "{waited}");
     assert_eq!(announced, announcement(&application));
     assert!(!application.path("state/reset").exists());
     assert_eq!(INTERNAL.into_iter().find(|name| exists(name)), None, "a topic is left");
