@@ -23,7 +23,6 @@ pub(crate) struct TransactionAge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     OutdatedMembership,
-    TakenInstance,
     FencedProducer,
     Timeout,
     Other,
@@ -32,10 +31,13 @@ enum Meaning {
 fn meaning(code: RDKafkaErrorCode) -> Meaning {
     use RDKafkaErrorCode as Code;
     match code {
-        Code::IllegalGeneration | Code::UnknownMemberId | Code::RebalanceInProgress | Code::StaleMemberEpoch => {
-            Meaning::OutdatedMembership
-        }
-        Code::FencedInstanceId => Meaning::TakenInstance,
+        // An instance that is taken may have been taken by ourselves, joining anew after a session that timed out. Whether it was, the membership
+        // tells: a twin fences its heartbeats, too.
+        Code::IllegalGeneration
+        | Code::UnknownMemberId
+        | Code::RebalanceInProgress
+        | Code::StaleMemberEpoch
+        | Code::FencedInstanceId => Meaning::OutdatedMembership,
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => Meaning::FencedProducer,
         Code::OperationTimedOut | Code::MessageTimedOut | Code::RequestTimedOut | Code::TimedOutQueue => {
             Meaning::Timeout
@@ -58,7 +60,6 @@ fn classify(
 ) -> LogError {
     let failure = Failure::new(operation, format!("{text} ({code:?})"));
     match meaning(code) {
-        Meaning::TakenInstance => LogError::Fenced(failure),
         // The coordinator bumps the epoch also when it aborts a transaction that took too long: then nobody has taken the id, and opening a new
         // producer is right. Our own time since begin is never shorter than the coordinator's, so below the limit it is a true fence.
         Meaning::FencedProducer if age.elapsed < age.limit => LogError::Fenced(failure),
@@ -85,7 +86,6 @@ pub(crate) fn query_error(operation: &'static str, error: &KafkaError) -> LogErr
     let failure = Failure::new(operation, error.to_string());
     match error.rdkafka_error_code() {
         Some(code) if is_transient(code) => LogError::Retry(failure),
-        Some(RDKafkaErrorCode::FencedInstanceId) => LogError::Fenced(failure),
         _ => LogError::Fatal(failure),
     }
 }
@@ -153,15 +153,9 @@ mod tests {
 
     #[test]
     fn an_outdated_generation_aborts_and_waits_for_the_next_assignment() {
-        for code in [RDKafkaErrorCode::IllegalGeneration, RDKafkaErrorCode::UnknownMemberId] {
+        use RDKafkaErrorCode::{FencedInstanceId, IllegalGeneration, UnknownMemberId};
+        for code in [IllegalGeneration, UnknownMemberId, FencedInstanceId] {
             assert!(matches!(class(code, true, YOUNG), LogError::AbortAndAwaitAssignment(_)), "{code:?}");
-        }
-    }
-
-    #[test]
-    fn a_taken_instance_id_is_a_fence_however_it_arrives() {
-        for abortable in [true, false] {
-            assert!(matches!(class(RDKafkaErrorCode::FencedInstanceId, abortable, OLD), LogError::Fenced(_)));
         }
     }
 

@@ -3,12 +3,13 @@
 //! Owns the clients (librdkafka through rdkafka) and maps them onto the traits of `leadstream_runtime::log`: a member that subscribes to one quiet
 //! topic, an assign-only reader in batches, a transactional producer that is replaced after any doubtful outcome, and the questions about topics and
 //! offsets. It never decides anything about contacts, keeps no state beyond connections and positions, and starts no threads but those of its
-//! clients and those that wait for clients to close.
+//! clients and those that wait for clients to answer or to close.
 //!
 //! Invariants: group metadata is taken in the rebalance callback, on the worker's thread, and never fetched for a commit; static ids always; no client
 //! is dropped in a way that can hang the worker; what a setting may break cannot be set ([`KafkaSettings::check`]); no value of a setting is ever shown.
 
 mod admin;
+mod attendant;
 mod brokers;
 mod burial;
 mod clock;

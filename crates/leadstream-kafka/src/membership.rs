@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use crate::brokers::{Brokers, ClientEvents};
 use crate::burial::Buried;
+use crate::clock::Deadline;
 use crate::error::creation_reason;
 use crate::orphans::Orphans;
 use crate::settings::{KafkaSettings, Role};
@@ -71,9 +72,31 @@ struct MemberContext {
     events: ClientEvents,
     recorded: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
+    /// Runs out a while after librdkafka has said that the session had timed out.
+    timed_out: Mutex<Option<Deadline>>,
 }
 
+/// What librdkafka calls the line that says so.
+const SESSION_TIMED_OUT: &str = "SESSTMOUT";
+
+/// A fence that comes so soon after the session had timed out is a consequence of it.
+const TIMED_OUT_LATELY: Duration = Duration::from_secs(60);
+
 impl MemberContext {
+    fn new(brokers: &Arc<Brokers>) -> MemberContext {
+        MemberContext {
+            events: ClientEvents::new(Arc::clone(brokers)),
+            recorded: Mutex::default(),
+            closing: AtomicBool::new(false),
+            timed_out: Mutex::default(),
+        }
+    }
+
+    fn timed_out_lately(&self) -> bool {
+        let timed_out = self.timed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        timed_out.is_some_and(|lately| !lately.passed())
+    }
+
     fn recorded(&self) -> MutexGuard<'_, VecDeque<Rebalance>> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,6 +104,9 @@ impl MemberContext {
 
 impl ClientContext for MemberContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        if facility == SESSION_TIMED_OUT {
+            *self.timed_out.lock().unwrap_or_else(PoisonError::into_inner) = Some(Deadline::after(TIMED_OUT_LATELY));
+        }
         self.events.on_log(level, facility, text);
     }
 
@@ -129,12 +155,8 @@ fn subscribed(
     topic: &str,
 ) -> Result<Buried<BaseConsumer<MemberContext>>, LogError> {
     let refused = |error: KafkaError| LogError::Fatal(Failure::new("join group", creation_reason(&error)));
-    let context = MemberContext {
-        events: ClientEvents::new(Arc::clone(brokers)),
-        recorded: Mutex::default(),
-        closing: AtomicBool::new(false),
-    };
-    let consumer: BaseConsumer<MemberContext> = config.create_with_context(context).map_err(refused)?;
+    let consumer: BaseConsumer<MemberContext> =
+        config.create_with_context(MemberContext::new(brokers)).map_err(refused)?;
     consumer.subscribe(&[topic]).map_err(refused)?;
     Ok(Buried::new(consumer, CLOSING_PATIENCE))
 }
@@ -194,7 +216,8 @@ impl KafkaMembership {
     ///
     /// A fence usually means that another process has our instance id. But after an outage that outlasts the session, librdkafka forgets its
     /// member id, and while the loss of the tasks is unanswered it sends heartbeats without one, which the coordinator takes for a fence. So after
-    /// trouble with the brokers the fence is doubted, once: join anew. If there is another process with our id, it is fenced in turn and stops.
+    /// trouble with the brokers, or a session that timed out just now, the fence is doubted, once: join anew. If there is another process with our
+    /// id, it is fenced in turn and stops.
     fn on_fatal_error(&mut self, code: RDKafkaErrorCode, reason: &str) -> Result<(), LogError> {
         let failure = Failure::new("serve group membership", format!("{reason} ({code:?})"));
         if !matches!(code, RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::UnreleasedInstanceId) {
@@ -203,7 +226,7 @@ impl KafkaMembership {
         if self.rejoin {
             return Ok(());
         }
-        if self.troubles == self.brokers.troubles() {
+        if self.troubles == self.brokers.troubles() && !self.consumer.context().timed_out_lately() {
             return Err(LogError::Fenced(failure));
         }
         warn!(reason, "the group has forgotten this member during an outage, joining anew");

@@ -182,7 +182,10 @@ impl KafkaProducer {
         let produced = self.client()?.0.take_produced();
         self.ends.follow(&produced, &self.options)?;
         if let Some((token, offsets)) = offsets {
-            self.insist("send offsets to transaction", &|client| client.send_offsets(&offsets, token, CALL_TIMEOUT))?;
+            let patience = self.client()?.1.left();
+            self.insist("send offsets to transaction", &|client| {
+                client.send_offsets(&offsets, token, CALL_TIMEOUT, patience)
+            })?;
         }
         self.insist("commit transaction", &|client| client.commit(CALL_TIMEOUT))?;
         Ok(produced)

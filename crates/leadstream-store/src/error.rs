@@ -18,9 +18,9 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// Another process, or another worker of this one, has the store open. Stop it, or give this one a state folder of its own.
+    /// Another worker of this process has the store open, and will let it go; or another program, which has to be stopped.
     #[error(
-        "store {folder} is in use by another process: stop it, or choose another state folder",
+        "store {folder} is open already: in another worker of this process, which lets go of it, or in another program, which has to be stopped",
         folder = folder.display()
     )]
     InUse {

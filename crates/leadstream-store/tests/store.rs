@@ -122,7 +122,7 @@ fn opening_a_store_twice_says_that_it_is_in_use() {
     let _first = TaskStore::open(&options(folder.path())).unwrap();
     let error = TaskStore::open(&options(folder.path())).err().unwrap();
     assert_eq!(error, StoreError::InUse { folder: folder.path().to_owned() });
-    assert!(error.to_string().ends_with("is in use by another process: stop it, or choose another state folder"));
+    assert!(error.to_string().contains("is open already: in another worker of this process"), "{error}");
     assert_eq!(wipe(folder.path()), Err(error));
 }
 

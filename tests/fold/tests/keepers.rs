@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use leadstream_core::identity::links::{root_of, sets};
 use leadstream_core::identity::{
-    Answer, Asked, LINKS_MAX, Link, LinkRecord, Notice, Refusal, Request, Said, WAITING_MAX, turn_back,
+    Answer, Asked, LINKS_MAX, Link, LinkRecord, Notice, Refusal, Request, Said, WAITING_MAX, may_keep, turn_back,
 };
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{Contact, Event, Fold, HistoryLimits, Part, Timeline, Timestamp, Uid};
@@ -202,6 +202,7 @@ impl Net {
 
     /// Draws who is next until nothing is left to do. Returns how many messages that took.
     fn run(&mut self, inputs: &[Input], draws: &[u8]) -> usize {
+        let total = inputs.len();
         let (mut inputs, mut draws) = (inputs.iter().enumerate(), draws.iter().cycle());
         let mut steps = 0;
         loop {
@@ -221,7 +222,7 @@ impl Net {
             }
             self.step(&busy[draw / 3 % busy.len()]);
             steps += 1;
-            assert!(steps < 5_000, "messages never end");
+            assert!(steps < 5_000 + 50 * total, "messages never end");
         }
     }
 }
@@ -348,6 +349,81 @@ proptest! {
         }
         let asked = inputs.iter().filter(|input| !matches!(input, Input::Event { .. })).count();
         prop_assert_eq!(net.answers.len(), asked);
+    }
+}
+
+/// Ids in pairs, each connected by so many records.
+fn paired(records: [usize; 3]) -> Vec<Input> {
+    let merges = |(pair, records): (usize, usize)| {
+        (0..records).map(move |time| Input::Merge { one: 2 * pair, other: 2 * pair + 1, time: time as i64 })
+    };
+    records.into_iter().enumerate().flat_map(merges).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Near the limit records are refused, and which ones depends on the order. Whatever is refused, those that remain say who is one with whom, each
+    /// is kept once, and nobody is given more to keep than may be.
+    #[test]
+    fn who_would_have_too_much_to_keep_gives_it_back_and_all_ids_still_belong_to_whom_kept_records_say_s58_l8(
+        records in [60..LINKS_MAX, 60..LINKS_MAX, 1..LINKS_MAX],
+        inputs in inputs(true),
+        draws in proptest::collection::vec(any::<u8>(), 100..300)
+    ) {
+        let inputs = sensible([paired(records), inputs].concat());
+        let mut net = Net::new();
+        net.run(&inputs, &draws);
+        let mut kept: BTreeMap<Uid, LinkRecord> = BTreeMap::new();
+        for keeper in net.of.values().filter_map(|contact| contact.identity.as_ref()?.keeper.as_ref()) {
+            prop_assert!(may_keep(keeper.links.iter().map(|kept| &kept.record)));
+            prop_assert!(keeper.under_way.is_none() && keeper.waiting.is_empty());
+            for link in &keeper.links {
+                prop_assert!(kept.insert(link.record.uid, link.record.clone()).is_none(), "two keep one record");
+            }
+        }
+        let sets = sets(kept.values());
+        for (id, contact) in &net.of {
+            prop_assert_eq!(contact.root().unwrap_or(id), root_of(&sets, id));
+        }
+        for (number, input) in inputs.iter().enumerate() {
+            if let Input::Erase { id } = input {
+                prop_assert!(net.erased.contains(&name(*id)));
+            }
+            if let Input::Event { to, .. } = input {
+                let has = |contact: &&Contact| contact.rows.find(uid(number)).is_some();
+                prop_assert_eq!(net.of.values().filter(has).count(), usize::from(!net.erased.contains(&name(*to))));
+            }
+        }
+        let asked = inputs.iter().filter(|input| !matches!(input, Input::Event { .. })).count();
+        prop_assert_eq!(net.answers.len(), asked, "each is answered once");
+    }
+}
+
+#[test]
+fn an_id_that_everybody_is_linked_with_by_mistake_comes_to_keep_no_more_than_it_may_s58_l8() {
+    for draw in 0..6 {
+        let mut inputs = paired([100, 90, 90]);
+        // The hub is the least of the ids, or not.
+        let hub = if draw < 3 { 0 } else { 5 };
+        for time in 1_000..1_020 {
+            inputs.extend([1, 2, 3, 4].map(|one| Input::Merge { one, other: hub, time }));
+        }
+        let mut net = Net::new();
+        net.run(&inputs, &[draw]);
+        let of = |id: usize| net.of[&name(id)].root().cloned().unwrap_or(name(id));
+        let keepers = net.of.values().filter_map(|contact| contact.identity.as_ref()?.keeper.as_ref());
+        let records: Vec<usize> = keepers.map(|keeper| keeper.links.len()).collect();
+        assert!(records.len() == 2 && records.iter().all(|records| *records <= LINKS_MAX), "{records:?}");
+        let refused = net.count(Answer::Refused(Refusal::TooManyLinks));
+        assert_eq!(records.iter().sum::<usize>() + refused, inputs.len(), "every other record is kept");
+        // Two pairs found each other; the third stays a contact of its own, and is erased as one.
+        let roots: BTreeSet<Arc<str>> = (0..IDS).map(of).collect();
+        assert_eq!(roots.len(), 2, "{roots:?}");
+        let alone = (0..IDS).find(|id| (0..IDS).filter(|other| of(*other) == of(*id)).count() == 2).unwrap();
+        net.deliver(inputs.len(), &Input::Erase { id: alone });
+        net.run(&[], &[draw]);
+        assert_eq!((net.erased.len(), net.erased.contains(&name(alone))), (2, true));
     }
 }
 

@@ -5,12 +5,15 @@
 //!
 //! Invariants: ports and data stay the same over [`Broker::kill`] and [`Broker::restart`]; nothing is left behind by the process.
 
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::error::SupportError;
 use crate::watchdog::Watchdog;
@@ -147,6 +150,30 @@ impl Broker {
     /// When `scripts/kafka` refuses, with what it said.
     pub fn restart(&self) -> Result<(), SupportError> {
         self.run_script("restart")
+    }
+
+    /// Stops the broker where it stands, as a machine that is overloaded may for a while, until [`Broker::resume`]. Connections stay open.
+    ///
+    /// # Errors
+    /// When it does not run, or the operating system refuses.
+    pub fn suspend(&self) -> Result<(), SupportError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a suspended broker go on.
+    ///
+    /// # Errors
+    /// When it does not run, or the operating system refuses.
+    pub fn resume(&self) -> Result<(), SupportError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), SupportError> {
+        let failed = SupportError::io(format!("sending {signal:?} to the broker"));
+        let pid = std::fs::read_to_string(self.data.join("kafka.pid"));
+        let pid = pid.map(|pid| pid.trim().parse().ok().and_then(Pid::from_raw));
+        let sent = pid.and_then(|pid| kill_process(pid.ok_or(ErrorKind::NotFound)?, signal).map_err(Into::into));
+        sent.map_err(failed)
     }
 
     fn run_script(&self, action: &str) -> Result<(), SupportError> {

@@ -87,6 +87,21 @@ pub fn shape(bootstrap: &str, name: &str) -> Result<(usize, Option<String>), Sup
     Ok((partitions_of(&looking(bootstrap)?, name)?.len(), retention))
 }
 
+/// Waits until every partition of a topic has a leader again, as after a broker has stood still: until then it tells clients that there is nobody.
+///
+/// # Errors
+/// When that takes longer than `limit`.
+pub fn await_leaders(bootstrap: &str, topic: &str, limit: Duration) -> Result<(), SupportError> {
+    until_within(limit, &format!("leaders of {topic}"), || {
+        // A client that once heard that there is nobody may never find anybody again.
+        let partitions = looking(bootstrap).and_then(|looking| partitions_of(&looking, topic));
+        Ok(match partitions {
+            Ok(partitions) if !partitions.is_empty() && partitions.iter().all(|(_, leader)| *leader >= 0) => Ok(()),
+            seen => Err(format!("{seen:?}")),
+        })
+    })
+}
+
 /// Waits until no transaction is open in a topic. A commit is answered before its marker lies in every partition, and what stands
 /// behind a missing marker is not read yet by anybody who reads committed records.
 ///

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use leadstream_core::identity::links::sets;
-use leadstream_core::identity::{IDS_MAX, LINKS_MAX, Link, LinkRecord, Request};
+use leadstream_core::identity::{IDS_MAX, Link, LinkRecord, Request, may_keep};
 use leadstream_wire::DeadLetterCode;
 use memchr::memmem::Finder;
 
@@ -97,10 +97,10 @@ impl Groups {
             return Ok(());
         }
         let mut records: Vec<LinkRecord> = known().filter(|known| known.uid != record.uid).cloned().collect();
-        if records.len() >= LINKS_MAX {
+        records.push(record);
+        if !may_keep(records.iter()) {
             return Err(DeadLetterCode::TooManyLinks);
         }
-        records.push(record);
         if sets(records.iter()).values().any(|ids| ids.len() > IDS_MAX) {
             return Err(DeadLetterCode::TooManyIds);
         }

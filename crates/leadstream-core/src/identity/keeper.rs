@@ -15,8 +15,20 @@ use crate::identity::{ID_BYTES, Identity, Joined};
 /// How many records a keeper keeps at most (S58).
 pub const LINKS_MAX: usize = 200;
 
+/// How many bytes these records count at most, so that what a keeper keeps fits into a message (S58): see [`LinkRecord::size_bytes`].
+pub const LINKS_BYTES_MAX: usize = 40_000;
+
 /// How many requests wait with a keeper at most: more records than it keeps cannot all be carried out (S58).
 pub const WAITING_MAX: usize = 2 * LINKS_MAX;
+
+/// How many bytes the ids of those requests have at most (S58).
+pub const WAITING_BYTES_MAX: usize = 40_000;
+
+/// Whether one keeper may keep all of these records (S58).
+pub fn may_keep<'a>(records: impl Iterator<Item = &'a LinkRecord>) -> bool {
+    let (count, bytes) = records.fold((0, 0), |(count, bytes), record| (count + 1, bytes + record.size_bytes()));
+    count <= LINKS_MAX && bytes <= LINKS_BYTES_MAX
+}
 
 /// A record that a keeper keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +67,21 @@ impl Keeper {
         sets(self.links.iter().map(|kept| &kept.record))
     }
 
+    /// Whether all records of another keeper find room here, and one more that is asked for.
+    fn has_room_for(&self, other: &Keeper, asked: Option<&LinkRecord>) -> bool {
+        let is_new = |kept: &&Kept| !self.links.iter().any(|known| known.record.uid == kept.record.uid);
+        let all = self.links.iter().chain(other.links.iter().filter(is_new)).map(|kept| &kept.record);
+        may_keep(all.chain(asked))
+    }
+
+    fn has_room_to_wait(&self, request: &Request, other: &Arc<str>) -> bool {
+        let bytes = |(request, other): (&Request, &Arc<str>)| {
+            request.ids().iter().map(|id| id.len()).sum::<usize>() + request.via.len() + other.len()
+        };
+        let waiting: usize = self.waiting.iter().map(|(known, other)| bytes((known, other))).sum();
+        self.waiting.len() < WAITING_MAX && waiting + bytes((request, other)) <= WAITING_BYTES_MAX
+    }
+
     /// Takes over what another keeper had.
     fn take_over(&mut self, handed: Keeper, said: &mut Said) {
         for kept in handed.links {
@@ -86,7 +113,7 @@ impl Keeper {
         };
         if says_nothing {
             said.answer(request, Answer::Duplicate);
-        } else if self.waiting.len() >= WAITING_MAX && request.asked != Asked::Erase {
+        } else if request.asked != Asked::Erase && !self.has_room_to_wait(&request, &other) {
             said.answer(request, Answer::Refused(Refusal::TooManyLinks));
         } else {
             self.waiting.push_back((request, other));
@@ -155,12 +182,24 @@ impl Contact {
         let id = Arc::clone(&self.id);
         let keeper = self.identity_mut().keeper.get_or_insert_default();
         if let Some((from, handed)) = handed {
-            if other != id {
-                // It came by way of an id that may be erased, and that is all that it knows.
-                said.say(&from, Notice::KeptBy(Some(id)));
+            let record = request.record();
+            if keeper.has_room_for(&handed, record.as_ref()) {
+                if other != id {
+                    // It came by way of an id that may be erased, and that is all that it knows.
+                    said.say(&from, Notice::KeptBy(Some(id)));
+                }
+                keeper.take_over(*handed, said);
+                keeper.followers.insert(from);
+            } else {
+                // Or one whom everybody is linked with by mistake would come to keep the records of all.
+                said.say(&from, Notice::Keep(handed));
+                if record.is_some() {
+                    said.answer(request, Answer::Refused(Refusal::TooManyLinks));
+                } else {
+                    said.say(&request.via.clone(), Notice::Ask(request));
+                }
+                return self.carry_on(said);
             }
-            keeper.take_over(*handed, said);
-            keeper.followers.insert(from);
         }
         keeper.wait(request, other, said);
         self.carry_on(said);
@@ -267,12 +306,14 @@ impl Keeper {
                 links[at].record = record.clone();
                 at
             }
-            None if links.len() >= LINKS_MAX => return Err(Answer::Refused(Refusal::TooManyLinks)),
             None => {
                 links.push(Kept { record: record.clone(), times: 0 });
                 links.len() - 1
             }
         };
+        if !may_keep(links.iter().map(|kept| &kept.record)) {
+            return Err(Answer::Refused(Refusal::TooManyLinks));
+        }
         let after = sets(links.iter().map(|kept| &kept.record));
         if after.values().any(|ids| ids.len() > IDS_MAX) {
             return Err(Answer::Refused(Refusal::TooManyIds));

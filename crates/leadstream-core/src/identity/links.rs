@@ -45,6 +45,12 @@ impl LinkRecord {
         .flatten()
     }
 
+    /// What it counts against the bytes that a keeper keeps (S58): 32, and its ids.
+    pub fn size_bytes(&self) -> usize {
+        const RECORD_BYTES: usize = 32;
+        RECORD_BYTES + self.ids().map(|id| id.len()).sum::<usize>()
+    }
+
     /// Whether it says nothing since another one says the same before it.
     pub fn is_said_by(&self, earlier: &LinkRecord) -> bool {
         matches!(self.link, Link::Follow(..))

@@ -9,7 +9,7 @@ pub mod notices;
 
 use std::sync::Arc;
 
-pub use keeper::{Keeper, Kept, LINKS_MAX, WAITING_MAX};
+pub use keeper::{Keeper, Kept, LINKS_BYTES_MAX, LINKS_MAX, WAITING_BYTES_MAX, WAITING_MAX, may_keep};
 pub use links::{IDS_MAX, Link, LinkRecord};
 pub use notices::{Answer, Asked, Change, Notice, Refusal, Request, Said, turn_back};
 

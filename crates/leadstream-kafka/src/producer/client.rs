@@ -13,6 +13,7 @@ use rdkafka::producer::{Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{TopicPartitionList, util::Timeout};
 use tracing::debug;
 
+use crate::attendant::Attendant;
 use crate::brokers::{Brokers, ClientEvents};
 use crate::burial;
 use crate::error::creation_reason;
@@ -24,7 +25,9 @@ use crate::settings::{KafkaSettings, Role};
 pub(super) struct TransactionalClient {
     // Dropped before the client, as the handle demands.
     topics: Vec<TopicHandle>,
-    producer: ThreadedProducer<DeliveryContext>,
+    /// Sends offsets, which may never return.
+    offsets: Attendant<(TopicPartitionList, GroupToken, Duration), KafkaResult<()>>,
+    producer: Arc<ThreadedProducer<DeliveryContext>>,
 }
 
 /// The first and the last offset of each partition of a topic, where anything was written.
@@ -116,7 +119,13 @@ impl TransactionalClient {
             .iter()
             .map(|name| TopicHandle::new(producer.client(), name))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { topics, producer })
+        let producer = Arc::new(producer);
+        let sender = Arc::clone(&producer);
+        let offsets = Attendant::new("kafka-offsets", move |(offsets, token, timeout): (_, GroupToken, Duration)| {
+            sender.send_offsets_to_transaction(&offsets, &token.0, timeout)
+        });
+        let offsets = offsets.map_err(|error| format!("no thread to send offsets: {error}"))?;
+        Ok(Self { topics, offsets, producer })
     }
 
     pub(super) fn init(&self, timeout: Duration) -> KafkaResult<()> {
@@ -137,13 +146,16 @@ impl TransactionalClient {
         ffi::flush(self.producer.client(), timeout)
     }
 
+    /// Returns within `patience`, whether librdkafka has kept its own limit, `timeout`, or not. The client is of no more use then.
     pub(super) fn send_offsets(
         &self,
         offsets: &TopicPartitionList,
         token: &GroupToken,
         timeout: Duration,
+        patience: Duration,
     ) -> KafkaResult<()> {
-        self.producer.send_offsets_to_transaction(offsets, &token.0, timeout)
+        let answer = self.offsets.ask((offsets.clone(), token.clone(), timeout), patience);
+        answer.unwrap_or(Err(KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)))
     }
 
     /// Call after a flush: the binding's own would wait in steps of 100 ms.

@@ -108,6 +108,25 @@ fn a_worker_that_was_busy_through_a_long_outage_loses_its_tasks_and_gets_them_ba
     assert!(member.token().is_some());
 }
 
+/// The same without any broken connection: nothing but the session's end tells that the fence is none.
+#[test]
+fn a_broker_that_stood_still_for_longer_than_a_session_is_not_taken_for_a_twin() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let world = World::on(&broker);
+    let topic = world.topic("contacts", 2);
+    let mut member = world.member(&topic, "a");
+    assert_eq!(event(&mut member), MembershipEvent::Assigned { tasks: vec![0, 1] });
+    broker.suspend().unwrap();
+    thread::sleep(Duration::from_secs(8));
+    broker.resume().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    assert!(!world.log.brokers_away());
+    assert_eq!(event(&mut member), MembershipEvent::Revoked { tasks: vec![0, 1], lost: true });
+    member.release(&[0, 1]).unwrap();
+    assert_eq!(event(&mut member), MembershipEvent::Assigned { tasks: vec![0, 1] });
+    assert!(member.token().is_some());
+}
+
 #[test]
 fn handles_wait_for_a_broker_that_is_away_and_go_on_when_it_is_back() {
     let broker = Broker::start(BrokerOptions::default()).unwrap();

@@ -98,13 +98,18 @@ pub(crate) struct Restore {
 pub(crate) enum BeginError {
     /// The cluster cannot tell: begin again later.
     Later(LogError),
+    /// Somebody has the store open: begin again later.
+    InUse(StoreError),
     /// Stop.
     Stop(WorkerError),
 }
 
 impl From<WorkerError> for BeginError {
     fn from(error: WorkerError) -> BeginError {
-        BeginError::Stop(error)
+        match error {
+            WorkerError::Store(error @ StoreError::InUse { .. }) => BeginError::InUse(error),
+            error => BeginError::Stop(error),
+        }
     }
 }
 

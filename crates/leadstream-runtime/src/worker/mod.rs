@@ -323,18 +323,24 @@ impl<L: Log> Worker<L> {
         let LogError::Retry(failure) = &error else {
             return Err(WorkerError::of_log(&self.options.transactional_id, &error));
         };
-        self.retry_at_ms = now_ms + BACKOFF_MS;
-        if self.waiting_for.is_none() {
-            tracing::warn!(worker = self.options.name, reason = %failure, "the cluster does not answer, waiting");
-            self.waiting_for = Some(failure.to_string());
-        }
+        let reason = failure.to_string();
+        self.wait_for(&reason, "the cluster does not answer, waiting", now_ms);
         Ok(())
     }
 
-    /// The cluster has answered.
+    /// Tries again a little later, and says once why.
+    fn wait_for(&mut self, reason: &str, what: &str, now_ms: i64) {
+        self.retry_at_ms = now_ms + BACKOFF_MS;
+        if self.waiting_for.is_none() {
+            tracing::warn!(worker = self.options.name, reason, "{what}");
+            self.waiting_for = Some(reason.to_owned());
+        }
+    }
+
+    /// What was waited for is there.
     fn reached(&mut self) {
         if self.waiting_for.take().is_some() {
-            tracing::info!(worker = self.options.name, "the cluster answers again");
+            tracing::info!(worker = self.options.name, "what was waited for is there again");
         }
         self.retry_at_ms = i64::MIN;
     }

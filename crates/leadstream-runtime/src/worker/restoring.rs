@@ -75,6 +75,12 @@ impl<L: Log> Worker<L> {
                     self.wait_or_stop(error, now_ms)?;
                     break;
                 }
+                // The folder belongs to this process, so another of its workers has the store, and lets it go once it hears that the task is
+                // no longer its own.
+                Err(BeginError::InUse(error)) => {
+                    self.wait_for(&error.to_string(), "another worker still has a task's store, waiting", now_ms);
+                    break;
+                }
                 Err(BeginError::Stop(error)) => return Err(error),
             };
             self.reached();

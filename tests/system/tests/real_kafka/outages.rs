@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use leadstream_system::{Application, Chance, Figures, Input, assert_same};
-use leadstream_test_support::{Broker, Process, leadstream_binary};
+use leadstream_test_support::{Broker, BrokerOptions, Process, leadstream_binary, topics};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -51,6 +51,28 @@ fn goes_away(broker: &Broker) {
     // Whatever the cause, no line comes again and again.
     let warnings = said(&process, "\"WARN\"");
     assert!(warnings <= 20, "{warnings} warnings: {}", process.output());
+    assert!(!process.has_ended().unwrap(), "{}", process.output());
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+}
+
+/// As behind a network that is cut without a word: sessions and transactions time out, and no connection breaks.
+#[test]
+fn a_broker_that_stands_still_for_longer_than_a_session_costs_nothing_but_time_l2() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let (application, input, expected) = Application::for_orders(&broker, "still", false);
+    let mut process = application.start();
+    application.await_restored(&mut process);
+    let (first, second) = input.records.split_at(input.records.len() / 2);
+    application.write(first);
+    Chance::new().pause(1_500);
+    broker.suspend().unwrap();
+    std::thread::sleep(Duration::from_secs(14));
+    broker.resume().unwrap();
+    topics::await_leaders(&broker.bootstrap(), &application.source(), LIMIT).unwrap();
+    application.write(second);
+    application.write(&input.end);
+    application.derived(expected.len(), LIMIT);
     assert!(!process.has_ended().unwrap(), "{}", process.output());
     assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
     assert_same(&application.derived_now(), &expected);
