@@ -72,6 +72,10 @@ pub struct Metrics {
     pub plan_set: IntGaugeVec,
     /// Whether contacts still have to take it up, by task.
     pub plan_change_pending: IntGaugeVec,
+    /// Ids that were erased, reinstated ones with them, by task.
+    pub erased_ids: IntGaugeVec,
+    /// 1 while erased contacts may lie in the files of the local store, by task.
+    pub purge_pending: IntGaugeVec,
     /// Sets of the topic of plans that this program cannot compile, so that others stand for them or nobody can go on.
     pub unreadable_plan_sets: IntGauge,
     /// 1 for each plan of the newest set, with its version.
@@ -231,6 +235,11 @@ impl Metrics {
                 "leadstream_plan_change_pending",
                 "1 while contacts still have to take up the plan set in force",
             )?,
+            erased_ids: by_task("leadstream_erased_ids", "Ids that were erased, reinstated ones with them")?,
+            purge_pending: by_task(
+                "leadstream_purge_pending",
+                "1 while erased contacts may still lie in the files of the local store",
+            )?,
             unreadable_plan_sets,
             plans_info,
         })
@@ -268,6 +277,8 @@ impl Metrics {
             running_tasks,
             plan_set,
             plan_change_pending,
+            erased_ids,
+            purge_pending,
             unreadable_plan_sets,
             plans_info,
         } = self;
@@ -288,7 +299,7 @@ impl Metrics {
             stores_rebuilt,
             lost_records,
         ];
-        let gauges: [&dyn Collector; 12] = [
+        let gauges: [&dyn Collector; 14] = [
             lag_records,
             running_tasks,
             uncovered_events,
@@ -299,6 +310,8 @@ impl Metrics {
             restore_remaining_records,
             plan_set,
             plan_change_pending,
+            erased_ids,
+            purge_pending,
             unreadable_plan_sets,
             plans_info,
         ];
@@ -333,6 +346,8 @@ impl Metrics {
             &self.restore_remaining_records,
             &self.plan_set,
             &self.plan_change_pending,
+            &self.erased_ids,
+            &self.purge_pending,
         ] {
             // A task that never got so far has no value to forget.
             let _ = gauges.remove_label_values(&[&label]);

@@ -11,7 +11,7 @@ use rocksdb::{
 };
 
 use crate::keys::{self, DUE_FAMILY, IDENTITY_KEY, META_FAMILY, NAMELESS, PROGRESS_KEY, PURGE_KEY};
-use crate::purge::Unpurged;
+use crate::purge::{Purging, Unpurged};
 use crate::scan::{Scan, Scans};
 use crate::{Identity, Progress, StoreError, StoreMemory, version};
 
@@ -160,6 +160,7 @@ pub struct TaskStore {
     progress: Progress,
     write_options: WriteOptions,
     pub(crate) unpurged: Unpurged,
+    pub(crate) purging: Option<Purging>,
 }
 
 impl TaskStore {
@@ -189,6 +190,7 @@ impl TaskStore {
             progress: Progress::default(),
             write_options,
             unpurged: Unpurged::default(),
+            purging: None,
         };
         store.check_identity(&options.identity)?;
         store.progress = store.read_progress()?;
@@ -400,6 +402,9 @@ impl Drop for TaskStore {
     /// The folder is free for the next one when this returns.
     fn drop(&mut self) {
         self.scans.end();
+        if let Some(purging) = self.purging.take() {
+            purging.cut_off(&self.db);
+        }
     }
 }
 

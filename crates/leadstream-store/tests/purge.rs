@@ -63,6 +63,12 @@ fn erase(store: &mut TaskStore, contacts: &[&str]) {
     store.write(&batch, progress(9)).unwrap();
 }
 
+fn purge(store: &mut TaskStore) {
+    while !store.purge().unwrap() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn an_erased_contact_is_in_no_file_once_the_store_is_purged() {
     for closes_before in [false, true] {
@@ -82,7 +88,7 @@ fn an_erased_contact_is_in_no_file_once_the_store_is_purged() {
                 assert!(store.is_unpurged(), "a store that was closed forgot that it has to be purged");
             }
             assert!(!files_with(folder.path(), b"contact-20").is_empty());
-            store.purge().unwrap();
+            purge(&mut store);
             assert!(!store.is_unpurged());
             for erased in ["contact-00", "contact-20", "contact-49"] {
                 assert_eq!(files_with(folder.path(), erased.as_bytes()), Vec::<String>::new(), "{erased}");
@@ -100,7 +106,7 @@ fn others_and_what_names_nobody_stay_and_are_told_apart() {
     let mut store = open(folder.path());
     fill(&mut store);
     erase(&mut store, &["contact-20"]);
-    store.purge().unwrap();
+    purge(&mut store);
     let mut contacts = Vec::new();
     let ended = store.for_each_behind(None, |contact, _| {
         contacts.push(contact.to_owned());
@@ -117,4 +123,34 @@ fn others_and_what_names_nobody_stay_and_are_told_apart() {
     let mut scanned = 0;
     assert_eq!(scan.step(1_000, |_, _| scanned += 1).unwrap(), leadstream_store::ScanStep::Done);
     assert_eq!(scanned, 49);
+}
+
+#[test]
+fn what_is_erased_during_a_purge_is_for_the_next_one_also_where_the_store_is_closed_in_between() {
+    for closes in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(folder.path());
+        fill(&mut store);
+        erase(&mut store, &["contact-20"]);
+        assert!(!store.purge().unwrap(), "it has begun");
+        erase(&mut store, &["contact-30"]);
+        if closes {
+            store.close().unwrap();
+            store = open(folder.path());
+        } else {
+            purge(&mut store);
+        }
+        assert!(store.is_unpurged());
+        purge(&mut store);
+        assert!(!store.is_unpurged());
+        for erased in ["contact-20", "contact-30"] {
+            assert_eq!(
+                files_with(folder.path(), erased.as_bytes()),
+                Vec::<String>::new(),
+                "{erased}, closed: {closes}"
+            );
+        }
+        store.close().unwrap();
+        assert!(!open(folder.path()).is_unpurged());
+    }
 }

@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use leadstream_core::contact::{ANNOUNCED_TAGS_MAX, Contact, GATHERED_MAX, Level, PART_INSTANTS_MAX, WINDOWS_MAX};
 use leadstream_core::derived::{DerivedKind, Mark};
+use leadstream_core::identity::{
+    Asked, IDS_MAX, Identity, Joined, Keeper, Kept, LINKS_MAX, Link, LinkRecord, Origins, Request, WAITING_BYTES_MAX,
+    WAITING_MAX, may_keep,
+};
 use leadstream_core::plan::PlanSet;
 use leadstream_core::{
     BOOKING_BYTES, Bound, DerivedEvent, Event, EventKind, Fold, HistoryLimits, Outcome, Past, STATE_BYTES_MAX, Span,
@@ -137,6 +141,39 @@ fn a_contact_with_all_its_bounds_filled_fits_into_a_record_s58() {
     }
     assert_eq!(run.fold.take_reached(), None);
     assert!(most > HistoryLimits::default().bytes * 7 / 10 && most < record_bytes, "{most} bytes");
+    let without = image_of(&run.contact).len();
+    for id_bytes in [40, 1024] {
+        run.contact.identity = Some(Arc::new(greatest_identity(&run.contact, id_bytes)));
+        let identity_bytes = image_of(&run.contact).len() - without;
+        assert!(most + identity_bytes < record_bytes, "{most} bytes, and {identity_bytes} of the identity");
+    }
+}
+
+/// Everything that a contact may know of its identity, with ids of so many bytes.
+fn greatest_identity(contact: &Contact, id_bytes: usize) -> Identity {
+    let id = |number: usize| -> Arc<str> { Arc::from(format!("{number:0>id_bytes$}")) };
+    let (uid, time) = (Uid::of("s", "link"), Timestamp::from_millis(i64::from(u32::MAX)));
+    let link = |number: usize| Link::Merge(id(number), id(number + 1));
+    let mut keeper = Keeper::default();
+    let records = (0..).map(|number| LinkRecord { uid, time, link: link(number) });
+    keeper.links = records.map(|record| Kept { record, times: 200 }).take(LINKS_MAX).collect();
+    while !may_keep(keeper.links.iter().map(|kept| &kept.record)) {
+        keeper.links.pop();
+    }
+    let (links, bytes) = (keeper.links.len(), WAITING_BYTES_MAX / (4 * id_bytes));
+    let ask = |number| Request { uid, time, clamped: false, asked: Asked::Link(link(number)), via: id(number) };
+    keeper.waiting = (0..bytes.min(WAITING_MAX)).map(|number| (ask(number), id(number))).collect();
+    keeper.under_way = Some((ask(0), 50));
+    keeper.followers = (0..=links).map(id).collect();
+    let ids: Vec<Arc<str>> = (0..=links).map(id).take(IDS_MAX).collect();
+    let joined = ids.iter().map(|id| Joined { id: Arc::clone(id), uid, time, seen: true }).collect();
+    let mut origins = Origins::default();
+    for (number, row) in (1u64..).zip(contact.rows.as_slice()) {
+        origins.set(row.uid, number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - IDS_MAX));
+    }
+    assert!(origins.len() > 300, "{} rows", origins.len());
+    let keeper = Some(Box::new(keeper));
+    Identity { root: None, ids, origins, joined, kept_by: Some(id(0)), keeper }
 }
 
 const STEADY: &str = r#"

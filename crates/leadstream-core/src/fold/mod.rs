@@ -72,7 +72,7 @@ pub struct HistoryLimits {
 }
 
 /// What the record of a contact may need beside [`HistoryLimits::bytes`]: its attributes, tags, once keys, bookings inside rolling caps and statistics of
-/// departed events, each filled to its bound, now and in the base (S58).
+/// departed events, each filled to its bound, now and in the base, and what it knows of its identity (S58).
 pub const STATE_BYTES_MAX: usize = 441_000;
 
 impl Default for HistoryLimits {

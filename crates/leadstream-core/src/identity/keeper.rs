@@ -16,13 +16,13 @@ use crate::identity::{ID_BYTES, Identity, Joined};
 pub const LINKS_MAX: usize = 200;
 
 /// How many bytes these records count at most, so that what a keeper keeps fits into a message (S58): see [`LinkRecord::size_bytes`].
-pub const LINKS_BYTES_MAX: usize = 40_000;
+pub const LINKS_BYTES_MAX: usize = 24_000;
 
 /// How many requests wait with a keeper at most: more records than it keeps cannot all be carried out (S58).
 pub const WAITING_MAX: usize = 2 * LINKS_MAX;
 
 /// How many bytes the ids of those requests have at most (S58).
-pub const WAITING_BYTES_MAX: usize = 40_000;
+pub const WAITING_BYTES_MAX: usize = 24_000;
 
 /// Whether one keeper may keep all of these records (S58).
 pub fn may_keep<'a>(records: impl Iterator<Item = &'a LinkRecord>) -> bool {

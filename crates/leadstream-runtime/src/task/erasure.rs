@@ -66,6 +66,11 @@ impl Blocks {
         if self.by_hash.is_empty() { None } else { self.by_hash.get(&self.key.hash(contact)).copied() }
     }
 
+    /// How many ids there are.
+    fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
     /// What is known of an id as of the last committed epoch.
     fn committed(&self, contact: &str) -> Option<Block> {
         if self.before.is_empty() {
@@ -270,17 +275,21 @@ impl Task {
         self.blocks.keep();
     }
 
-    /// Writes the store's files anew where erased contacts may lie in them, some time after the first of them. Returns whether it did.
+    /// How many ids of the task were erased.
+    pub(crate) fn erased_ids(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Has the store's files written anew where erased contacts may lie in them, some time after the first of them. Returns whether that has ended.
     pub(crate) fn purge(&mut self, now_ms: i64) -> Result<bool, WorkerError> {
         if !self.store.is_unpurged() {
             self.unpurged_since_ms = None;
             return Ok(false);
         }
         let since_ms = *self.unpurged_since_ms.get_or_insert(now_ms);
-        if now_ms - since_ms < PURGE_AFTER_MS {
+        if now_ms - since_ms < PURGE_AFTER_MS || !self.store.purge()? {
             return Ok(false);
         }
-        self.store.purge()?;
         self.unpurged_since_ms = None;
         tracing::info!(task = self.id, "what was erased is out of the files of the local store");
         Ok(true)

@@ -257,6 +257,8 @@ impl<L: Log> Worker<L> {
         set(&self.metrics.lag_records, task.lag());
         set(&self.metrics.plan_set, task.plans.ordinal());
         set(&self.metrics.plan_change_pending, u64::from(task.sweep.is_pending()));
+        set(&self.metrics.erased_ids, task.erased_ids() as u64);
+        set(&self.metrics.purge_pending, u64::from(task.store.is_unpurged()));
     }
 
     /// Shows the versions of the newest set, and no others.
