@@ -4,6 +4,8 @@
 //! invariant: the scores and the ledger are those of one fold, what was told ends at the levels of the fold, nothing is told twice.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::path::Path;
 
 use leadstream_core::contact::{Level, State, SubjectId};
 use leadstream_core::{Contact, Fold, Timestamp};
@@ -189,6 +191,47 @@ pub fn images(world: &mut World, contacts: impl IntoIterator<Item = String>) -> 
         bytes
     };
     contacts.into_iter().map(|contact| (contact.clone(), image(world, &contact))).collect()
+}
+
+/// The files in a folder, and in those inside it, that hold the bytes.
+///
+/// # Panics
+/// Where the folder cannot be read.
+pub fn files_with(folder: &Path, bytes: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap_or_else(|error| panic!("{error}")).path();
+        if path.is_dir() {
+            found.extend(files_with(&path, bytes));
+            continue;
+        }
+        let content = match std::fs::read(&path) {
+            // RocksDB deletes what it has replaced at any time.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            content => content.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
+        };
+        if content.windows(bytes.len()).any(|window| window == bytes.as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+/// Goes on until an instance has the bytes in no file any more: a thread of its own writes them anew.
+///
+/// # Panics
+/// Where that takes too long.
+pub fn await_purged(world: &mut World, number: usize, bytes: &str) {
+    const TRIES: usize = 5_000;
+    for _ in 0..TRIES {
+        if files_with(world.store_folder(number), bytes).is_empty() {
+            return;
+        }
+        world.pass(20);
+        world.step(number).unwrap_or_else(|error| panic!("{error}"));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    panic!("{:?}", files_with(world.store_folder(number), bytes));
 }
 
 /// The store of a task that an instance left behind when it died.

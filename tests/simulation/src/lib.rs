@@ -13,7 +13,7 @@ mod schedule;
 mod setup;
 mod world;
 
-pub use checks::{check_contacts, check_told_once, contents, images, store_of};
+pub use checks::{await_purged, check_contacts, check_told_once, contents, files_with, images, store_of};
 pub use codec::{TinyDecoder, TinyEncoder, event_line};
 pub use crash::{CrashLog, CrashPlan, Moment};
 pub use plans::{Plans, later_set, plans};

@@ -3,15 +3,15 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::Path;
-
 use leadstream_core::Timestamp;
 use leadstream_oracle::{Contacts, ContactsEffect, Limits, OracleEvent, Uid};
 use leadstream_runtime::WorkerError;
 use leadstream_runtime::log::Log;
 use leadstream_runtime::log::TopicPartition;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
-use leadstream_simulation::{Plans, Settings, World, check_contacts, event_line, expected, go_quiet, plans};
+use leadstream_simulation::{
+    Plans, Settings, World, await_purged, check_contacts, event_line, expected, files_with, go_quiet, plans,
+};
 
 /// A name that is part of nothing else.
 const ERIKA: &str = "erika.mustermann@example.org";
@@ -47,20 +47,6 @@ fn seen_in(world: &World, topic: &str, bytes: &str) -> Vec<String> {
             if [key, value].iter().any(|part| part.windows(bytes.len()).any(|window| window == bytes.as_bytes())) {
                 found.push(format!("{topic}-{task}"));
             }
-        }
-    }
-    found
-}
-
-/// The files that hold the bytes.
-fn files_with(folder: &Path, bytes: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_with(&path, bytes));
-        } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes.as_bytes()) {
-            found.push(path.display().to_string());
         }
     }
     found
@@ -127,16 +113,7 @@ fn an_erased_contact_is_in_no_state_topic_and_in_no_file_l6() {
         for topic in ["changelog", "redo", "scores"] {
             assert_eq!(seen_in(&world, topic, ERIKA), Vec::<String>::new(), "written back before: {written_back}");
         }
-        // A thread of its own writes the files anew.
-        for _ in 0..2_000 {
-            if files_with(world.store_folder(0), ERIKA).is_empty() {
-                break;
-            }
-            world.pass(20);
-            world.step(0).unwrap();
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        assert_eq!(files_with(world.store_folder(0), ERIKA), Vec::<String>::new());
+        await_purged(&mut world, 0, ERIKA);
         assert!(!files_with(world.store_folder(0), "c1").is_empty());
         // What the world was told stays where it was told.
         assert!(!seen_in(&world, "derived", ERIKA).is_empty());

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use leadstream_core::contact::{Level, SubjectId};
@@ -14,7 +13,9 @@ use leadstream_core::{Contact, HistoryLimits, Timestamp, Uid};
 use leadstream_runtime::QueryAnswer;
 use leadstream_runtime::log::model::{Call, Fault, Scripted};
 use leadstream_runtime::log::{Log, TopicPartition, partition_for_key};
-use leadstream_simulation::{Plans, Random, Settings, World, event_line, expected_under, go_quiet, later_set, plans};
+use leadstream_simulation::{
+    Plans, Random, Settings, World, await_purged, event_line, expected_under, go_quiet, later_set, plans,
+};
 
 /// A name that is part of nothing else.
 const ERIKA: &str = "erika.mustermann@example.org";
@@ -406,20 +407,6 @@ fn seen_in(world: &World, topic: &str, bytes: &str) -> Vec<String> {
     found
 }
 
-/// The files that hold the bytes.
-fn files_with(folder: &Path, bytes: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_with(&path, bytes));
-        } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes.as_bytes()) {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
-
 #[test]
 fn erasing_one_id_erases_all_of_its_contact_s52_l6() {
     for moment in (0..60).step_by(3) {
@@ -460,7 +447,7 @@ fn erasing_one_id_erases_all_of_its_contact_s52_l6() {
         for topic in ["changelog", "redo", "scores", "identities"] {
             assert_eq!(seen_in(&world, topic, ERIKA), Vec::<String>::new(), "{topic} at {moment}");
         }
-        assert_eq!(files_with(world.store_folder(0), ERIKA), Vec::<String>::new());
+        await_purged(&mut world, 0, ERIKA);
         check_told(&world);
     }
 }
