@@ -270,6 +270,10 @@ fn sentence(event: &Told) -> String {
     let score = points(event.score);
     let level = |level: &Option<String>| level.clone().unwrap_or_else(|| "nowhere".to_owned());
     let what = match event.r#type.as_str() {
+        // A correction tells the score of now: where points were lost again, the level is held although they are fewer than it takes to get there.
+        "lead.qualified" if event.score < event.threshold => {
+            format!("qualified for {plan}, held with {score} points now")
+        }
         "lead.qualified" => format!("qualified for {plan}: {score} points, over {}", points(event.threshold)),
         "lead.disqualified" => format!("no longer qualified for {plan} ({})", event.reason),
         "stage.advanced" => format!("advanced in {plan}: {} to {}", level(&event.old), level(&event.new)),
@@ -322,6 +326,11 @@ mod tests {
 
     #[test]
     fn a_qualification_is_told_with_its_reasons() {
+        let held = serde_json::from_str::<Told>(
+            r#"{"type":"lead.qualified","contact":"c7","plan":"p","old":null,"new":"on","score":124.28,"threshold":150.0,"reason":"score",
+                "contributions":[]}"#,
+        );
+        assert_eq!(sentence(&held.unwrap()), "c7 qualified for p, held with 124.28 points now");
         let told = serde_json::from_str::<Told>(
             r#"{"type":"lead.qualified","contact":"c1042","plan":"spring-offer","old":null,"new":"on","score":104.0,"threshold":100.0,
                 "reason":"score","contributions":[{"rule":"pricing","value":0.1},{"rule":"download","value":30},{"rule":"pricing","value":0.2}]}"#,
