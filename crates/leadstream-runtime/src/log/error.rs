@@ -39,8 +39,9 @@ pub enum LogError {
     /// stay.
     #[error("{0} (the transaction must be aborted)")]
     AbortAndRewind(Failure),
-    /// The token is outdated: the group has moved on, or lost this member. Call [`abort`](super::Producer::abort), undo the epoch, and begin no
-    /// transaction before [`Membership::poll`](super::Membership::poll) has said which tasks are still owned.
+    /// The token is outdated: the group has moved on, has lost this member, or has let in another one under its instance id, which may be this one
+    /// itself, joining anew. Call [`abort`](super::Producer::abort), undo the epoch, and begin no transaction before
+    /// [`Membership::poll`](super::Membership::poll) has said which tasks are still owned.
     #[error("{0} (the membership is outdated)")]
     AbortAndAwaitAssignment(Failure),
     /// It is not known whether the transaction was committed. Call [`reopen`](super::Producer::reopen), which settles it, and look at the end of

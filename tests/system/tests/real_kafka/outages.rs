@@ -78,6 +78,26 @@ fn a_broker_that_stands_still_for_longer_than_a_session_costs_nothing_but_time_l
     assert_same(&application.derived_now(), &expected);
 }
 
+/// As on a machine that is put to sleep, or moved to another one: the cluster has given the process up long before it goes on.
+#[test]
+fn a_process_that_stood_still_for_longer_than_a_session_and_a_transaction_goes_on_l2() {
+    let (application, input, expected) = Application::for_orders(Broker::shared(), "asleep", false);
+    let mut process = application.start();
+    application.await_restored(&mut process);
+    let (first, second) = input.records.split_at(input.records.len() / 2);
+    application.write(first);
+    Chance::new().pause(1_500);
+    process.suspend().unwrap();
+    std::thread::sleep(Duration::from_secs(20));
+    process.resume().unwrap();
+    application.write(second);
+    application.write(&input.end);
+    application.derived(expected.len(), LIMIT);
+    assert!(!process.has_ended().unwrap(), "{}", process.output());
+    assert_eq!(process.terminate(STOP_LIMIT).unwrap().code(), Some(0));
+    assert_same(&application.derived_now(), &expected);
+}
+
 #[test]
 fn a_broker_that_is_away_at_the_start_is_waited_for_and_whoever_asks_is_told_l2() {
     Broker::killed_in(away_at_the_start);

@@ -162,7 +162,7 @@ impl ModelProducer {
             }
             Standing::Replaced => {
                 let failure = failure(format!("instance id {} was taken by another member", token.instance_id));
-                Err(self.fall(State::MustAbort, LogError::Fenced(failure)))
+                Err(self.fall(State::MustAbort, LogError::AbortAndAwaitAssignment(failure)))
             }
         }
     }
